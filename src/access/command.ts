@@ -1,0 +1,116 @@
+/** What can be asked, from every door, and what is said back at once. */
+import type { AccountRef, EntitlementId, GrantId, Instant, RequestId } from './model.ts';
+import type { RequestView } from './view.ts';
+
+/** `30m` is a length; `until 17:00` is a time of day in the person's own zone. */
+export type DurationWish = { readonly ms: number } | { readonly until: { readonly hour: number; readonly minute: number } };
+
+/** What a person points at: a button's opaque id, or a typed id or resource name. */
+export type Target = { readonly card: string } | { readonly typed: string };
+
+/** Who asks: a chat account, identified afresh each time, or a shell on the host. */
+export type By = AccountRef | { readonly operator: string };
+
+export type Command =
+  | {
+      readonly do: 'request';
+      readonly by: AccountRef;
+      readonly resource: string;
+      readonly role?: string;
+      /** Left out: the policy's default. */
+      readonly duration?: DurationWish;
+      readonly reason: string;
+    }
+  | { readonly do: 'approve'; readonly by: AccountRef; readonly target: { readonly card: string } }
+  /** `approve <id>` typed: shows what would be approved, with the button. */
+  | { readonly do: 'show'; readonly by: AccountRef; readonly target: Target }
+  | { readonly do: 'deny'; readonly by: AccountRef; readonly target: Target; readonly reason?: string }
+  | { readonly do: 'cancel'; readonly by: AccountRef; readonly target: Target }
+  | {
+      readonly do: 'extend';
+      readonly by: AccountRef;
+      readonly target: Target;
+      /** Left out (the button): as long as the policy's default. */
+      readonly duration?: DurationWish;
+      readonly reason?: string;
+    }
+  | { readonly do: 'return'; readonly by: AccountRef; readonly target: Target }
+  | { readonly do: 'revoke'; readonly by: By; readonly target: Target; readonly reason: string }
+  | { readonly do: 'status'; readonly by: AccountRef; readonly target?: Target }
+  | { readonly do: 'list'; readonly by: AccountRef; readonly which: 'mine' | 'pending' | 'active' }
+  | { readonly do: 'help'; readonly by: AccountRef };
+
+export type ChangeMade =
+  | 'requested'
+  | 'extension_requested'
+  | 'approval_recorded'
+  | 'approved'
+  | 'denied'
+  | 'cancelled'
+  | 'returned'
+  | 'revoked';
+
+/** Said to the person who asked, and to nobody else. */
+export type Answer =
+  | { readonly say: 'refused'; readonly refusal: Refusal; readonly request?: RequestView }
+  | {
+      readonly say: 'done';
+      readonly what: ChangeMade;
+      readonly request: RequestView;
+      /** Names of the people now asked. */
+      readonly asked?: readonly string[];
+    }
+  /** The card, to be looked at before the button is pressed. */
+  | { readonly say: 'card'; readonly request: RequestView }
+  | { readonly say: 'status'; readonly request: RequestView }
+  | {
+      readonly say: 'list';
+      readonly which: 'mine' | 'pending' | 'active';
+      readonly items: readonly RequestView[];
+      /** There are more than are shown. */
+      readonly more: boolean;
+    }
+  | { readonly say: 'help' };
+
+/** The rules say no: a value with a code, what is wrong, and the next step. */
+export type Refusal =
+  | { readonly code: 'unknown_resource'; readonly asked: string; readonly suggestions: readonly string[] }
+  | { readonly code: 'unknown_role'; readonly resource: string; readonly asked: string; readonly roles: readonly string[] }
+  | { readonly code: 'bad_duration'; readonly asked: string; readonly example: string }
+  | { readonly code: 'duration_over_maximum'; readonly askedMs: number; readonly maxMs: number }
+  | { readonly code: 'time_past'; readonly at: Instant; readonly zone: string }
+  | { readonly code: 'reason_missing'; readonly minLength: number }
+  | { readonly code: 'reason_too_short'; readonly minLength: number; readonly length: number }
+  | { readonly code: 'reason_too_long'; readonly maxLength: number; readonly length: number }
+  | { readonly code: 'not_eligible'; readonly entitlement: EntitlementId; readonly wanted: readonly string[] }
+  | { readonly code: 'already_pending'; readonly requestId: RequestId }
+  | { readonly code: 'already_granted'; readonly grantId: GrantId; readonly expiresAt?: Instant }
+  | { readonly code: 'still_ending'; readonly grantId: GrantId }
+  | { readonly code: 'already_member'; readonly groups: readonly string[] }
+  | { readonly code: 'nobody_to_ask'; readonly entitlement: EntitlementId }
+  | { readonly code: 'own_request' }
+  | { readonly code: 'not_an_approver'; readonly entitlement: EntitlementId; readonly wanted: readonly string[] }
+  | { readonly code: 'already_answered'; readonly requestId: RequestId }
+  | { readonly code: 'changed_since_shown'; readonly requestId: RequestId }
+  | { readonly code: 'requester_not_eligible'; readonly requestId: RequestId; readonly why: string }
+  | { readonly code: 'not_pending'; readonly requestId: RequestId }
+  | { readonly code: 'not_yours'; readonly id: string }
+  | { readonly code: 'not_live'; readonly grantId: GrantId }
+  | { readonly code: 'not_added_yet'; readonly grantId: GrantId }
+  | { readonly code: 'no_grant'; readonly requestId: RequestId }
+  | { readonly code: 'over_maximum'; readonly grantId: GrantId; readonly leftMs: number; readonly maxMs: number }
+  | { readonly code: 'not_a_responder' }
+  | { readonly code: 'not_a_viewer' }
+  | { readonly code: 'unknown_id'; readonly asked: string }
+  | { readonly code: 'ambiguous_id'; readonly asked: string; readonly ids: readonly string[] }
+  | { readonly code: 'expired_button' }
+  | { readonly code: 'unknown_command'; readonly asked: string; readonly suggestions: readonly string[] }
+  | { readonly code: 'usage'; readonly usage: string }
+  /** A guest, a bot, somebody deactivated, from another workspace, or not mapped to a directory person. */
+  | { readonly code: 'not_recognised'; readonly why: string; readonly message: string }
+  /** Something had to be looked up and could not be; nothing was decided. */
+  | { readonly code: 'cannot_check'; readonly what: string; readonly error: string }
+  | { readonly code: 'group_unusable'; readonly group: string; readonly why: string }
+  | { readonly code: 'busy' };
+
+export type RefusalCode = Refusal['code'];

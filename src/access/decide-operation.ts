@@ -1,0 +1,255 @@
+/**
+ * What a worker does next on one membership, and what follows from what it learnt. The worker holds the operation's
+ * lease, calls this, commits, makes the one call named, and comes back with the lesson, until there is nothing left
+ * to do now.
+ */
+import { event, operationId, tellSecurity } from './decision.ts';
+import {
+  answerLost,
+  isLive,
+  keyText,
+  type Lesson,
+  learn,
+  markAddition,
+  markRemoval,
+  nextStep,
+  recordLostAnswer,
+  removedOutside,
+  type Step,
+  sameKey,
+  wishOf,
+} from './ledger.ts';
+import { settleGrant, withMembership } from './lifecycle.ts';
+import type { Actor, AuditEvent, Change, Grant, Instant, Membership, MembershipKey, Notice } from './model.ts';
+import { PRIORITY } from './model.ts';
+import type { GrantRecord } from './ports.ts';
+
+export interface OperationFacts {
+  readonly membership: Membership;
+  /** Every grant that is not ended and holds the membership. */
+  readonly grants: readonly GrantRecord[];
+  readonly lagMs: number;
+  readonly callDeadlineMs: number;
+  /** Uniform in [0, 1). */
+  readonly jitter: number;
+  readonly correlation: string;
+}
+
+export type OperationCall = 'read' | 'add' | 'remove';
+
+export interface OperationDecision {
+  readonly changes: readonly Change[];
+  readonly next:
+    | { readonly do: 'call'; readonly call: OperationCall }
+    | { readonly do: 'later'; readonly dueAt: Instant; readonly priority: number; readonly lastError?: string }
+    | { readonly do: 'done' };
+}
+
+/** Told to security after this many failures in a row, and again when it is over. */
+export const FAILURES_TOLD = 3;
+const ADDITION_WAIT_MAX_MS = 60_000;
+const REMOVAL_WAIT_MAX_MS = 300_000;
+
+/**
+ * Growing, capped, jittered. A vendor's own wish is honoured where it is longer. Removals are never given up; they
+ * only become slower, up to once in five minutes.
+ */
+export function retryDelayMs(
+  failures: number,
+  wanted: boolean,
+  jitter: number,
+  retryAfterMs: number | undefined,
+): number {
+  const capped = Math.min(1_000 * 2 ** Math.min(failures - 1, 20), wanted ? ADDITION_WAIT_MAX_MS : REMOVAL_WAIT_MAX_MS);
+  const spread = capped * (0.75 + jitter / 2);
+  return Math.round(Math.max(spread, retryAfterMs === undefined ? 0 : retryAfterMs + jitter * 1_000));
+}
+
+export function decideOperation(facts: OperationFacts, lesson: Lesson | undefined, now: Instant): OperationDecision {
+  const by: Actor = { kind: 'hallpass', part: 'provision' };
+  const before = facts.membership;
+  const about = (row: Membership) => ({ membership: row.key, correlation: facts.correlation });
+  const changes: Change[] = [];
+  let row = before;
+  let records = facts.grants;
+
+  if (lesson === undefined && answerLost(row)) {
+    row = recordLostAnswer(row);
+    changes.push(
+      event('membership.addition_unknown', now, by, { ...about(row), detail: { error: 'stopped before the answer' } }),
+    );
+  }
+  const wishBefore = wishOf(grantsOf(records), now);
+  if (lesson !== undefined) {
+    row = learn(row, lesson, wishBefore, now, facts.lagMs);
+    changes.push(
+      event(lessonEvent(lesson, before, row), now, by, { ...about(row), detail: lessonDetail(lesson, row) }),
+    );
+  }
+
+  // One grant after the other: when two end in this decision, the second must see that the first no longer holds.
+  const settled: Change[] = [];
+  if (lesson !== undefined || row !== before || needsSettling(records, row)) {
+    for (const { grant } of records) {
+      const record = records.find((candidate) => candidate.grant.id === grant.id);
+      if (record === undefined) continue;
+      const effects = settleGrant(withMembership(record, row), now, facts.lagMs);
+      settled.push(...effects);
+      records = records.map((other) => withGrants(other, effects));
+    }
+  }
+  changes.push(...settled.filter((change) => !concernsThis(change, row.key)));
+
+  const wish = wishOf(grantsOf(records), now);
+  changes.push(...notices(facts, before, row, lesson, wish.wanted, now));
+
+  const failed = lesson?.learnt === 'failed' ? lesson : undefined;
+  const step: Step = nextStep(row, wish, now, facts.lagMs);
+  if (failed !== undefined && step.do !== 'nothing') {
+    const wait = retryDelayMs(row.failures, wish.wanted, facts.jitter, failed.retryAfterMs);
+    const priority = wish.wanted ? PRIORITY.addition : PRIORITY.removal;
+    return later(put(changes, before, row), now + wait, priority, failed.error);
+  }
+  switch (step.do) {
+    case 'nothing':
+      return { changes: put(changes, before, row), next: { do: 'done' } };
+    case 'wait':
+      return later(put(changes, before, row), step.until, PRIORITY.proof);
+    case 'read':
+      return { changes: put(changes, before, row), next: { do: 'call', call: 'read' } };
+    case 'add': {
+      const marked = markAddition(row, now, facts.callDeadlineMs);
+      changes.push(
+        event('membership.addition_started', now, by, {
+          ...about(row),
+          detail: { attempt: marked.addAttempts, seenAbsentAt: row.seen === 'absent' ? (row.seenAt ?? null) : null },
+        }),
+      );
+      return { changes: put(changes, before, marked), next: { do: 'call', call: 'add' } };
+    }
+    case 'remove':
+      changes.push(event('membership.removal_started', now, by, { ...about(row), detail: { failures: row.failures } }));
+      return {
+        changes: put(changes, before, markRemoval(row, now, facts.callDeadlineMs)),
+        next: { do: 'call', call: 'remove' },
+      };
+  }
+}
+
+/** This row is put once, at the end, and this operation is held by the caller: neither is changed on the way. */
+function concernsThis(change: Change, key: MembershipKey): boolean {
+  if (!('put' in change)) return false;
+  if (change.put === 'membership') return sameKey(change.row.key, key);
+  return change.put === 'job' && change.row.id === operationId(key);
+}
+
+function later(changes: readonly Change[], dueAt: Instant, priority: number, lastError?: string): OperationDecision {
+  return { changes, next: { do: 'later', dueAt, priority, ...(lastError === undefined ? {} : { lastError }) } };
+}
+
+/** A membership that has been there already (another grant's, or a baseline) starts a grant without any call. */
+function needsSettling(records: readonly GrantRecord[], row: Membership): boolean {
+  return row.origin !== 'none' && records.some(({ grant }) => grant.state === 'adding' && !baselineIsOld(grant, row));
+}
+
+function baselineIsOld(grant: Grant, row: Membership): boolean {
+  return row.origin === 'baseline' && (row.seenAt ?? 0) < grant.approvedAt;
+}
+
+/** The row is always put, one version on: whoever else decided on it in the meantime must decide again. */
+function put(changes: readonly Change[], before: Membership, row: Membership): Change[] {
+  return [...changes, { put: 'membership', row: { ...row, version: before.version + 1 }, was: before.version }];
+}
+
+function grantsOf(records: readonly GrantRecord[]): readonly Grant[] {
+  return records.map(({ grant }) => grant);
+}
+
+/** The record as it is after some grants were put. */
+function withGrants(record: GrantRecord, changes: readonly Change[]): GrantRecord {
+  const rows = changes.flatMap((change) => ('put' in change && change.put === 'grant' ? [change.row] : []));
+  const newest = (grant: Grant) => rows.find((row) => row.id === grant.id) ?? grant;
+  return {
+    ...record,
+    grant: newest(record.grant),
+    memberships: record.memberships.map((membership) => ({ ...membership, grants: membership.grants.map(newest) })),
+  };
+}
+
+function lessonEvent(lesson: Lesson, before: Membership, row: Membership): string {
+  switch (lesson.learnt) {
+    case 'seen_present':
+      return before.origin === 'none' && row.origin === 'baseline' ? 'membership.baseline_found' : 'membership.seen';
+    case 'seen_absent':
+      if (before.origin === 'ours' && row.origin === 'none') return 'membership.proven_absent';
+      return before.origin === 'baseline' ? 'membership.baseline_gone' : 'membership.seen_absent';
+    case 'added':
+      return 'membership.added';
+    case 'already_member':
+      return row.origin === 'baseline' ? 'membership.baseline_found' : 'membership.added';
+    case 'removed':
+      return 'membership.removed';
+    case 'failed':
+      if (lesson.call === 'read') return 'membership.read_failed';
+      if (lesson.call === 'remove') return 'membership.removal_failed';
+      if (lesson.effect === 'unknown') return 'membership.addition_unknown';
+      return row.addOutcome === 'refused' ? 'membership.addition_refused' : 'membership.addition_failed';
+  }
+}
+
+function lessonDetail(lesson: Lesson, row: Membership): AuditEvent['detail'] {
+  const standing = { origin: row.origin, failures: row.failures };
+  if (lesson.learnt === 'failed')
+    return { ...standing, call: lesson.call, code: lesson.code, effect: lesson.effect, error: lesson.error };
+  if (lesson.learnt === 'seen_absent' || lesson.learnt === 'seen_present')
+    return { ...standing, readAt: lesson.readAt };
+  return { ...standing, answer: lesson.learnt };
+}
+
+/** Who is told of trouble: security, and for removals also the alert webhook, which does not depend on chat. */
+function notices(
+  facts: OperationFacts,
+  before: Membership,
+  row: Membership,
+  lesson: Lesson | undefined,
+  wanted: boolean,
+  now: Instant,
+): Change[] {
+  if (lesson === undefined) return [];
+  const id = `${keyText(row.key)}:${row.version}`;
+  const grant = concerned(facts.grants, row.key, wanted);
+  const base = {
+    at: now,
+    group: row.groupName,
+    directory: row.key.directory,
+    failures: row.failures,
+    ...(row.lastError === undefined ? {} : { error: row.lastError }),
+    ...(grant === undefined
+      ? {}
+      : {
+          grantId: grant.grant.id,
+          requestId: grant.request.id,
+          holderName: grant.grant.holderName,
+          entitlement: grant.grant.entitlement,
+        }),
+  } satisfies Omit<Notice, 'code' | 'severity'>;
+  const tell = (code: Notice['code'], severity: Notice['severity'], more: Partial<Notice> = {}) =>
+    tellSecurity(`${code}:${id}`, { ...base, ...more, code, severity });
+
+  if (lesson.learnt === 'failed') {
+    const reached = row.failures === FAILURES_TOLD;
+    if (!wanted) return reached ? tell('removal_failing', 'critical') : [];
+    if (row.addOutcome === 'refused') return tell('addition_abandoned', 'warning');
+    // A credential that is refused is everybody's problem at once: no need to wait for the third time.
+    return reached || (row.failures === 1 && lesson.code === 'unauthorized') ? tell('addition_failing', 'warning') : [];
+  }
+  if (row.provenAbsentAt !== undefined && before.failures >= FAILURES_TOLD)
+    return tell('removal_recovered', 'info', { failures: before.failures });
+  if (removedOutside(row, facts.lagMs)) return tell('removed_outside', 'warning');
+  return [];
+}
+
+function concerned(grants: readonly GrantRecord[], key: MembershipKey, wanted: boolean): GrantRecord | undefined {
+  const holds = grants.filter((record) => record.grant.memberships.some((held) => sameKey(held, key)));
+  return holds.find((record) => isLive(record.grant) === wanted) ?? holds[0];
+}

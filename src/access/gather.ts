@@ -1,0 +1,109 @@
+/** The facts a decision about people rests on, looked up through the ports. Nothing here decides. */
+import type { Catalog } from './catalog.ts';
+import type { Approvers } from './decide-request.ts';
+import type { Entitlement, Membership, MembershipKey, Person, PinnedGroup, PinnedUser, Subject } from './model.ts';
+import type { SubjectAnswer } from './policy.ts';
+import type { Directory, MembershipRecord, People, Store } from './ports.ts';
+
+export interface Sources {
+  readonly store: Store;
+  readonly people: People;
+  readonly directories: ReadonlyMap<string, Directory>;
+  /** The configuration as it is now; replaced whole on reload. */
+  readonly catalog: () => Catalog;
+}
+
+/** Cheapest first: most questions are settled before a directory is asked. */
+const COST: Record<Subject['kind'], number> = { everyone: 0, user: 1, 'on-call': 2, group: 3 };
+
+/**
+ * Asks about each subject until one holds. A failed look-up is an answer too (`error`), and those after the first that
+ * holds are left unasked.
+ */
+export async function askSubjects(
+  people: People,
+  subjects: readonly Subject[],
+  person: Person,
+): Promise<readonly SubjectAnswer[]> {
+  const answers: SubjectAnswer[] = [];
+  for (const subject of [...subjects].sort((a, b) => COST[a.kind] - COST[b.kind])) {
+    try {
+      const holds = await people.holds(subject, person);
+      answers.push({ subject, holds });
+      if (holds) break;
+    } catch (error) {
+      answers.push({ subject, error: messageOf(error) });
+    }
+  }
+  return answers;
+}
+
+/** Everyone to ask, once each. Whoever cannot be looked up is left out, and then the list is not complete. */
+export async function whoApproves(people: People, entitlement: Entitlement): Promise<Approvers> {
+  const found = new Map<string, Person>();
+  let complete = true;
+  const asked = await Promise.allSettled(entitlement.policy.approvers.map((subject) => people.membersOf(subject)));
+  asked.forEach((result, index) => {
+    const subject = entitlement.policy.approvers[index];
+    // A group may have more members than are asked one by one, and `everyone` is nobody in particular.
+    if (result.status === 'rejected' || subject?.kind === 'group' || subject?.kind === 'everyone') complete = false;
+    if (result.status === 'fulfilled')
+      for (const person of result.value) if (!found.has(person.id)) found.set(person.id, person);
+  });
+  return { people: [...found.values()], complete };
+}
+
+export async function groupsOf(people: People, entitlement: Entitlement): Promise<readonly PinnedGroup[]> {
+  return await Promise.all(entitlement.groups.map((group) => people.group(group.directory, group.group)));
+}
+
+/** The person's account in every directory the entitlement reaches into. */
+export async function usersOf(
+  people: People,
+  entitlement: Entitlement,
+  person: Person,
+): Promise<readonly (PinnedUser & { readonly active: boolean })[]> {
+  const names = [...new Set(entitlement.groups.map((group) => group.directory))];
+  return await Promise.all(
+    names.map(async (directory) => {
+      const user = await people.userIn(directory, person.id);
+      return { directory, userId: user.id, login: user.login, active: user.active };
+    }),
+  );
+}
+
+export function keysFor(groups: readonly PinnedGroup[], users: readonly PinnedUser[]): readonly MembershipKey[] {
+  return groups.flatMap((group) => {
+    const user = users.find((one) => one.directory === group.directory);
+    return user === undefined ? [] : [{ directory: group.directory, groupId: group.groupId, userId: user.userId }];
+  });
+}
+
+/** The ledger's word and the directory's, for each membership. A read that fails leaves `member` out. */
+export async function standingOf(
+  sources: Sources,
+  keys: readonly MembershipKey[],
+): Promise<readonly { readonly record: MembershipRecord; readonly member?: boolean }[]> {
+  const records = await sources.store.memberships(keys);
+  return await Promise.all(
+    records.map(async (record) => {
+      if (ours(record.membership)) return { record };
+      const directory = sources.directories.get(record.key.directory);
+      try {
+        const member = await directory?.isMember(record.key.groupId, record.key.userId);
+        return member === undefined ? { record } : { record, member };
+      } catch {
+        // Whether they have it already is a courtesy to tell; the addition reads again before it is sent.
+        return { record };
+      }
+    }),
+  );
+}
+
+function ours(row: Membership | undefined): boolean {
+  return row?.origin === 'ours';
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,290 @@
+/**
+ * What people type after the command's own word, turned into a command or a refusal. Pure, linear in the length of the
+ * text, and it never throws.
+ */
+import { nearest } from './catalog.ts';
+import type { Command, DurationWish, Refusal } from './command.ts';
+import type { AccountRef } from './model.ts';
+
+/** What can be typed, by its first word; shown in usage refusals and in the help. */
+export const USAGE = {
+  request: 'request <resource>[:role] [duration] <reason>',
+  approve: 'approve <id>',
+  deny: 'deny <id> [reason]',
+  cancel: 'cancel <id>',
+  status: 'status [id]',
+  list: 'list [mine|pending|active]',
+  extend: 'extend <id> <duration> [reason]',
+  return: 'return <id>',
+  revoke: 'revoke <id> <reason>',
+  help: 'help',
+} as const;
+
+type Word = keyof typeof USAGE;
+
+/** Words of the full grammar that this version does not carry out; said plainly instead of "did you mean". */
+export const NOT_AVAILABLE: readonly string[] = [
+  'who',
+  'explain',
+  'break-glass',
+  'freeze',
+  'unfreeze',
+  'on-call',
+  'digest',
+  'revoke @person',
+  'revoke all',
+];
+
+/** In code points. Long enough for a paragraph; a whole log belongs in the ticket. */
+export const REASON_MAX = 1000;
+
+const DURATION_MAX_MS = 366 * 86_400_000;
+const DURATION_EXAMPLE = '30m';
+/** Longer words are nobody's duration, id or resource; they are shortened before they are said back. */
+const ASKED_MAX = 60;
+
+/** The command that the text asks for, or why it asks for none. Tell them apart by `'do' in …`. */
+export function parseCommand(text: string, by: AccountRef): Command | Refusal {
+  const words = reader(text);
+  const first = words.next();
+  if (first === undefined) return { do: 'help', by };
+  const word = first.toLowerCase();
+  if (!isWord(word)) return unknownCommand(first, words.rest());
+  switch (word) {
+    case 'request':
+      return request(words, by);
+    case 'approve': {
+      const typed = words.next();
+      return typed === undefined ? usage('approve') : { do: 'show', by, target: { typed: canonicalId(typed) } };
+    }
+    case 'deny': {
+      const typed = words.next();
+      if (typed === undefined) return usage('deny');
+      const reason = cleanReason(words.rest());
+      if (typeof reason !== 'string') return reason;
+      return { do: 'deny', by, target: { typed: canonicalId(typed) }, ...(reason === '' ? {} : { reason }) };
+    }
+    case 'cancel':
+    case 'return': {
+      const typed = words.next();
+      return typed === undefined ? usage(word) : { do: word, by, target: { typed: canonicalId(typed) } };
+    }
+    case 'status': {
+      const typed = words.next();
+      return typed === undefined ? { do: 'status', by } : { do: 'status', by, target: { typed: canonicalId(typed) } };
+    }
+    case 'list': {
+      const which = words.next()?.toLowerCase() ?? 'mine';
+      if (which === 'mine' || which === 'pending' || which === 'active') return { do: 'list', by, which };
+      return usage('list');
+    }
+    case 'extend':
+      return extend(words, by);
+    case 'revoke':
+      return revoke(words, by);
+    case 'help':
+      return { do: 'help', by };
+    default: {
+      const never: never = word;
+      return never;
+    }
+  }
+}
+
+/** `45s`, `30m`, `1h30m`, `2d`: milliseconds, more than 0 and at most 366 days; `undefined` for anything else. */
+export function parseDuration(text: string): number | undefined {
+  if (text.length > 40) return undefined;
+  const parts = /^(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?$/i.exec(text);
+  if (parts === null) return undefined;
+  const [days, hours, minutes, seconds] = parts.slice(1).map((part) => Number(part ?? 0));
+  const ms = (((days ?? 0) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60_000 + (seconds ?? 0) * 1000;
+  return ms > 0 && ms <= DURATION_MAX_MS ? ms : undefined;
+}
+
+/**
+ * A reason as it is kept: what the person wrote, on one line, without control characters, invisible fillers and
+ * direction overrides (which could make an approver read something else than is stored), and without quotes around it.
+ */
+export function cleanReason(text: string): string | Refusal {
+  const oneLine = text
+    .toWellFormed()
+    .replace(INVISIBLE, (char) => (/\s/.test(char) && char !== '\ufeff' ? ' ' : ''))
+    .replace(/\s+/g, ' ')
+    .trim();
+  const reason = /^(?:\u200c|\u200d| )*$/.test(oneLine) ? '' : unquoted(oneLine).trim();
+  const length = codePoints(reason);
+  return length > REASON_MAX ? { code: 'reason_too_long', maxLength: REASON_MAX, length } : reason;
+}
+
+/**
+ * Control and format characters, except the two joiners that scripts and emoji need.
+ * A reason of ten zero-width spaces would otherwise count as ten letters.
+ */
+const INVISIBLE = /(?!\u200c|\u200d)[\p{Cc}\p{Cf}\u2028\u2029]/gu;
+
+function request(words: Words, by: AccountRef): Command | Refusal {
+  const asked = words.next();
+  if (asked === undefined) return usage('request');
+  const colon = asked.indexOf(':');
+  const resource = unquoted(colon < 0 ? asked : asked.slice(0, colon));
+  const role = colon < 0 ? undefined : unquoted(asked.slice(colon + 1));
+  if (resource === '' || role === '') return usage('request');
+  const duration = takeDuration(words);
+  if (duration !== undefined && 'code' in duration) return duration;
+  const reason = cleanReason(words.rest());
+  if (typeof reason !== 'string') return reason;
+  // An empty reason goes on: only the policy knows whether one is needed, and an unknown resource is the better news.
+  return {
+    do: 'request',
+    by,
+    resource: shortened(resource),
+    ...(role === undefined ? {} : { role: shortened(role) }),
+    ...(duration === undefined ? {} : { duration }),
+    reason,
+  };
+}
+
+function extend(words: Words, by: AccountRef): Command | Refusal {
+  const typed = words.next();
+  if (typed === undefined || words.peek() === undefined) return usage('extend');
+  const duration = takeDuration(words);
+  if (duration === undefined) return badDuration(words.next() ?? '');
+  if ('code' in duration) return duration;
+  const reason = cleanReason(words.rest());
+  if (typeof reason !== 'string') return reason;
+  return { do: 'extend', by, target: { typed: canonicalId(typed) }, duration, ...(reason === '' ? {} : { reason }) };
+}
+
+function revoke(words: Words, by: AccountRef): Command | Refusal {
+  const typed = words.next();
+  if (typed === undefined) return usage('revoke');
+  if (typed.startsWith('@')) return { code: 'unknown_command', asked: 'revoke @person', suggestions: [] };
+  if (typed.toLowerCase() === 'all') return { code: 'unknown_command', asked: 'revoke all', suggestions: [] };
+  const reason = cleanReason(words.rest());
+  if (typeof reason !== 'string') return reason;
+  if (reason === '') return { code: 'reason_missing', minLength: 1 };
+  return { do: 'revoke', by, target: { typed: canonicalId(typed) }, reason };
+}
+
+/** The duration in front, taken; absent when the next word starts the reason. */
+function takeDuration(words: Words): DurationWish | Extract<Refusal, { code: 'bad_duration' }> | undefined {
+  const word = words.peek();
+  if (word === undefined) return undefined;
+  const lower = word.toLowerCase();
+  if (lower.startsWith('until')) {
+    words.next();
+    if (lower !== 'until') return badDuration(word);
+    const time = words.next();
+    const parts = time === undefined ? null : /^(\d{1,2}):(\d{2})$/.exec(time);
+    const hour = Number(parts?.[1] ?? 99);
+    const minute = Number(parts?.[2] ?? 99);
+    if (hour > 23 || minute > 59) return badDuration(`until ${time ?? ''}`.trim());
+    return { until: { hour, minute } };
+  }
+  // Whatever begins like a number was meant as a time; taken as the reason, "30x fix" would silently become the default.
+  if (!/^(?:\p{N}|\p{Pd}|[+\u2212\u00b1]|[.,]\p{N})/u.test(word)) return undefined;
+  words.next();
+  const ms = parseDuration(word);
+  return ms === undefined ? badDuration(word) : { ms };
+}
+
+function badDuration(asked: string): Extract<Refusal, { code: 'bad_duration' }> {
+  return { code: 'bad_duration', asked: shortened(asked), example: DURATION_EXAMPLE };
+}
+
+function usage(word: Word): Refusal {
+  return { code: 'usage', usage: USAGE[word] };
+}
+
+function unknownCommand(first: string, rest: string): Refusal {
+  const word = first.toLowerCase();
+  const asked = shortened(first);
+  if (NOT_AVAILABLE.includes(word)) return { code: 'unknown_command', asked: word, suggestions: [] };
+  const near = nearest(word, Object.keys(USAGE));
+  if (near.length > 0) return { code: 'unknown_command', asked, suggestions: near };
+  // `db-prod 30m fix it`: everything is there but the first word.
+  const more = cleanReason(rest);
+  const whole = typeof more === 'string' && more !== '' ? [`request ${shortened(`${first} ${more}`)}`] : [];
+  return { code: 'unknown_command', asked, suggestions: whole };
+}
+
+function isWord(word: string): word is Word {
+  return Object.hasOwn(USAGE, word);
+}
+
+/** `r-7kq2` → `R-7KQ2`. Anything else stays as typed: it may be a resource's name. */
+function canonicalId(typed: string): string {
+  return shortened(/^[rg]-[a-z0-9]{3,8}$/i.test(typed) ? typed.toUpperCase() : typed);
+}
+
+interface Words {
+  /** The next word, made plain, and taken. */
+  next(): string | undefined;
+  /** The next word, left where it is. */
+  peek(): string | undefined;
+  /** What follows, exactly as written. */
+  rest(): string;
+}
+
+function reader(text: string): Words {
+  const pattern = /\s*(\S+)/y;
+  let at = 0;
+  const read = (): { word: string; end: number } | undefined => {
+    pattern.lastIndex = at;
+    for (let found = pattern.exec(text); found !== null; found = pattern.exec(text)) {
+      const word = plain(found[1] ?? '');
+      // A word of nothing but invisible characters is no word.
+      if (word !== '') return { word, end: pattern.lastIndex };
+    }
+    return undefined;
+  };
+  return {
+    next: () => {
+      const found = read();
+      if (found !== undefined) at = found.end;
+      return found?.word;
+    },
+    peek: () => read()?.word,
+    rest: () => text.slice(at),
+  };
+}
+
+/** A word that is matched: no invisible characters, no smart punctuation, no quotes around it. */
+function plain(word: string): string {
+  const bare = word
+    .toWellFormed()
+    .replace(/[\p{Cc}\p{Cf}]/gu, '')
+    .replace(/[\u2018\u2019\u201a\u201b\u2032]/g, "'")
+    .replace(/[\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb]/g, '"');
+  return unquoted(bare);
+}
+
+const QUOTES: readonly (readonly [open: string, close: string])[] = [
+  ['"', '"'],
+  ["'", "'"],
+  ['`', '`'],
+  ['\u201c', '\u201d'],
+  ['\u201e', '\u201c'],
+  ['\u2018', '\u2019'],
+  ['\u00ab', '\u00bb'],
+];
+
+/** Without one pair of quotes around the whole; `"a" and "b"` is not quoted as a whole. */
+function unquoted(text: string): string {
+  if (text.length < 2) return text;
+  const inner = text.slice(1, -1);
+  for (const [open, close] of QUOTES)
+    if (text.startsWith(open) && text.endsWith(close) && !inner.includes(open) && !inner.includes(close)) return inner;
+  return text;
+}
+
+function shortened(text: string): string {
+  if (text.length <= ASKED_MAX) return text;
+  return `${[...text.slice(0, ASKED_MAX * 2)].slice(0, ASKED_MAX - 1).join('')}…`;
+}
+
+function codePoints(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
+}

@@ -1,0 +1,508 @@
+/**
+ * The one place where a command from people is carried through: gather the facts, decide, commit, and when somebody was
+ * faster, do it again. What is said afterwards is read back from what was committed.
+ */
+import { entitlementById, findEntitlement } from './catalog.ts';
+import type { Answer, By, Command, Refusal, Target } from './command.ts';
+import { decideApprove, decideDeny } from './decide-answer.ts';
+import { decideCancel, decideReturn, decideRevoke, respondersFor } from './decide-close.ts';
+import { decideExtend, decideRequest, type RequestFacts } from './decide-request.ts';
+import { isRefused, type Outcome, refused } from './decision.ts';
+import { askSubjects, groupsOf, keysFor, messageOf, type Sources, standingOf, usersOf, whoApproves } from './gather.ts';
+import type { AccountRef, Entitlement, Person, RequestId, Subject } from './model.ts';
+import { anyHolds } from './policy.ts';
+import {
+  type Clock,
+  DirectoryError,
+  type GrantRecord,
+  type Ids,
+  MessengerError,
+  PeopleError,
+  type RequestRecord,
+  StaleStateError,
+} from './ports.ts';
+import { type RequestView, viewOf } from './view.ts';
+
+export interface HandlerParts extends Sources {
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+export interface Handler {
+  /** Never half done: when it resolves, everything is committed or nothing is. Rejects only when we were wrong. */
+  handle(command: Command, delivery?: string): Promise<Answer>;
+  /** What people are shown of a request, as it is now. */
+  view(id: RequestId, zone?: string): Promise<RequestView | undefined>;
+}
+
+/** Somebody else was faster this many times in a row: the person is asked to try again. */
+const ATTEMPTS_MAX = 12;
+const LIST_MAX = 15;
+
+/** Either an outcome to commit, or an answer to a question that changes nothing. */
+type Handled = { readonly outcome: Outcome } | { readonly answer: Answer };
+
+export function createHandler(parts: HandlerParts): Handler {
+  const { store, people, clock, ids, catalog } = parts;
+
+  async function handle(command: Command, delivery?: string): Promise<Answer> {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const handled = await carry(command, attempt, delivery);
+      try {
+        return await finish(handled, command, delivery);
+      } catch (error) {
+        // Somebody changed a row this rests on: everything is looked up and decided afresh.
+        if (!(error instanceof StaleStateError)) throw error;
+      }
+    }
+    return { say: 'refused', refusal: { code: 'busy' } };
+  }
+
+  async function finish(handled: Handled, command: Command, delivery: string | undefined): Promise<Answer> {
+    if ('answer' in handled) {
+      if (delivery !== undefined) await store.answered(delivery);
+      return handled.answer;
+    }
+    const { outcome } = handled;
+    const changes = isRefused(outcome)
+      ? [
+          ...(outcome.changes ?? []),
+          ...(outcome.record === undefined ? [] : [{ put: 'event' as const, row: outcome.record }]),
+        ]
+      : outcome.changes;
+    if (changes.length > 0) await store.commit({ changes, ...(delivery === undefined ? {} : { delivery }) });
+    else if (delivery !== undefined) await store.answered(delivery);
+    if (isRefused(outcome)) {
+      const about = refusalAbout(outcome.refusal, command);
+      const request =
+        about === undefined ? undefined : await view(about, await zoneOf('by' in command ? command.by : undefined));
+      return { say: 'refused', refusal: outcome.refusal, ...(request === undefined ? {} : { request }) };
+    }
+    const shown = await view(outcome.requestId, await zoneOf('by' in command ? command.by : undefined));
+    // The row was committed a moment ago in this very store.
+    if (shown === undefined) throw new Error(`request ${outcome.requestId} is gone`);
+    return {
+      say: 'done',
+      what: outcome.done,
+      request: shown,
+      ...(outcome.asked === undefined ? {} : { asked: outcome.asked }),
+    };
+  }
+
+  async function carry(command: Command, attempt: number, delivery: string | undefined): Promise<Handled> {
+    const correlation = delivery === undefined ? {} : { correlation: delivery };
+    try {
+      return await route(command, attempt, correlation);
+    } catch (error) {
+      const refusal = lookupRefusal(error);
+      if (refusal === undefined) throw error;
+      return { outcome: refused(refusal) };
+    }
+  }
+
+  async function route(command: Command, attempt: number, correlation: Correlation): Promise<Handled> {
+    switch (command.do) {
+      case 'help':
+        return { answer: { say: 'help' } };
+      case 'request': {
+        const person = await people.identify(command.by);
+        const entitlement = findEntitlement(catalog(), command.resource, command.role);
+        if ('code' in entitlement) return { outcome: refused(entitlement) };
+        const facts = await requestFacts(person, entitlement, attempt, correlation);
+        return { outcome: decideRequest(command, facts, clock.now()) };
+      }
+      case 'extend': {
+        const person = await people.identify(command.by);
+        const grant = await grantAt(command.target, person, 'mine');
+        if ('code' in grant) return { outcome: refused(grant) };
+        const entitlement = entitlementById(catalog(), grant.grant.entitlement);
+        if (entitlement === undefined)
+          return { outcome: refused({ code: 'unknown_resource', asked: grant.grant.entitlement, suggestions: [] }) };
+        const facts = await requestFacts(person, entitlement, attempt, correlation);
+        return {
+          outcome: decideExtend(command, { ...facts, grant: grant.grant, original: grant.request }, clock.now()),
+        };
+      }
+      case 'approve':
+        return { outcome: await approve(command, correlation) };
+      case 'show':
+        return await show(command.by, command.target);
+      case 'deny': {
+        const person = await people.identify(command.by);
+        const record = await recordAt(command.target, person, 'pending');
+        if ('code' in record) return { outcome: refused(record) };
+        const entitlement = entitlementById(catalog(), record.request.entitlement);
+        const subjects = await askSubjects(people, entitlement?.policy.approvers ?? [], person);
+        return {
+          outcome: decideDeny(
+            command,
+            { person, record, ...present({ entitlement }), subjects, hash: ids.hash, ...correlation },
+            clock.now(),
+          ),
+        };
+      }
+      case 'cancel': {
+        const person = await people.identify(command.by);
+        const record = await recordAt(command.target, person, 'mine');
+        if ('code' in record) return { outcome: refused(record) };
+        return { outcome: decideCancel({ person, record, ...correlation }, clock.now()) };
+      }
+      case 'return': {
+        const person = await people.identify(command.by);
+        const record = await grantAt(command.target, person, 'mine');
+        if ('code' in record) return { outcome: refused(record) };
+        return { outcome: decideReturn({ person, record, ...correlation }, clock.now()) };
+      }
+      case 'revoke':
+        return { outcome: await revoke(command, correlation) };
+      case 'status':
+        return { answer: await status(command.by, command.target) };
+      case 'list':
+        return { answer: await list(command.by, command.which) };
+    }
+  }
+
+  async function requestFacts(
+    person: Person,
+    entitlement: Entitlement,
+    attempt: number,
+    correlation: Correlation,
+  ): Promise<RequestFacts> {
+    const [subjects, users, groups, open, approvers] = await Promise.all([
+      askSubjects(people, entitlement.policy.requesters, person),
+      usersOf(people, entitlement, person),
+      groupsOf(people, entitlement),
+      store.open(person.id, entitlement.id),
+      whoApproves(people, entitlement),
+    ]);
+    const inactive = users.find((user) => !user.active);
+    if (inactive !== undefined)
+      throw new PeopleError('deactivated', `The account ${inactive.login} in ${inactive.directory} is not active.`);
+    const channel = catalog().approvalsChannel;
+    return {
+      person,
+      entitlement,
+      subjects,
+      users: users.map(({ directory, userId, login }) => ({ directory, userId, login })),
+      groups,
+      pending: open.pending,
+      grants: open.grants,
+      standing: await standingOf(parts, keysFor(groups, users)),
+      approvers,
+      timezone: catalog().timezone,
+      ...(channel === undefined ? {} : { approvalsChannel: channel }),
+      ids: { short: ids.short(attempt), opaque: ids.opaque() },
+      hash: ids.hash,
+      ...correlation,
+    };
+  }
+
+  async function approve(command: Command & { do: 'approve' }, correlation: Correlation): Promise<Outcome> {
+    const person = await people.identify(command.by);
+    const card = await store.card(command.target.card);
+    const record = card === undefined ? undefined : await store.request(card.requestId);
+    if (card === undefined || record === undefined) return refused({ code: 'expired_button' });
+    const { request } = record;
+    const entitlement = entitlementById(catalog(), request.entitlement);
+    const base = { person, record, card, hash: ids.hash, newCardId: ids.opaque(), ...correlation };
+    // Looked up only while there is something to answer: a click on an old message costs no vendor call.
+    if (request.state !== 'pending' || entitlement === undefined || person.id === request.requester)
+      return decideApprove(
+        {
+          ...base,
+          ...present({ entitlement }),
+          subjects: [],
+          groups: request.groups,
+          requesterSubjects: [],
+          requesterActive: { active: true },
+          memberships: [],
+        },
+        clock.now(),
+      );
+    const [subjects, groups, requester, memberships, extended] = await Promise.all([
+      askSubjects(people, entitlement.policy.approvers, person),
+      groupsOf(people, entitlement),
+      requesterNow(record, entitlement),
+      store.memberships(keysFor(request.groups, request.users)),
+      request.extendsGrant === undefined ? undefined : store.grant(request.extendsGrant),
+    ]);
+    return decideApprove(
+      {
+        ...base,
+        entitlement,
+        subjects,
+        groups,
+        requesterSubjects: requester.subjects,
+        requesterActive: requester.active,
+        memberships,
+        ...present({ extended }),
+      },
+      clock.now(),
+    );
+  }
+
+  /** The requester as they are at the grant: same human, active everywhere, and still one of those who may ask. */
+  async function requesterNow(record: RequestRecord, entitlement: Entitlement) {
+    const { request } = record;
+    try {
+      const person = await requesterPerson(record);
+      const users = await usersOf(people, entitlement, person);
+      const same = users.every((user) =>
+        request.users.some((pinned) => pinned.directory === user.directory && pinned.userId === user.userId),
+      );
+      const subjects = await askSubjects(people, entitlement.policy.requesters, person);
+      const active = person.id === request.requester && same && users.every((user) => user.active);
+      return { subjects, active: { active } };
+    } catch (error) {
+      if (error instanceof PeopleError && error.code !== 'unavailable')
+        return { subjects: [], active: { active: false } };
+      if (lookupRefusal(error) === undefined) throw error;
+      return { subjects: [], active: { error: messageOf(error) } };
+    }
+  }
+
+  async function requesterPerson({ request }: RequestRecord): Promise<Person> {
+    if (request.requesterAccount === undefined)
+      return { id: request.requester, name: request.requesterName, email: '', active: true };
+    return await people.identify(request.requesterAccount);
+  }
+
+  async function show(by: AccountRef, target: Target): Promise<Handled> {
+    const person = await people.identify(by);
+    const record = await recordAt(target, person, 'pending');
+    if ('code' in record) return { outcome: refused(record) };
+    const { request } = record;
+    if (request.requester === person.id) return { outcome: refused({ code: 'own_request' }) };
+    if (request.state !== 'pending') return { outcome: refused({ code: 'not_pending', requestId: request.id }) };
+    const no = await mayNot(person, entitlementById(catalog(), request.entitlement)?.policy.approvers ?? []);
+    if (no !== undefined)
+      return {
+        outcome: refused(no === 'no' ? { code: 'not_an_approver', entitlement: request.entitlement, wanted: [] } : no),
+      };
+    const shown = await view(request.id, person.zone);
+    return shown === undefined
+      ? { outcome: refused({ code: 'unknown_id', asked: request.id }) }
+      : { answer: { say: 'card', request: shown } };
+  }
+
+  async function revoke(command: Command & { do: 'revoke' }, correlation: Correlation): Promise<Outcome> {
+    const responders = catalog().responders;
+    if ('operator' in command.by) {
+      const record = await grantAt(command.target, undefined, 'any');
+      if ('code' in record) return refused(record);
+      const entitlement = entitlementById(catalog(), record.grant.entitlement);
+      return decideRevoke(
+        command,
+        { by: { operator: command.by.operator }, responders, ...present({ entitlement }), record, ...correlation },
+        clock.now(),
+      );
+    }
+    const person = await people.identify(command.by);
+    const record = await grantAt(command.target, person, 'any');
+    if ('code' in record) return refused(record);
+    const entitlement = entitlementById(catalog(), record.grant.entitlement);
+    const wanted = respondersFor({ responders, ...present({ entitlement }) });
+    const subjects = await askSubjects(people, wanted, person);
+    return decideRevoke(
+      command,
+      { by: { person, subjects }, responders, ...present({ entitlement }), record, ...correlation },
+      clock.now(),
+    );
+  }
+
+  async function status(by: AccountRef, target: Target | undefined): Promise<Answer> {
+    if (target === undefined) return await list(by, 'mine');
+    const person = await people.identify(by);
+    const record = await recordAt(target, person, 'any');
+    if ('code' in record) return { say: 'refused', refusal: record };
+    const { request } = record;
+    if (request.requester !== person.id) {
+      const approvers = entitlementById(catalog(), request.entitlement)?.policy.approvers ?? [];
+      const no = await mayNot(person, [...seers(), ...approvers]);
+      if (no !== undefined) return { say: 'refused', refusal: no === 'no' ? { code: 'not_a_viewer' } : no };
+    }
+    const shown = await view(request.id, person.zone);
+    return shown === undefined
+      ? { say: 'refused', refusal: { code: 'unknown_id', asked: request.id } }
+      : { say: 'status', request: shown };
+  }
+
+  async function list(by: AccountRef, which: 'mine' | 'pending' | 'active'): Promise<Answer> {
+    const person = await people.identify(by);
+    const limit = LIST_MAX + 1;
+    let records: readonly RequestRecord[];
+    if (which === 'mine') records = await store.list({ person: person.id, limit });
+    else {
+      const states = which === 'pending' ? (['pending'] as const) : (['approved'] as const);
+      const everything = (await mayNot(person, seers())) === undefined;
+      const all = await store.list({
+        states,
+        ...(which === 'active' ? { liveGrants: true } : {}),
+        limit: everything ? limit : 200,
+      });
+      records = everything ? all : await onlyOwnOrAnswerable(all, person, which);
+    }
+    const shown = await Promise.all(records.slice(0, LIST_MAX).map((record) => view(record.request.id, person.zone)));
+    return {
+      say: 'list',
+      which,
+      items: shown.filter((item): item is RequestView => item !== undefined),
+      more: records.length > LIST_MAX,
+    };
+  }
+
+  /** Whoever may not see everything sees their own, and what waits for their answer. */
+  async function onlyOwnOrAnswerable(
+    records: readonly RequestRecord[],
+    person: Person,
+    which: 'pending' | 'active',
+  ): Promise<readonly RequestRecord[]> {
+    const answerable = new Map<string, boolean>();
+    const kept: RequestRecord[] = [];
+    for (const record of records) {
+      const { request } = record;
+      if (request.requester === person.id) kept.push(record);
+      else if (which === 'pending') {
+        const known = answerable.get(request.entitlement);
+        const approvers = entitlementById(catalog(), request.entitlement)?.policy.approvers ?? [];
+        const may = known ?? (await mayNot(person, approvers)) === undefined;
+        answerable.set(request.entitlement, may);
+        if (may) kept.push(record);
+      }
+    }
+    return kept;
+  }
+
+  function seers(): readonly Subject[] {
+    const { viewers, responders, admins } = catalog();
+    return [...viewers, ...responders, ...admins];
+  }
+
+  /** Absent: may. `no`: may not. A refusal: could not be told. */
+  async function mayNot(person: Person, subjects: readonly Subject[]): Promise<Refusal | 'no' | undefined> {
+    const verdict = anyHolds('eligible', subjects, await askSubjects(people, subjects, person));
+    if (verdict.is === 'satisfied') return undefined;
+    if (verdict.is === 'unsatisfied') return 'no';
+    return { code: 'cannot_check', what: 'whether you may see this', error: verdict.finding.why };
+  }
+
+  // ------------------------------------------------------------------------------------------- what is pointed at
+
+  /** Typed ids name one request; a resource name stands for the only one of the wanted kind. */
+  async function recordAt(
+    target: Target,
+    person: Person | undefined,
+    among: 'mine' | 'pending' | 'any',
+  ): Promise<RequestRecord | Refusal> {
+    if ('card' in target) {
+      const card = await store.card(target.card);
+      const record = card === undefined ? undefined : await store.request(card.requestId);
+      return record ?? { code: 'expired_button' };
+    }
+    const id = requestIdOf(target.typed);
+    const byId = id === undefined ? undefined : await store.request(id);
+    if (byId !== undefined) return byId;
+    const entitlement = findEntitlement(catalog(), ...splitName(target.typed));
+    if ('code' in entitlement) return { code: 'unknown_id', asked: target.typed };
+    const roleGiven = target.typed.includes(':');
+    const open = await store.list({
+      ...(among === 'mine' && person !== undefined ? { person: person.id } : {}),
+      states: ['pending', 'approved'],
+      limit: 200,
+    });
+    const fits = open.filter(
+      ({ request, grant }) =>
+        (roleGiven ? request.entitlement === entitlement.id : request.resource === entitlement.resource) &&
+        (request.state === 'pending' || (among !== 'pending' && grant !== undefined && grant.state !== 'ended')),
+    );
+    const only = fits[0];
+    if (only === undefined) return { code: 'unknown_id', asked: target.typed };
+    if (fits.length > 1)
+      return { code: 'ambiguous_id', asked: target.typed, ids: fits.slice(0, 5).map(({ request }) => request.id) };
+    return only;
+  }
+
+  async function grantAt(
+    target: Target,
+    person: Person | undefined,
+    among: 'mine' | 'any',
+  ): Promise<GrantRecord | Refusal> {
+    const record = await recordAt(target, person, among);
+    if ('code' in record) return record;
+    const { request } = record;
+    const id = request.extendsGrant ?? record.grant?.id;
+    const grant = id === undefined ? undefined : await store.grant(id);
+    return grant ?? { code: 'no_grant', requestId: request.id };
+  }
+
+  async function view(id: RequestId, zone?: string): Promise<RequestView | undefined> {
+    const record = await store.request(id);
+    if (record === undefined) return undefined;
+    const grant = record.grant === undefined ? undefined : await store.grant(record.grant.id);
+    const extended =
+      record.request.extendsGrant === undefined ? undefined : (await store.grant(record.request.extendsGrant))?.grant;
+    return viewOf({ record, ...present({ grant, extended }) }, clock.now(), zone ?? catalog().timezone);
+  }
+
+  async function zoneOf(by: By | undefined): Promise<string | undefined> {
+    if (by === undefined || 'operator' in by) return undefined;
+    return (await people.identify(by).catch(() => undefined))?.zone;
+  }
+
+  return { handle, view };
+}
+
+interface Correlation {
+  readonly correlation?: string;
+}
+
+/** `R-7KQ2`, `g-7kq2` and `7KQ2` all name the request `R-7KQ2`: a grant shares its request's letters. */
+export function requestIdOf(typed: string): RequestId | undefined {
+  const match = /^(?:[rg]-)?([a-z0-9]{4,6})$/i.exec(typed.trim());
+  return match?.[1] === undefined ? undefined : `R-${match[1].toUpperCase()}`;
+}
+
+function splitName(typed: string): [string, string?] {
+  const at = typed.indexOf(':');
+  return at < 0 ? [typed] : [typed.slice(0, at), typed.slice(at + 1)];
+}
+
+/** Drops keys that are `undefined`, so that absent stays absent. */
+function present<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+/** A look-up that failed approves nothing and refuses with its reason; anything else is our own mistake. */
+function lookupRefusal(error: unknown): Refusal | undefined {
+  if (error instanceof PeopleError)
+    return error.code === 'unavailable'
+      ? { code: 'cannot_check', what: 'who is who', error: error.message }
+      : { code: 'not_recognised', why: error.code, message: error.message };
+  if (error instanceof DirectoryError)
+    return error.code === 'rejected' || error.code === 'not_found'
+      ? { code: 'group_unusable', group: error.directory, why: error.message }
+      : { code: 'cannot_check', what: error.directory, error: error.message };
+  if (error instanceof MessengerError) return { code: 'cannot_check', what: 'the chat platform', error: error.message };
+  return undefined;
+}
+
+/**
+ * The request a refusal speaks of, to be shown with it: only to whoever pressed a button on its message, or made it. A
+ * typed id is a guess, and must not read out somebody's reason.
+ */
+function refusalAbout(refusal: Refusal, command: Command): RequestId | undefined {
+  const pressed = 'target' in command && command.target !== undefined && 'card' in command.target;
+  switch (refusal.code) {
+    case 'already_pending':
+      return refusal.requestId;
+    case 'already_answered':
+    case 'changed_since_shown':
+    case 'not_pending':
+    case 'requester_not_eligible':
+      return pressed ? refusal.requestId : undefined;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,336 @@
+/**
+ * The ledger of one membership: what is owed on it, what each answer of the directory proves, and nothing else.
+ *
+ * Pure and level-triggered. `nextStep` looks at what is known and what is wanted and names one call; `mark` is committed
+ * before that call is sent; `learn` takes the answer. A crash between any two of them leaves a row from which
+ * `nextStep` goes on.
+ *
+ * The order of writes and reads never rests on comparing instants (the wall clock may step): a mark or an accepted
+ * write clears `seen`, so whatever `seen` says was read since.
+ */
+import type { DirectoryErrorCode, Grant, Instant, Membership, MembershipKey } from './model.ts';
+
+export interface Wish {
+  /** A live grant holds it. */
+  readonly wanted: boolean;
+  /** One of them may still be added (`addBy` has not passed). */
+  readonly mayAdd: boolean;
+  /** Approval of the newest grant still waiting to be added: a baseline seen before that is looked at again. */
+  readonly since?: Instant;
+}
+
+export type Step =
+  | { readonly do: 'nothing' }
+  | { readonly do: 'wait'; readonly until: Instant }
+  | { readonly do: 'read' }
+  | { readonly do: 'add' }
+  | { readonly do: 'remove' };
+
+/** What a call to the directory taught us. `failed.effect` as in `DirectoryError`. */
+export type Lesson =
+  | { readonly learnt: 'seen_present' | 'seen_absent'; readonly readAt: Instant }
+  | { readonly learnt: 'added' | 'already_member' | 'removed' }
+  | {
+      readonly learnt: 'failed';
+      readonly call: 'read' | 'add' | 'remove';
+      readonly code: DirectoryErrorCode;
+      readonly effect: 'none' | 'unknown';
+      readonly error: string;
+      readonly retryAfterMs?: number;
+    };
+
+/** A read this fresh needs no repetition before the addition it was made for. */
+const FRESH_READ_MS = 5_000;
+/** Added to the deadline of a call whose answer was lost, before absence counts. */
+export const UNKNOWN_MARGIN_MS = 1_000;
+
+/** No wait is longer, so that a clock that stepped back delays a proof by this much at the most. */
+const WAIT_MAX_MS = 60_000;
+
+export function keyText(key: MembershipKey): string {
+  return `${key.directory}:${key.groupId}:${key.userId}`;
+}
+
+export function sameKey(a: MembershipKey, b: MembershipKey): boolean {
+  return a.directory === b.directory && a.groupId === b.groupId && a.userId === b.userId;
+}
+
+export function isLive(grant: Grant): boolean {
+  return grant.state === 'adding' || grant.state === 'active';
+}
+
+export function wishOf(holders: readonly Grant[], now: Instant): Wish {
+  const live = holders.filter(isLive);
+  const adding = live.filter((grant) => grant.state === 'adding' && now < grant.addBy);
+  const since = adding.reduce<Instant | undefined>(
+    (latest, grant) => (latest === undefined || grant.approvedAt > latest ? grant.approvedAt : latest),
+    undefined,
+  );
+  return { wanted: live.length > 0, mayAdd: adding.length > 0, ...(since === undefined ? {} : { since }) };
+}
+
+export function unknownMembership(key: MembershipKey, groupName: string, login: string): Membership {
+  return { key, version: 1, groupName, login, origin: 'none', addAttempts: 0, failures: 0 };
+}
+
+/** A mark without an outcome: the process ended between the mark and the answer. */
+export function answerLost(row: Membership): boolean {
+  return row.origin === 'ours' && row.addStartedAt !== undefined && row.addOutcome === undefined;
+}
+
+export function nextStep(row: Membership, wish: Wish, now: Instant, lagMs: number): Step {
+  return wish.wanted ? towardsPresent(row, wish, now, lagMs) : towardsAbsent(row, now, lagMs);
+}
+
+function towardsPresent(row: Membership, wish: Wish, now: Instant, lagMs: number): Step {
+  switch (row.origin) {
+    case 'baseline':
+      // The permanent membership may have been taken away since; a new grant must not rest on an old read.
+      return wish.since !== undefined && (row.seenAt === undefined || row.seenAt < wish.since)
+        ? { do: 'read' }
+        : { do: 'nothing' };
+    case 'none': {
+      if (!wish.mayAdd || row.addOutcome === 'refused') return { do: 'nothing' };
+      const fresh =
+        row.seen === 'absent' && row.seenAt !== undefined && now >= row.seenAt && now - row.seenAt <= FRESH_READ_MS;
+      return fresh ? { do: 'add' } : { do: 'read' };
+    }
+    case 'ours': {
+      const uncertain = row.addOutcome !== 'accepted' || row.removeStartedAt !== undefined;
+      if (uncertain) {
+        // A late removal of our own took it away from a grant that already runs: putting it back starts nothing new.
+        const undone = row.addOutcome === 'unknown' && row.seen === 'absent' && row.missingSinceAt === undefined;
+        if (wish.mayAdd || undone) return { do: 'add' };
+        // Too late to send another addition. What is there is found out by looking.
+        return row.seen === undefined ? { do: 'read' } : { do: 'nothing' };
+      }
+      const settlesAt = row.removeUnknownUntil;
+      if (row.seen === 'present') {
+        // A removal whose answer was lost may land after this addition: look once more when it no longer can.
+        if (settlesAt === undefined || (row.seenAt ?? 0) > settlesAt) return { do: 'nothing' };
+        return now > settlesAt ? { do: 'read' } : { do: 'wait', until: settlesAt + 1 };
+      }
+      if (row.seen === 'absent' && row.missingSinceAt !== undefined) {
+        const again = row.missingSinceAt + lagMs + 1;
+        return now >= again ? { do: 'read' } : { do: 'wait', until: again };
+      }
+      return { do: 'read' };
+    }
+  }
+}
+
+function towardsAbsent(row: Membership, now: Instant, lagMs: number): Step {
+  // Baseline is not ours to remove, and `none` is either proven gone or was never added.
+  if (row.origin !== 'ours') return { do: 'nothing' };
+  if (row.removeStartedAt === undefined || row.removeOutcome !== 'accepted') return { do: 'remove' };
+  const provable = absenceCountsFrom(row);
+  if (row.seen === undefined) return { do: 'read' };
+  if (row.seen === 'absent')
+    return now > provable ? { do: 'read' } : { do: 'wait', until: Math.min(provable + 1, now + WAIT_MAX_MS) };
+  // Still seen: within the lag that may be an old answer, after it the removal did not hold.
+  const settled = (row.removeAcceptedAt ?? now) + lagMs;
+  const lagging = (row.seenAt ?? 0) <= settled;
+  if (!lagging) return { do: 'remove' };
+  return now > settled ? { do: 'read' } : { do: 'wait', until: Math.min(settled + 1, now + lagMs + 1) };
+}
+
+/** From when an absent read proves: an addition whose answer was lost may take effect until its deadline. */
+function absenceCountsFrom(row: Membership): Instant {
+  const open = answerLost(row) ? (row.addDeadlineAt ?? 0) : 0;
+  const unknown = row.addUnknownUntil ?? 0;
+  const until = Math.max(open, unknown);
+  return until === 0 ? Number.NEGATIVE_INFINITY : until + UNKNOWN_MARGIN_MS;
+}
+
+type Loose = { -readonly [K in keyof Membership]?: Membership[K] | undefined };
+
+/** A changed copy with the next version; keys set to `undefined` are dropped. */
+function changed(row: Membership, change: Loose): Membership {
+  const next: Record<string, unknown> = { ...row, ...change, version: row.version + 1 };
+  for (const key of Object.keys(next)) if (next[key] === undefined) delete next[key];
+  return next as unknown as Membership;
+}
+
+/** The same row, one version on: for a decision that rests on it without changing it. */
+export function touched(row: Membership): Membership {
+  return changed(row, {});
+}
+
+/** "Addition started", committed before it is sent. From here on the membership counts as ours until proven absent. */
+export function markAddition(row: Membership, now: Instant, callDeadlineMs: number): Membership {
+  const lostUntil = row.addOutcome === 'unknown' || answerLost(row) ? row.addDeadlineAt : undefined;
+  const removalOpen = row.removeStartedAt !== undefined && row.removeOutcome !== 'accepted';
+  return changed(row, {
+    origin: 'ours',
+    addStartedAt: now,
+    addDeadlineAt: now + callDeadlineMs,
+    addOutcome: undefined,
+    addAttempts: row.origin === 'none' ? 1 : row.addAttempts + 1,
+    addUnknownUntil: latest(row.addUnknownUntil, lostUntil),
+    removeUnknownUntil: latest(row.removeUnknownUntil, removalOpen ? row.removeDeadlineAt : undefined),
+    removeStartedAt: undefined,
+    removeDeadlineAt: undefined,
+    removeOutcome: undefined,
+    seen: undefined,
+    seenAt: undefined,
+    missingSinceAt: undefined,
+    provenAbsentAt: undefined,
+  });
+}
+
+/** For a new grant: what an earlier one was refused is asked again, and everything else stays known. */
+export function readyForGrant(row: Membership): Membership {
+  return row.origin === 'none' ? changed(row, { ...NO_ADDITION, ...SUCCESS }) : touched(row);
+}
+
+export function markRemoval(row: Membership, now: Instant, callDeadlineMs: number): Membership {
+  return changed(row, {
+    removeStartedAt: now,
+    removeDeadlineAt: now + callDeadlineMs,
+    removeOutcome: undefined,
+    seen: undefined,
+    seenAt: undefined,
+    missingSinceAt: undefined,
+  });
+}
+
+/** The process ended between mark and answer: from now on the addition is one that may have happened. */
+export function recordLostAnswer(row: Membership): Membership {
+  return changed(row, {
+    addOutcome: 'unknown',
+    addUnknownUntil: latest(row.addUnknownUntil, row.addDeadlineAt),
+  });
+}
+
+/** What the row is after a lesson. Reads and writes of one membership never overlap: its operation is leased. */
+export function learn(row: Membership, lesson: Lesson, wish: Wish, now: Instant, lagMs: number): Membership {
+  switch (lesson.learnt) {
+    case 'seen_present':
+      return seenPresent(row, lesson.readAt, now, lagMs);
+    case 'seen_absent':
+      return seenAbsent(row, wish, lesson.readAt);
+    case 'added':
+      return changed(row, { addOutcome: 'accepted', ...SUCCESS });
+    case 'already_member':
+      // A first addition that finds somebody already there has added nothing: as good as a read before it, unless the
+      // directory may still be showing a membership of ours that we have just removed.
+      return row.addAttempts === 1 && !withinLag(row, now, lagMs)
+        ? changed(row, { origin: 'baseline', seen: 'present', seenAt: now, ...NO_ADDITION, ...SUCCESS })
+        : changed(row, { addOutcome: 'accepted', ...SUCCESS });
+    case 'removed':
+      // `failures` stays: the removal is over when it is proven, not when it is accepted.
+      return changed(row, { removeOutcome: 'accepted', removeAcceptedAt: now, seen: undefined, seenAt: undefined });
+    case 'failed':
+      return failed(row, lesson);
+  }
+}
+
+const SUCCESS = { failures: 0, lastError: undefined, lastErrorCode: undefined } as const;
+const NO_ADDITION = {
+  addStartedAt: undefined,
+  addDeadlineAt: undefined,
+  addOutcome: undefined,
+  addAttempts: 0,
+  addUnknownUntil: undefined,
+} as const;
+const NO_REMOVAL = {
+  removeStartedAt: undefined,
+  removeDeadlineAt: undefined,
+  removeOutcome: undefined,
+  removeUnknownUntil: undefined,
+} as const;
+
+function withinLag(row: Membership, at: Instant, lagMs: number): boolean {
+  // Both ways, so that a wall clock that stepped back does not make the window last for hours.
+  return row.removeAcceptedAt !== undefined && Math.abs(at - row.removeAcceptedAt) <= lagMs;
+}
+
+function seenPresent(row: Membership, readAt: Instant, now: Instant, lagMs: number): Membership {
+  if (row.origin === 'none') {
+    // Within the lag of our own removal the ledger wins over the read: else our ending grant would turn into
+    // somebody's permanent access.
+    if (withinLag(row, now, lagMs)) return changed(row, { seen: 'absent', seenAt: readAt, ...SUCCESS });
+    return changed(row, { origin: 'baseline', seen: 'present', seenAt: readAt, ...NO_ADDITION, ...SUCCESS });
+  }
+  const removing = row.removeStartedAt !== undefined;
+  return changed(row, {
+    seen: 'present',
+    seenAt: readAt,
+    missingSinceAt: undefined,
+    ...(row.origin === 'ours' && !removing ? { addOutcome: 'accepted' as const } : {}),
+    // While a removal is owed, a read that answers is no success of the removal.
+    ...(removing ? {} : SUCCESS),
+  });
+}
+
+function seenAbsent(row: Membership, wish: Wish, readAt: Instant): Membership {
+  if (row.origin === 'baseline')
+    // Somebody took the permanent membership away: it is no longer a baseline, and a grant may add it.
+    return changed(row, { origin: 'none', seen: 'absent', seenAt: readAt, ...NO_ADDITION, ...SUCCESS });
+  if (row.origin === 'none') return changed(row, { seen: 'absent', seenAt: readAt, ...SUCCESS });
+  if (row.removeStartedAt !== undefined) {
+    const proven = row.removeOutcome === 'accepted' && readAt > absenceCountsFrom(row);
+    return proven
+      ? changed(row, {
+          origin: 'none',
+          seen: 'absent',
+          seenAt: readAt,
+          provenAbsentAt: readAt,
+          missingSinceAt: undefined,
+          ...NO_ADDITION,
+          ...NO_REMOVAL,
+          ...SUCCESS,
+        })
+      : changed(row, { seen: 'absent', seenAt: readAt });
+  }
+  if (!wish.wanted) return changed(row, { seen: 'absent', seenAt: readAt });
+  // A late removal of ours explains the absence: add again instead of calling it somebody else's doing.
+  if (row.removeUnknownUntil !== undefined)
+    return changed(row, { seen: 'absent', seenAt: readAt, addOutcome: 'unknown', removeUnknownUntil: undefined });
+  return changed(row, { seen: 'absent', seenAt: readAt, missingSinceAt: row.missingSinceAt ?? readAt });
+}
+
+function failed(row: Membership, lesson: Lesson & { learnt: 'failed' }): Membership {
+  const trouble = {
+    failures: row.failures + 1,
+    lastError: lesson.error,
+    lastErrorCode: lesson.code,
+  };
+  if (lesson.call === 'read') return changed(row, trouble);
+  if (lesson.call === 'remove') return changed(row, { ...trouble, removeOutcome: 'unknown' });
+  if (lesson.effect === 'unknown')
+    return changed(row, {
+      ...trouble,
+      addOutcome: 'unknown',
+      addUnknownUntil: latest(row.addUnknownUntil, row.addDeadlineAt),
+    });
+  // `unauthorized` is tried again until `addBy`: a credential can be mended, a refusal of this very membership not.
+  const refused = lesson.code === 'rejected' || lesson.code === 'not_found';
+  // Nothing of ours was ever sent that could have taken effect: this is not our membership.
+  if (row.addAttempts <= 1)
+    return changed(row, {
+      ...trouble,
+      origin: 'none',
+      ...NO_ADDITION,
+      ...(refused ? { addOutcome: 'refused' as const } : {}),
+    });
+  return changed(row, { ...trouble, addOutcome: 'unknown' });
+}
+
+/** Missing although a grant wants it, in two reads further apart than the lag: somebody else took it away. */
+export function removedOutside(row: Membership, lagMs: number): boolean {
+  return (
+    row.origin === 'ours' &&
+    row.removeStartedAt === undefined &&
+    row.addOutcome === 'accepted' &&
+    row.seen === 'absent' &&
+    row.missingSinceAt !== undefined &&
+    row.seenAt !== undefined &&
+    row.seenAt - row.missingSinceAt > lagMs
+  );
+}
+
+function latest(a: Instant | undefined, b: Instant | undefined): Instant | undefined {
+  if (a === undefined) return b;
+  return b === undefined ? a : Math.max(a, b);
+}

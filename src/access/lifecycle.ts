@@ -1,0 +1,307 @@
+/** How a grant starts, moves on and ends, as its memberships tell. */
+import {
+  actorName,
+  audienceId,
+  event,
+  operation,
+  putGrant,
+  putRequest,
+  showEverywhere,
+  timer,
+  timerId,
+} from './decision.ts';
+import { isLive, keyText, removedOutside, sameKey, touched } from './ledger.ts';
+import type { AccessRequest, Actor, Audience, Change, EndReason, Grant, Instant, Membership } from './model.ts';
+import { PRIORITY } from './model.ts';
+import type { GrantRecord, MembershipRecord } from './ports.ts';
+
+/** When the grant ends if nothing else happens. */
+export function endsAt(grant: Grant): Instant {
+  return grant.expiresAt ?? grant.hardEndAt;
+}
+
+/** What each end reason is called in the trail. */
+const ENDING_EVENT: Record<EndReason, string> = {
+  expired: 'grant.expired',
+  revoked: 'grant.revoked',
+  returned: 'grant.returned',
+  abandoned: 'grant.abandoned',
+  removed_outside: 'grant.removed_outside',
+};
+
+export interface Ending {
+  readonly reason: EndReason;
+  readonly by: Actor;
+  readonly note?: string;
+  readonly correlation?: string;
+}
+
+/** A membership needs no removal for this grant: it is not ours, or another live grant still holds it. */
+function settledFor(grant: Grant, record: MembershipRecord): boolean {
+  if (record.membership === undefined || record.membership.origin !== 'ours') return true;
+  return heldByAnother(grant, record);
+}
+
+export function heldByAnother(grant: Grant, record: MembershipRecord): boolean {
+  return record.grants.some((other) => other.id !== grant.id && isLive(other));
+}
+
+/**
+ * Ends a live grant: from here on it holds nothing. Whatever only it held is due for removal in the same commit, and
+ * every membership row is touched, so that two grants that end together cannot each leave the removal to the other.
+ */
+export function endGrant(record: GrantRecord, ending: Ending, now: Instant): Change[] {
+  const { grant, request } = record;
+  const person = ending.by.kind === 'person';
+  const settled = record.memberships.every((membership) => settledFor(grant, membership));
+  const { row, change } = putGrant(grant, {
+    state: settled ? 'ended' : 'ending',
+    endReason: ending.reason,
+    endingAt: now,
+    ...(settled ? { endedAt: now } : {}),
+    ...(person || ending.by.kind === 'operator' ? { endedBy: actorName(ending.by) } : {}),
+    ...(ending.note === undefined ? {} : { endNote: ending.note }),
+  });
+  const changes: Change[] = [change];
+  for (const ring of ['end', 'add_by', 'warn'] as const)
+    changes.push({ drop: 'job', id: timerId({ ring, grantId: grant.id }) });
+  for (const membership of record.memberships) {
+    if (membership.membership === undefined) continue;
+    changes.push(touchedMembership(membership.membership));
+    if (!settledFor(grant, membership)) changes.push(operation(membership.key, now, PRIORITY.removal));
+  }
+  changes.push(
+    event(ENDING_EVENT[ending.reason], now, ending.by, {
+      requestId: request.id,
+      grantId: grant.id,
+      detail: {
+        entitlement: grant.entitlement,
+        from: grant.state,
+        to: row.state,
+        startsAt: grant.startsAt ?? null,
+        expiresAt: grant.expiresAt ?? null,
+        memberships: record.memberships.map((membership) => ({
+          membership: keyText(membership.key),
+          standing: membership.membership?.origin ?? 'none',
+          heldByAnother: heldByAnother(grant, membership),
+        })),
+      },
+      ...(ending.note === undefined ? {} : { personal: { note: ending.note } }),
+      ...(ending.correlation === undefined ? {} : { correlation: ending.correlation }),
+    }),
+  );
+  if (settled) changes.push(ended(row, request, now));
+  if (record.extension !== undefined)
+    changes.push(...closeRequest(record.extension, 'withdrawn', ending.by, now, `${grant.id} is over`));
+  changes.push(...show(request, settled ? [outcomeAudience(request)] : [], now));
+  return changes;
+}
+
+function touchedMembership(row: Membership): Change {
+  return { put: 'membership', row: touched(row), was: row.version };
+}
+
+function ended(grant: Grant, request: AccessRequest, now: Instant): Change {
+  return event(
+    'grant.ended',
+    now,
+    { kind: 'hallpass', part: 'ledger' },
+    {
+      requestId: request.id,
+      grantId: grant.id,
+      detail: {
+        entitlement: grant.entitlement,
+        reason: grant.endReason ?? null,
+        dueAt: grant.endingAt ?? null,
+        endedAt: now,
+      },
+    },
+  );
+}
+
+/**
+ * Shows the request again in every place, after adding places to it. A place is added by a put of the request, since
+ * the list is part of the row.
+ */
+export function show(request: AccessRequest, more: readonly (Audience | undefined)[], now: Instant): Change[] {
+  const added = more.filter(
+    (audience): audience is Audience =>
+      audience !== undefined && !request.audiences.some((known) => audienceId(known) === audienceId(audience)),
+  );
+  if (added.length === 0) return showEverywhere(request, now);
+  const { row, change } = putRequest(request, { audiences: [...request.audiences, ...added] });
+  return [change, ...showEverywhere(row, now)];
+}
+
+export function outcomeAudience(request: AccessRequest): Audience | undefined {
+  return request.requesterAccount === undefined ? undefined : { kind: 'outcome', account: request.requesterAccount };
+}
+
+/** Closes a pending request that leads to nothing. */
+export function closeRequest(
+  request: AccessRequest,
+  state: 'denied' | 'cancelled' | 'lapsed' | 'withdrawn',
+  by: Actor,
+  now: Instant,
+  note?: string,
+  correlation?: string,
+): Change[] {
+  const outcome = state === 'cancelled' ? undefined : outcomeAudience(request);
+  const { row, change } = putRequest(request, {
+    state,
+    decidedAt: now,
+    ...(by.kind === 'hallpass' ? {} : { closedBy: actorName(by) }),
+    ...(note === undefined ? {} : { closedNote: note }),
+    audiences: outcome === undefined ? request.audiences : [...request.audiences, outcome],
+  });
+  return [
+    change,
+    { drop: 'job', id: timerId({ ring: 'lapse', requestId: request.id }) },
+    event(`request.${state}`, now, by, {
+      requestId: request.id,
+      detail: { entitlement: request.entitlement, from: request.state, to: state },
+      ...(note === undefined ? {} : { personal: { note } }),
+      ...(correlation === undefined ? {} : { correlation }),
+    }),
+    ...showEverywhere(row, now),
+  ];
+}
+
+/** The membership is in the group for this grant, as far as the directory has told us. */
+function isHeld(row: Membership | undefined): boolean {
+  if (row === undefined) return false;
+  if (row.origin === 'baseline') return true;
+  return row.origin === 'ours' && row.addOutcome === 'accepted' && row.removeStartedAt === undefined;
+}
+
+/** An addition that was accepted or may have happened: the clock starts. */
+function clockStartedAt(row: Membership | undefined): Instant | undefined {
+  return row?.origin === 'ours' && row.addOutcome !== undefined ? row.addStartedAt : undefined;
+}
+
+/**
+ * Moves one grant on after something was learnt about its memberships. Called for every unended grant that holds the
+ * membership. A grant that waits for its memberships is always put, even unchanged: two memberships of one grant that
+ * settle at the same moment must not each believe that the other is still open.
+ */
+export function settleGrant(record: GrantRecord, now: Instant, lagMs: number): Change[] {
+  const { grant, request } = record;
+  switch (grant.state) {
+    case 'adding':
+      return settleAdding(record, now);
+    case 'active': {
+      const gone = record.memberships.find(
+        ({ membership }) => membership !== undefined && removedOutside(membership, lagMs),
+      );
+      if (gone === undefined) return showEverywhere(request, now);
+      return endGrant(
+        record,
+        { reason: 'removed_outside', by: { kind: 'hallpass', part: 'ledger' }, note: gone.membership?.groupName ?? '' },
+        now,
+      );
+    }
+    case 'ending': {
+      if (!record.memberships.every((membership) => settledFor(grant, membership)))
+        return [putGrant(grant, {}).change, ...showEverywhere(request, now)];
+      const { row, change } = putGrant(grant, { state: 'ended', endedAt: now });
+      return [change, ended(row, request, now), ...show(request, [outcomeAudience(request)], now)];
+    }
+    case 'ended':
+      return [];
+  }
+}
+
+function settleAdding(record: GrantRecord, now: Instant): Change[] {
+  const { grant, request } = record;
+  const rows = record.memberships.map(({ membership }) => membership);
+  const by: Actor = { kind: 'hallpass', part: 'ledger' };
+  if (rows.every((row) => row?.origin === 'baseline'))
+    return endGrant(record, { reason: 'abandoned', by, note: 'already a member' }, now);
+  const open = rows.filter((row) => !isHeld(row) && !(row?.origin === 'none' && row.addOutcome === 'refused'));
+  const ours = rows.filter((row) => row?.origin === 'ours');
+  if (open.length === 0 && ours.length === 0)
+    return endGrant(record, { reason: 'abandoned', by, note: 'the directory refused it' }, now);
+
+  const starts = rows.map(clockStartedAt).filter((at): at is Instant => at !== undefined);
+  const startsAt =
+    grant.startsAt ?? (starts.length === 0 ? undefined : Math.max(grant.approvedAt, Math.min(...starts)));
+  const begins = grant.startsAt === undefined && startsAt !== undefined;
+  // Never past the hard end, whatever the clock did between the approval and now.
+  const expiresAt =
+    startsAt === undefined ? undefined : (grant.expiresAt ?? Math.min(startsAt + grant.durationMs, grant.hardEndAt));
+  const active = open.length === 0;
+  const { change } = putGrant(grant, {
+    state: active ? 'active' : 'adding',
+    ...(startsAt === undefined ? {} : { startsAt }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  });
+  const changes: Change[] = [change];
+  if (begins && startsAt !== undefined && expiresAt !== undefined) {
+    changes.push(timer({ ring: 'end', grantId: grant.id }, expiresAt));
+    if (grant.durationMs > 2 * grant.warnBeforeMs && grant.warnBeforeMs > 0)
+      changes.push(timer({ ring: 'warn', grantId: grant.id }, expiresAt - grant.warnBeforeMs));
+    changes.push(
+      event('grant.started', now, by, {
+        requestId: request.id,
+        grantId: grant.id,
+        detail: { entitlement: grant.entitlement, startsAt, expiresAt },
+      }),
+    );
+  }
+  if (active) {
+    changes.push({ drop: 'job', id: timerId({ ring: 'add_by', grantId: grant.id }) });
+    changes.push(
+      event('grant.activated', now, by, {
+        requestId: request.id,
+        grantId: grant.id,
+        detail: {
+          entitlement: grant.entitlement,
+          memberships: record.memberships.map(({ key, membership }) => ({
+            membership: keyText(key),
+            origin: membership?.origin ?? 'none',
+            outcome: membership?.addOutcome ?? null,
+          })),
+        },
+      }),
+    );
+  }
+  const holder: Audience | undefined =
+    active && request.requesterAccount !== undefined
+      ? { kind: 'holder', account: request.requesterAccount }
+      : undefined;
+  return [...changes, ...show(request, [holder], now)];
+}
+
+/** `addBy` has passed: what is in place stays until its end, what is not is given up. */
+export function addByPassed(record: GrantRecord, now: Instant): Change[] {
+  const { grant } = record;
+  const by: Actor = { kind: 'hallpass', part: 'timers' };
+  const accepted = record.memberships.some(
+    ({ membership }) => membership?.origin === 'ours' && membership.addOutcome === 'accepted' && isHeld(membership),
+  );
+  if (!accepted) return endGrant(record, { reason: 'abandoned', by, note: 'not added in time' }, now);
+  const { change } = putGrant(grant, { state: 'active' });
+  const holder: Audience | undefined =
+    record.request.requesterAccount === undefined
+      ? undefined
+      : { kind: 'holder', account: record.request.requesterAccount };
+  return [
+    change,
+    event('grant.activated', now, by, {
+      requestId: record.request.id,
+      grantId: grant.id,
+      detail: { entitlement: grant.entitlement, partial: true },
+    }),
+    ...show(record.request, [holder], now),
+  ];
+}
+
+/** The same record with one membership's row replaced by what was just learnt. */
+export function withMembership(record: GrantRecord, row: Membership): GrantRecord {
+  return {
+    ...record,
+    memberships: record.memberships.map((membership) =>
+      sameKey(membership.key, row.key) ? { ...membership, membership: row } : membership,
+    ),
+  };
+}

@@ -1,0 +1,370 @@
+/**
+ * What is true: the words of Hallpass and the shape of its records.
+ *
+ * Terminology. The code says these words and no others.
+ *
+ * - resource: a system people ask for (`db-prod`), or a part of one (`db-prod/orders`)
+ * - role: a level of access on a resource (`read`); a resource has a default role
+ * - entitlement: one resource and role; names the directory groups that confer it and the policy that guards it
+ * - policy: who may request, who approves, how many, how long
+ * - access request: one person asking for one entitlement, for a time and a reason
+ * - approval / denial: one approver's recorded answer
+ * - approver: someone the policy lets answer, asked afresh at the click
+ * - grant: the right that results; always ends
+ * - expiry / revocation / return: a grant ending on time / ended by someone else / given back by its holder
+ * - directory, directory group, membership: the outside fact
+ * - baseline: a membership that was there before us
+ * - job: work committed to: operation (on a directory), notification (to people) or timer; a worker leases it
+ * - audit event: what happened, once, for ever, chained to the event before it
+ * - command, facts, decision, refusal: what is asked, what is known, what follows, why not
+ */
+
+/** Milliseconds since the Unix epoch, from the `Clock` port; never read from the air. */
+export type Instant = number;
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/** `R-7KQ2`: short, read aloud, no look-alike letters. */
+export type RequestId = string;
+/** `G-7KQ2`: shares its request's letters, since a request has at most one grant. */
+export type GrantId = string;
+/** `<identity directory>/<immutable user id>`: the same human behind every linked account. */
+export type PersonId = string;
+/** `db-prod:read` */
+export type EntitlementId = string;
+
+/** One account on a chat platform, by immutable ids only; names never identify. */
+export interface AccountRef {
+  readonly platform: 'slack' | 'teams';
+  readonly tenant: string;
+  readonly id: string;
+}
+
+export interface DirectoryUser {
+  readonly directory: string;
+  /** The directory's immutable id; logins and emails can be renamed and re-used. */
+  readonly id: string;
+  readonly login: string;
+  readonly email: string;
+  readonly name: string;
+  readonly active: boolean;
+}
+
+export interface Person {
+  readonly id: PersonId;
+  readonly name: string;
+  readonly email: string;
+  /** IANA zone the platform reports for the person; absent when unknown. */
+  readonly zone?: string;
+  /** The chat account this person was seen with, or the one to write to; absent when none is known. */
+  readonly account?: AccountRef;
+  readonly active: boolean;
+}
+
+/** `everyone` means employees of the workspace: guests and bots never become a `Person`. */
+export type Subject =
+  | { readonly kind: 'everyone' }
+  | { readonly kind: 'user'; readonly email: string }
+  | { readonly kind: 'group'; readonly directory: string; readonly group: string }
+  | { readonly kind: 'on-call'; readonly source: string };
+
+export interface Policy {
+  readonly name: string;
+  /** SHA-256 over the policy's content; recorded with every decision made under it. */
+  readonly hash: string;
+  readonly requesters: readonly Subject[];
+  readonly approvers: readonly Subject[];
+  /** How many different people must approve; at least 1. */
+  readonly approvals: number;
+  readonly duration: { readonly defaultMs: number; readonly maxMs: number };
+  readonly reason: { readonly minLength: number };
+  readonly lapseAfterMs: number;
+  readonly warnBeforeMs: number;
+}
+
+/** A group as the configuration names it: by name or by id. */
+export interface GroupName {
+  readonly directory: string;
+  readonly group: string;
+}
+
+/** A group pinned to the directory's immutable id. */
+export interface PinnedGroup {
+  readonly directory: string;
+  readonly groupId: string;
+  readonly groupName: string;
+}
+
+export interface Entitlement {
+  readonly id: EntitlementId;
+  readonly resource: string;
+  readonly role: string;
+  readonly title: string;
+  readonly groups: readonly GroupName[];
+  readonly policy: Policy;
+  /** How long sessions already open may outlive the membership; 0 when the operator states none. */
+  readonly sessionTailMs: number;
+  /** Conversation id of the resource's own approvals channel; absent: the workspace's. */
+  readonly channel?: string;
+}
+
+export type RequestState = 'pending' | 'approved' | 'denied' | 'cancelled' | 'lapsed' | 'withdrawn';
+
+/** The requester's identity in one directory, pinned when the request is made. */
+export interface PinnedUser {
+  readonly directory: string;
+  readonly userId: string;
+  readonly login: string;
+}
+
+export interface AccessRequest {
+  readonly id: RequestId;
+  readonly version: number;
+  readonly state: RequestState;
+  readonly requester: PersonId;
+  readonly requesterName: string;
+  readonly requesterAccount?: AccountRef;
+  readonly requesterZone?: string;
+  readonly users: readonly PinnedUser[];
+  readonly entitlement: EntitlementId;
+  readonly resource: string;
+  readonly role: string;
+  readonly title: string;
+  readonly groups: readonly PinnedGroup[];
+  readonly durationMs: number;
+  readonly reason: string;
+  readonly policyName: string;
+  readonly policyHash: string;
+  readonly approvalsNeeded: number;
+  /** Set when this asks for more time on a live grant instead of a new one. */
+  readonly extendsGrant?: GrantId;
+  /** Over what approvers are shown; an approval given for another digest does not count. */
+  readonly digest: string;
+  /** The opaque id that the buttons of the current digest carry. */
+  readonly cardId: string;
+  readonly createdAt: Instant;
+  readonly lapsesAt: Instant;
+  readonly decidedAt?: Instant;
+  /** Who closed it and why, in words for people; set for denied, cancelled and withdrawn. */
+  readonly closedBy?: string;
+  readonly closedNote?: string;
+  /** Where its message is shown; every one of them follows the request. */
+  readonly audiences: readonly Audience[];
+}
+
+/** One place that shows a request. `holder` (added), `warning` (ends soon) and `outcome`
+ * (over) are the requester's later messages: an update of the first one would not ring. */
+export type Audience =
+  | { readonly kind: 'channel'; readonly conversation: string }
+  | { readonly kind: 'approver'; readonly person: PersonId; readonly account: AccountRef }
+  | { readonly kind: 'requester' | 'holder' | 'outcome'; readonly account: AccountRef }
+  /** One for each end that is warned of: an extension moves the end, and the next warning rings again. */
+  | { readonly kind: 'warning'; readonly account: AccountRef; readonly endsAt: Instant };
+
+/** What a button's opaque id stands for. */
+export interface Card {
+  readonly id: string;
+  readonly requestId: RequestId;
+  readonly digest: string;
+  readonly createdAt: Instant;
+}
+
+export interface Approval {
+  readonly requestId: RequestId;
+  readonly approver: PersonId;
+  readonly approverName: string;
+  readonly answer: 'approved' | 'denied';
+  readonly reason?: string;
+  readonly digest: string;
+  readonly at: Instant;
+}
+
+export type GrantState = 'adding' | 'active' | 'ending' | 'ended';
+export type EndReason = 'expired' | 'revoked' | 'returned' | 'abandoned' | 'removed_outside';
+
+/** Names one membership: a person in a group of a directory, by immutable ids. */
+export interface MembershipKey {
+  readonly directory: string;
+  readonly groupId: string;
+  readonly userId: string;
+}
+
+export interface Grant {
+  readonly id: GrantId;
+  readonly version: number;
+  readonly requestId: RequestId;
+  readonly state: GrantState;
+  readonly holder: PersonId;
+  readonly holderName: string;
+  readonly entitlement: EntitlementId;
+  readonly memberships: readonly MembershipKey[];
+  readonly durationMs: number;
+  /** The policy's maximum when it was granted; `expiresAt − startsAt` never passes it. */
+  readonly maxMs: number;
+  readonly warnBeforeMs: number;
+  readonly sessionTailMs: number;
+  readonly approvedAt: Instant;
+  /** Not added by then: abandoned, so that an outage never starts access hours later. */
+  readonly addBy: Instant;
+  /** The end that holds whatever happens: `addBy + durationMs`, until `expiresAt` is fixed. */
+  readonly hardEndAt: Instant;
+  /** When the first addition was sent that was accepted or may have happened. */
+  readonly startsAt?: Instant;
+  readonly expiresAt?: Instant;
+  readonly endReason?: EndReason;
+  readonly endingAt?: Instant;
+  readonly endedAt?: Instant;
+  /** Who ended it, in words for people; absent for an expiry. */
+  readonly endedBy?: string;
+  readonly endNote?: string;
+}
+
+/**
+ * The ledger: what we know of one membership.
+ *
+ * `origin` is its provenance. `none`: not there, as far as we know, or never looked at. `baseline`: a read showed it
+ * before anything of ours. `ours`: an addition of ours was accepted or may have happened, and it is not proven gone.
+ * Only `ours` is ever removed; only proof of absence leads back from `ours` to `none`.
+ */
+export interface Membership {
+  readonly key: MembershipKey;
+  readonly version: number;
+  readonly groupName: string;
+  readonly login: string;
+  readonly origin: 'none' | 'baseline' | 'ours';
+  /** The mark committed before the last addition was sent. */
+  readonly addStartedAt?: Instant;
+  /** When that call can no longer take effect. */
+  readonly addDeadlineAt?: Instant;
+  /** Absent after a mark: the process ended before it could say; read as `unknown`. */
+  readonly addOutcome?: 'accepted' | 'unknown' | 'refused';
+  /** Additions sent since the membership was last known absent. */
+  readonly addAttempts: number;
+  /** Latest instant at which an addition with a lost answer could still take effect. */
+  readonly addUnknownUntil?: Instant;
+  /** The mark committed before the last removal was sent; cleared by the next addition's mark. */
+  readonly removeStartedAt?: Instant;
+  readonly removeDeadlineAt?: Instant;
+  readonly removeOutcome?: 'accepted' | 'unknown';
+  /** When a removal was last accepted; kept, because reads may lag behind it. */
+  readonly removeAcceptedAt?: Instant;
+  /** Latest instant at which a removal with a lost answer could still undo a later addition. */
+  readonly removeUnknownUntil?: Instant;
+  /** The last read since the last write; cleared by every write, so that it needs no clock to be compared. */
+  readonly seen?: 'present' | 'absent';
+  readonly seenAt?: Instant;
+  /** First of the absent reads while a grant wants the membership. */
+  readonly missingSinceAt?: Instant;
+  readonly provenAbsentAt?: Instant;
+  /** Failures in a row of what is owed now; reset when it succeeds. */
+  readonly failures: number;
+  readonly lastError?: string;
+  readonly lastErrorCode?: DirectoryErrorCode;
+}
+
+export type DirectoryErrorCode = 'rate_limited' | 'unavailable' | 'not_found' | 'rejected' | 'unauthorized';
+
+/** Who did it. `operator` is a shell on the host, which may end access but never give it. */
+export type Actor =
+  | { readonly kind: 'person'; readonly id: PersonId; readonly name: string; readonly account?: AccountRef }
+  | { readonly kind: 'account'; readonly account: AccountRef }
+  | { readonly kind: 'operator'; readonly name: string }
+  | { readonly kind: 'hallpass'; readonly part: string };
+
+/**
+ * What happened, once, for ever. `detail` holds ids, states and instants; `personal` holds texts from or about people,
+ * which the chain hashes only as salted digests so that a text can be erased later.
+ */
+export interface AuditEvent {
+  readonly at: Instant;
+  /** Past tense: `grant.expired`. */
+  readonly kind: string;
+  readonly actor: Actor;
+  readonly requestId?: RequestId;
+  readonly grantId?: GrantId;
+  readonly membership?: MembershipKey;
+  readonly detail: { readonly [key: string]: Json };
+  readonly personal?: { readonly [key: string]: string };
+  /** The delivery or job this came from. */
+  readonly correlation?: string;
+}
+
+/** A timer is a doorbell, not an order: it names what to look at again, and may ring early, late or twice. */
+export type Ring =
+  | { readonly ring: 'end' | 'add_by' | 'warn'; readonly grantId: GrantId }
+  | { readonly ring: 'lapse'; readonly requestId: RequestId };
+
+/** What people are told. A `request` notification is a projection: it shows whatever holds when it is sent. */
+export type Notification =
+  | { readonly tell: 'request'; readonly requestId: RequestId; readonly audience: Audience }
+  | { readonly tell: 'security'; readonly notice: Notice }
+  | { readonly tell: 'alert'; readonly notice: Notice };
+
+/** Something that went wrong, or right again, for security and for the alert webhook. */
+export interface Notice {
+  readonly code:
+    | 'removal_failing'
+    | 'removal_recovered'
+    | 'addition_failing'
+    | 'addition_abandoned'
+    | 'removed_outside'
+    | 'message_undeliverable'
+    | 'delivery_failed';
+  readonly severity: 'info' | 'warning' | 'critical';
+  readonly at: Instant;
+  readonly grantId?: GrantId;
+  readonly requestId?: RequestId;
+  readonly holderName?: string;
+  readonly entitlement?: EntitlementId;
+  readonly group?: string;
+  readonly directory?: string;
+  readonly error?: string;
+  readonly failures?: number;
+  readonly nextAt?: Instant;
+}
+
+/** 0 goes first. Proof reads come after every change that is due. */
+export const PRIORITY = { removal: 0, addition: 1, proof: 2, usual: 5 } as const;
+
+/** Work committed to. Putting a job with the same id again moves it: at most one operation per membership is owed. */
+export type Job =
+  | {
+      readonly kind: 'operation';
+      readonly id: string;
+      /** Jobs of one lane are worked off by one worker; the directory's name. */
+      readonly lane: string;
+      readonly priority: number;
+      readonly dueAt: Instant;
+      readonly payload: MembershipKey;
+    }
+  | {
+      readonly kind: 'notification';
+      readonly id: string;
+      readonly lane: string;
+      readonly priority: number;
+      readonly dueAt: Instant;
+      readonly payload: Notification;
+    }
+  | {
+      readonly kind: 'timer';
+      readonly id: string;
+      readonly lane: string;
+      readonly priority: number;
+      readonly dueAt: Instant;
+      readonly payload: Ring;
+    };
+
+/**
+ * A row's worth of change. `was` is the version the decision was made on (absent: the row must not exist yet); a row
+ * that has moved on since undoes the whole list with `StaleStateError`.
+ */
+export type Change =
+  | { readonly put: 'request'; readonly row: AccessRequest; readonly was?: number }
+  | { readonly put: 'grant'; readonly row: Grant; readonly was?: number }
+  | { readonly put: 'membership'; readonly row: Membership; readonly was?: number }
+  /** At most one per request, approver and digest. */
+  | { readonly put: 'approval'; readonly row: Approval }
+  | { readonly put: 'card'; readonly row: Card }
+  | { readonly put: 'job'; readonly row: Job }
+  | { readonly drop: 'job'; readonly id: string }
+  | { readonly put: 'event'; readonly row: AuditEvent };

@@ -1,0 +1,428 @@
+/** The ways out of the core, in the domain's words. Each states what holds when it returns, and what can go wrong. */
+import type { Answer, Command } from './command.ts';
+import type {
+  AccessRequest,
+  AccountRef,
+  Approval,
+  AuditEvent,
+  Audience,
+  Card,
+  Change,
+  DirectoryErrorCode,
+  DirectoryUser,
+  EntitlementId,
+  Grant,
+  GrantId,
+  Instant,
+  Job,
+  Membership,
+  MembershipKey,
+  Person,
+  PersonId,
+  PinnedGroup,
+  RequestId,
+  RequestState,
+  Ring,
+  Subject,
+} from './model.ts';
+import type { MessageView } from './view.ts';
+
+// ---------------------------------------------------------------------------------------------------------- clock
+
+export interface Clock {
+  /** Wall clock, shared by all replicas; what is stored. May step either way. */
+  now(): Instant;
+  /** Milliseconds that only grow; for durations, deadlines and cache ages. */
+  monotonic(): number;
+}
+
+// -------------------------------------------------------------------------------------------------------- metrics
+
+export interface Metrics {
+  count(name: string, labels?: Readonly<Record<string, string>>): void;
+  observe(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
+}
+
+// ---------------------------------------------------------------------------------------------------------- store
+
+/** Someone changed a row that this decision rests on: load and decide again. */
+export class StaleStateError extends Error {
+  readonly code = 'stale_state';
+  constructor(what: string) {
+    super(`${what} has changed since it was read`);
+    this.name = 'StaleStateError';
+  }
+}
+
+/** A job held by one worker until `leaseUntil`. `epoch` grows with every lease, `version` with every put of the job. */
+export type LeasedJob = Job & {
+  readonly epoch: number;
+  readonly version: number;
+  readonly leaseUntil: Instant;
+  /** Failures in a row. */
+  readonly attempts: number;
+};
+
+/**
+ * What a worker says of its lease, in the same transaction as what it learnt. Guarded by the epoch, so that whoever
+ * lost the lease changes nothing; `done` and `later` also by the version, so that a wish that came in meanwhile is
+ * not forgotten.
+ */
+export type JobSettlement =
+  | { readonly job: string; readonly epoch: number; readonly keep: { readonly leaseUntil: Instant } }
+  | { readonly job: string; readonly epoch: number; readonly version: number; readonly done: true }
+  | {
+      readonly job: string;
+      readonly epoch: number;
+      readonly version: number;
+      readonly later: { readonly dueAt: Instant; readonly attempts: number; readonly priority?: number; readonly lastError?: string };
+    };
+
+/** A delivery from a chat platform, durable before it is acknowledged. */
+export interface Delivery {
+  /** Unique per delivery; a replay or a platform's retry carries the same one. */
+  readonly key: string;
+  readonly receivedAt: Instant;
+  /** The command and where to answer, as JSON text. */
+  readonly body: string;
+}
+
+/** Everything one commit does, or none of it. */
+export interface Commit {
+  readonly changes: readonly Change[];
+  readonly job?: JobSettlement;
+  /** Key of the delivery this answers; guarded, so that a delivery acts once. */
+  readonly delivery?: string;
+}
+
+export interface RequestRecord {
+  readonly request: AccessRequest;
+  readonly approvals: readonly Approval[];
+  readonly grant?: Grant;
+}
+
+/** A membership, every grant that is not ended and holds it, and the operation owed on it. */
+export interface MembershipRecord {
+  readonly key: MembershipKey;
+  readonly membership?: Membership;
+  readonly grants: readonly Grant[];
+}
+
+export interface GrantRecord {
+  readonly grant: Grant;
+  readonly request: AccessRequest;
+  /** In the order of `grant.memberships`. */
+  readonly memberships: readonly MembershipRecord[];
+  /** A pending request for more time on this grant. */
+  readonly extension?: AccessRequest;
+}
+
+export type MessageState = 'sending' | 'posted' | 'unknown' | 'gone';
+
+/** One posted message that shows a request, so that it can be updated. */
+export interface MessageRow {
+  readonly id: string;
+  readonly requestId: RequestId;
+  readonly state: MessageState;
+  /** The platform's conversation and message id, once posted. */
+  readonly conversation?: string;
+  readonly ts?: string;
+  /** Hash of what was last shown; an equal one is not sent again. */
+  readonly shown?: string;
+  readonly at: Instant;
+}
+
+export interface ListFilter {
+  readonly person?: PersonId;
+  readonly states?: readonly RequestState[];
+  /** Only requests whose grant is not ended. */
+  readonly liveGrants?: boolean;
+  readonly limit: number;
+}
+
+export interface Store {
+  /** All reads are of committed state. Absence is `undefined`, never an error. */
+  request(id: RequestId): Promise<RequestRecord | undefined>;
+  card(id: string): Promise<Card | undefined>;
+  grant(id: GrantId): Promise<GrantRecord | undefined>;
+  membership(key: MembershipKey): Promise<MembershipRecord>;
+  memberships(keys: readonly MembershipKey[]): Promise<readonly MembershipRecord[]>;
+  /** The person's pending requests and unended grants on one entitlement. */
+  open(person: PersonId, entitlement: EntitlementId): Promise<{ pending: readonly AccessRequest[]; grants: readonly Grant[] }>;
+  /** Newest first. */
+  list(filter: ListFilter): Promise<readonly RequestRecord[]>;
+  /** Live grants past their end, pending requests past their lapse, and memberships of ours that nobody wants, each without a job that will see to it. */
+  forgotten(now: Instant, limit: number): Promise<{ rings: readonly Ring[]; memberships: readonly MembershipKey[] }>;
+  /** Removals owed and not proven, oldest first: what `/readyz` and `expire` report. */
+  outstandingRemovals(now: Instant, limit: number): Promise<readonly MembershipRecord[]>;
+
+  /**
+   * One transaction. Throws `StaleStateError` and changes nothing when a guarded row has moved on.
+   * Events are linked into the chain in the order given.
+   */
+  commit(commit: Commit): Promise<void>;
+
+  /** Takes up to `limit` due jobs of a lane, most urgent first; none twice while the lease lasts. */
+  lease(want: {
+    readonly kind: Job['kind'];
+    readonly lane?: string;
+    readonly limit: number;
+    readonly now: Instant;
+    readonly leaseUntil: Instant;
+    /** Only these timers, for `expire --due`. */
+    readonly idPrefix?: readonly string[];
+  }): Promise<readonly LeasedJob[]>;
+  /** When the next job of this kind can be leased: its due time, or the end of its lease. */
+  nextDue(kind: Job['kind'], lane?: string): Promise<Instant | undefined>;
+  /** The job's present version, for deciding again under the same lease; absent when it is gone. */
+  job(id: string): Promise<{ readonly version: number; readonly epoch: number; readonly dueAt: Instant } | undefined>;
+
+  /** Durable when it returns. `false`: this delivery is known already. */
+  receive(delivery: Delivery, leaseUntil: Instant): Promise<boolean>;
+  /** Deliveries that were acknowledged and never answered, taken for another try. */
+  unanswered(now: Instant, leaseUntil: Instant, limit: number): Promise<readonly (Delivery & { readonly attempts: number })[]>;
+  /** Closes a delivery that ended in nothing to commit. */
+  answered(key: string): Promise<void>;
+  /** Forgets answered deliveries older than this. */
+  forgetDeliveries(before: Instant): Promise<number>;
+
+  message(id: string): Promise<MessageRow | undefined>;
+  putMessage(row: MessageRow): Promise<void>;
+
+  /** Pins an account to a person, and a group name to an id, at first use; returns what is pinned, which may differ. */
+  pinAccount(account: AccountRef, person: PersonId, now: Instant): Promise<PersonId>;
+  pinGroup(group: PinnedGroup, now: Instant): Promise<PinnedGroup>;
+  pinnedGroup(directory: string, name: string): Promise<PinnedGroup | undefined>;
+  /** The chat account last pinned to a person on a platform. */
+  accountOf(person: PersonId, platform: AccountRef['platform']): Promise<AccountRef | undefined>;
+
+  /** The chain in order, from `afterSeq`: canonical text as stored, and hashes. */
+  chain(afterSeq: number, limit: number): Promise<readonly ChainLink[]>;
+  /** Events of one request, oldest first, with the personal texts that are still kept. */
+  story(requestId: RequestId): Promise<readonly AuditEvent[]>;
+
+  /** `true` when the database answers. */
+  healthy(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+export interface ChainLink {
+  readonly seq: number;
+  readonly prevHash: string;
+  readonly hash: string;
+  readonly canonical: string;
+}
+
+// ------------------------------------------------------------------------------------------------------ directory
+
+/**
+ * What a directory could not do. By code, the caller
+ * - `rate_limited`: waits `retryAfterMs`; nothing happened;
+ * - `unavailable`: waits and tries again;
+ * - `not_found`: looks at `missing`: only a missing *member* means absent, never a missing group or user;
+ * - `rejected`: stops adding; for a removal goes on, more slowly, and tells someone;
+ * - `unauthorized`: the same, and the credential needs a person. Never "gone".
+ *
+ * `effect` says whether the call may have taken place all the same: `unknown` after a lost answer, a timeout, a 5xx.
+ */
+export class DirectoryError extends Error {
+  readonly code: DirectoryErrorCode;
+  readonly directory: string;
+  readonly effect: 'none' | 'unknown';
+  // Declared only: absent must stay absent, not become an own property that is `undefined`.
+  declare readonly retryAfterMs?: number;
+  declare readonly missing?: 'group' | 'user' | 'member';
+  constructor(
+    directory: string,
+    code: DirectoryErrorCode,
+    message: string,
+    more: {
+      effect?: 'none' | 'unknown';
+      retryAfterMs?: number;
+      missing?: 'group' | 'user' | 'member';
+      cause?: unknown;
+    } = {},
+  ) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.name = 'DirectoryError';
+    this.directory = directory;
+    this.code = code;
+    this.effect = more.effect ?? 'none';
+    if (more.retryAfterMs !== undefined) this.retryAfterMs = more.retryAfterMs;
+    if (more.missing !== undefined) this.missing = more.missing;
+  }
+}
+
+export interface DirectoryGroup {
+  readonly id: string;
+  readonly name: string;
+  /** Why Hallpass must not manage this group (fed by a rule, app-mastered, built in); absent when it may. */
+  readonly unmanageable?: string;
+}
+
+/** Where membership lives. Every call has its own deadline (`callDeadlineMs`) and throws `DirectoryError` only. */
+export interface Directory {
+  readonly name: string;
+  /** How long after a write a read may still show the state before it. */
+  readonly lagMs: number;
+  /** No call outlives this. */
+  readonly callDeadlineMs: number;
+  /** By exact name or by id. Absent: there is no such group. More than one of that name: `rejected`. */
+  findGroup(nameOrId: string): Promise<DirectoryGroup | undefined>;
+  /** By login, which is the person's email where the directory uses emails as logins. */
+  findUser(login: string): Promise<DirectoryUser | undefined>;
+  getUser(id: string): Promise<DirectoryUser | undefined>;
+  /** Direct membership. */
+  isMember(groupId: string, userId: string): Promise<boolean>;
+  /** When it returns, the directory has accepted the membership. `already_member` only where the vendor says so. */
+  add(groupId: string, userId: string): Promise<'added' | 'already_member'>;
+  /** When it returns, the directory has accepted the removal; a 404 that names the member counts as `was_not_member`. */
+  remove(groupId: string, userId: string): Promise<'removed' | 'was_not_member'>;
+  /** Every member, all pages. */
+  listMembers(groupId: string): Promise<readonly DirectoryUser[]>;
+}
+
+// --------------------------------------------------------------------------------------------------------- people
+
+export type PeopleErrorCode =
+  | 'guest'
+  | 'bot'
+  | 'deactivated'
+  | 'foreign'
+  | 'unmapped'
+  | 'ambiguous'
+  | 'identity_changed'
+  | 'unavailable';
+
+/** Why an account is nobody we may act for. `unavailable`: could not be looked up, so it approves nothing. */
+export class PeopleError extends Error {
+  readonly code: PeopleErrorCode;
+  constructor(code: PeopleErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'PeopleError';
+    this.code = code;
+  }
+}
+
+/** Who is who. Answers are at most 60 s old. Throws `PeopleError`, and `unavailable` rather than guessing. */
+export interface People {
+  /** The employee behind an account, pinned at first use. */
+  identify(account: AccountRef): Promise<Person>;
+  /** Whether the person is (in) the subject now. */
+  holds(subject: Subject, person: Person): Promise<boolean>;
+  /** The people a subject stands for now, with a chat account where one is known; for asking them. */
+  membersOf(subject: Subject): Promise<readonly Person[]>;
+  /** The person's account in a directory, active or not. */
+  userIn(directory: string, person: PersonId): Promise<DirectoryUser>;
+  /** The group a configured name stands for, pinned; refuses one that is unknown, re-created or unmanageable. */
+  group(directory: string, name: string): Promise<PinnedGroup>;
+}
+
+/** Facts about a chat account, as the platform tells them. */
+export interface AccountFacts {
+  readonly account: AccountRef;
+  readonly name: string;
+  readonly email?: string;
+  readonly emailConfirmed: boolean;
+  readonly zone?: string;
+  readonly deleted: boolean;
+  readonly bot: boolean;
+  readonly guest: boolean;
+  /** From another workspace or organisation, or known to the workspace only as a stranger or an invitation. */
+  readonly foreign: boolean;
+}
+
+/** A chat platform's own record of its accounts. Throws `MessengerError`. */
+export interface Accounts {
+  lookup(account: AccountRef): Promise<AccountFacts | undefined>;
+  byEmail(email: string): Promise<AccountFacts | undefined>;
+  /** Members of a platform's user group, for on-call sources that live in chat. */
+  groupMembers(group: string): Promise<readonly AccountRef[]>;
+}
+
+/** Who is on call now. Each entry is an email or a chat account. Throws when it cannot tell. */
+export interface OnCall {
+  now(at: Instant): Promise<readonly OnCallEntry[]>;
+}
+
+export type OnCallEntry = { readonly email: string } | { readonly account: AccountRef };
+
+// ------------------------------------------------------------------------------------------------------ messenger
+
+/** `effect: 'unknown'` means that the message may have been posted. `gone`: the conversation or message is no more. */
+export class MessengerError extends Error {
+  readonly code: 'rate_limited' | 'unavailable' | 'not_found' | 'rejected' | 'unauthorized';
+  readonly effect: 'none' | 'unknown';
+  declare readonly retryAfterMs?: number;
+  constructor(
+    code: MessengerError['code'],
+    message: string,
+    more: { effect?: 'none' | 'unknown'; retryAfterMs?: number; cause?: unknown } = {},
+  ) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.name = 'MessengerError';
+    this.code = code;
+    this.effect = more.effect ?? 'none';
+    if (more.retryAfterMs !== undefined) this.retryAfterMs = more.retryAfterMs;
+  }
+}
+
+/** Says things. Never retries by itself: the job does. */
+export interface Messenger {
+  readonly platform: AccountRef['platform'];
+  /** Posts a message; `mark` travels with it so that it can be recognised after a lost answer. */
+  post(to: MessageTarget, view: MessageView, mark: string): Promise<{ conversation: string; ts: string }>;
+  /** Replaces what a posted message shows. */
+  update(at: { conversation: string; ts: string }, view: MessageView): Promise<void>;
+}
+
+export type MessageTarget = { readonly conversation: string } | { readonly account: AccountRef };
+
+/** The place of an audience. */
+export function targetOf(audience: Audience): MessageTarget {
+  return audience.kind === 'channel' ? { conversation: audience.conversation } : { account: audience.account };
+}
+
+// ------------------------------------------------------------------------------------------------- ids and hashes
+
+export interface Ids {
+  /** Four letters of the alphabet without look-alikes; five from the second attempt on. */
+  short(attempt: number): string;
+  /** 128 bits, opaque. */
+  opaque(): string;
+  /** Uniform in [0, 1), for jitter. */
+  jitter(): number;
+  /** SHA-256, hex. */
+  hash(text: string): string;
+}
+
+// ----------------------------------------------------------------------------------------------------------- doors
+
+/** Where the answer to a delivery goes when it comes after the acknowledgement. */
+export interface ReplyTo {
+  readonly account: AccountRef;
+  /** The platform's own address for late answers, where it gave one; valid for a short while only. */
+  readonly url?: string;
+}
+
+/** What a door hands in. `key` is unique per delivery. */
+export interface Incoming {
+  readonly key: string;
+  readonly command: Command;
+  readonly reply: ReplyTo;
+}
+
+/** Where doors hand commands in. */
+export interface Desk {
+  /**
+   * Resolves when the delivery is durable, so that the door may acknowledge. `fresh: false`: it was here before, and
+   * there is nothing to say. `answer` resolves when it is decided and committed, and never rejects.
+   */
+  take(incoming: Incoming): Promise<{ readonly fresh: boolean; readonly answer: Promise<Answer> }>;
+}
+
+/** Says a late answer to one person. Throws `MessengerError`. */
+export interface Replier {
+  readonly platform: AccountRef['platform'];
+  say(reply: ReplyTo, answer: Answer): Promise<void>;
+}

@@ -1,0 +1,436 @@
+/**
+ * What people are shown: plain data made for an ideal reader, drawn by each platform in its own way. Every text is raw;
+ * whoever renders it escapes it. A view says which of requested, approved, added, seen, removed and checked holds, and
+ * never more.
+ */
+import { isLive } from './ledger.ts';
+import { endsAt, heldByAnother } from './lifecycle.ts';
+import type {
+  AccountRef,
+  Audience,
+  EndReason,
+  EntitlementId,
+  Grant,
+  GrantId,
+  GrantState,
+  Instant,
+  Notice,
+  RequestId,
+  RequestState,
+} from './model.ts';
+import type { GrantRecord, MembershipRecord, RequestRecord } from './ports.ts';
+import { durationText, listed, timeText } from './words.ts';
+
+/**
+ * How one membership stands for one grant.
+ * `adding`: sent or about to be; `maybe_added`: the answer was lost; `added`: accepted; `seen`: read back;
+ * `already_there`: a baseline, not ours to remove; `refused`: the directory said no; `not_added`: given up;
+ * `removing`: due; `removed`: accepted, not checked yet; `checked`: read back and gone; `still_held`: another live
+ * grant needs it.
+ */
+export type Standing =
+  | 'adding'
+  | 'maybe_added'
+  | 'added'
+  | 'seen'
+  | 'already_there'
+  | 'refused'
+  | 'not_added'
+  | 'removing'
+  | 'removed'
+  | 'checked'
+  | 'still_held';
+
+export interface MembershipView {
+  readonly directory: string;
+  readonly group: string;
+  readonly standing: Standing;
+  /** When that became so, where it is known. */
+  readonly at?: Instant;
+  /** Failures in a row of what is owed now. */
+  readonly failures: number;
+  readonly error?: string;
+}
+
+export interface GrantView {
+  readonly id: GrantId;
+  readonly state: GrantState;
+  readonly startsAt?: Instant;
+  readonly expiresAt?: Instant;
+  readonly addBy: Instant;
+  readonly hardEndAt: Instant;
+  readonly endReason?: EndReason;
+  readonly endedBy?: string;
+  readonly endNote?: string;
+  readonly endingAt?: Instant;
+  readonly endedAt?: Instant;
+  /** Sessions already open may last until then; absent when nothing is known of a tail. */
+  readonly sessionsUntil?: Instant;
+  readonly memberships: readonly MembershipView[];
+  readonly pendingExtension?: { readonly requestId: RequestId; readonly until: Instant };
+}
+
+export interface RequestView {
+  readonly id: RequestId;
+  readonly state: RequestState;
+  readonly requesterName: string;
+  readonly requesterAccount?: AccountRef;
+  readonly entitlement: EntitlementId;
+  readonly resource: string;
+  readonly role: string;
+  readonly title: string;
+  readonly groups: readonly { readonly directory: string; readonly group: string }[];
+  readonly durationMs: number;
+  readonly reason: string;
+  readonly policyName: string;
+  readonly approvalsNeeded: number;
+  readonly approvals: readonly { readonly name: string; readonly at: Instant }[];
+  readonly denial?: { readonly name: string; readonly at: Instant; readonly reason?: string };
+  readonly createdAt: Instant;
+  readonly lapsesAt: Instant;
+  readonly decidedAt?: Instant;
+  readonly closedBy?: string;
+  readonly closedNote?: string;
+  /** Set when this asks for more time on a live grant. */
+  readonly extension?: { readonly grantId: GrantId; readonly from: Instant; readonly until: Instant };
+  readonly grant?: GrantView;
+  /** What the buttons carry. */
+  readonly cardId: string;
+  /** One plain sentence with times and zone: what holds now and what happens next. */
+  readonly headline: string;
+  readonly severity: 'waiting' | 'good' | 'over' | 'warning';
+  /** IANA zone that the times in `headline` are in. */
+  readonly zone: string;
+  readonly at: Instant;
+  readonly can: {
+    readonly answer: boolean;
+    readonly cancel: boolean;
+    readonly extend: boolean;
+    readonly return: boolean;
+  };
+}
+
+export type MessageView =
+  | {
+      readonly kind: 'request';
+      readonly audience: Audience['kind'];
+      readonly request: RequestView;
+      readonly mention?: readonly AccountRef[];
+    }
+  | { readonly kind: 'notice'; readonly notice: Notice; readonly title: string; readonly lines: readonly string[] };
+
+// ------------------------------------------------------------------------------------------------------- building
+
+export interface Seen {
+  readonly record: RequestRecord;
+  /** The grant's memberships, when there is a grant. */
+  readonly grant?: GrantRecord;
+  /** For a request for more time: the grant it is about. */
+  readonly extended?: Grant;
+}
+
+export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
+  const { request, approvals } = seen.record;
+  const denial = approvals.find((answer) => answer.answer === 'denied');
+  const grant = seen.grant === undefined ? undefined : grantView(seen.grant);
+  const from = seen.extended === undefined ? undefined : endsAt(seen.extended);
+  const extension =
+    request.extendsGrant === undefined || from === undefined
+      ? undefined
+      : {
+          grantId: request.extendsGrant,
+          from,
+          // Once approved, the end has moved already.
+          until: request.state === 'approved' ? from : from + request.durationMs,
+        };
+  const pending = request.state === 'pending';
+  const active = seen.grant?.grant.state === 'active' && now < endsAt(seen.grant.grant);
+  const view: Omit<RequestView, 'headline' | 'severity'> = {
+    id: request.id,
+    state: request.state,
+    requesterName: request.requesterName,
+    ...(request.requesterAccount === undefined ? {} : { requesterAccount: request.requesterAccount }),
+    entitlement: request.entitlement,
+    resource: request.resource,
+    role: request.role,
+    title: request.title,
+    groups: request.groups.map((group) => ({ directory: group.directory, group: group.groupName })),
+    durationMs: request.durationMs,
+    reason: request.reason,
+    policyName: request.policyName,
+    approvalsNeeded: request.approvalsNeeded,
+    approvals: approvals
+      .filter((answer) => answer.answer === 'approved' && answer.digest === request.digest)
+      .map((answer) => ({ name: answer.approverName, at: answer.at })),
+    ...(denial === undefined
+      ? {}
+      : {
+          denial: {
+            name: denial.approverName,
+            at: denial.at,
+            ...(denial.reason === undefined ? {} : { reason: denial.reason }),
+          },
+        }),
+    createdAt: request.createdAt,
+    lapsesAt: request.lapsesAt,
+    ...(request.decidedAt === undefined ? {} : { decidedAt: request.decidedAt }),
+    ...(request.closedBy === undefined ? {} : { closedBy: request.closedBy }),
+    ...(request.closedNote === undefined ? {} : { closedNote: request.closedNote }),
+    ...(extension === undefined ? {} : { extension }),
+    ...(grant === undefined ? {} : { grant }),
+    cardId: request.cardId,
+    zone,
+    at: now,
+    can: {
+      answer: pending,
+      cancel: pending,
+      extend: active && seen.grant?.extension === undefined && leftToExtend(seen.grant?.grant) > 0,
+      return: seen.grant !== undefined && isLive(seen.grant.grant),
+    },
+  };
+  return { ...view, ...headline(view) };
+}
+
+function leftToExtend(grant: Grant | undefined): number {
+  return grant?.startsAt === undefined ? 0 : grant.startsAt + grant.maxMs - endsAt(grant);
+}
+
+function grantView(record: GrantRecord): GrantView {
+  const { grant, extension } = record;
+  const memberships = record.memberships.map((membership, index) => membershipView(record, membership, index));
+  const goneAt = Math.max(grant.endingAt ?? 0, ...memberships.map((membership) => membership.at ?? 0));
+  return {
+    id: grant.id,
+    state: grant.state,
+    ...(grant.startsAt === undefined ? {} : { startsAt: grant.startsAt }),
+    ...(grant.expiresAt === undefined ? {} : { expiresAt: grant.expiresAt }),
+    addBy: grant.addBy,
+    hardEndAt: grant.hardEndAt,
+    ...(grant.endReason === undefined ? {} : { endReason: grant.endReason }),
+    ...(grant.endedBy === undefined ? {} : { endedBy: grant.endedBy }),
+    ...(grant.endNote === undefined ? {} : { endNote: grant.endNote }),
+    ...(grant.endingAt === undefined ? {} : { endingAt: grant.endingAt }),
+    ...(grant.endedAt === undefined ? {} : { endedAt: grant.endedAt }),
+    ...(grant.sessionTailMs > 0 && grant.endingAt !== undefined && grant.startsAt !== undefined
+      ? { sessionsUntil: goneAt + grant.sessionTailMs }
+      : {}),
+    memberships,
+    ...(extension === undefined
+      ? {}
+      : { pendingExtension: { requestId: extension.id, until: endsAt(grant) + extension.durationMs } }),
+  };
+}
+
+function membershipView(record: GrantRecord, held: MembershipRecord, index: number): MembershipView {
+  const row = held.membership;
+  const named = record.request.groups[index];
+  const base = {
+    directory: held.key.directory,
+    group: row?.groupName ?? named?.groupName ?? held.key.groupId,
+    failures: row?.failures ?? 0,
+    ...(row?.lastError === undefined ? {} : { error: row.lastError }),
+  };
+  const is = (standing: Standing, at?: Instant): MembershipView => ({
+    ...base,
+    standing,
+    ...(at === undefined ? {} : { at }),
+  });
+  const { grant } = record;
+  if (row === undefined) return is('adding');
+  if (row.origin === 'baseline') return is('already_there', row.seenAt);
+  if (isLive(grant)) {
+    if (row.origin === 'none') {
+      if (row.addOutcome === 'refused') return is('refused');
+      return grant.state === 'active' ? is('not_added') : is('adding');
+    }
+    if (row.removeStartedAt !== undefined || row.addOutcome === undefined) return is('adding');
+    if (row.addOutcome === 'unknown') return is('maybe_added', row.addStartedAt);
+    return row.seen === 'present' ? is('seen', row.seenAt) : is('added', row.addStartedAt);
+  }
+  if (row.origin === 'none') {
+    if (row.provenAbsentAt === undefined) return is(row.addOutcome === 'refused' ? 'refused' : 'not_added');
+    return is('checked', row.removeAcceptedAt ?? row.provenAbsentAt);
+  }
+  if (heldByAnother(grant, held)) return is('still_held');
+  return row.removeOutcome === 'accepted' ? is('removed', row.removeAcceptedAt) : is('removing');
+}
+
+/** One sentence or two: what holds, and what happens next. */
+function headline(view: Omit<RequestView, 'headline' | 'severity'>): Pick<RequestView, 'headline' | 'severity'> {
+  const time = (at: Instant) => timeText(at, view.at, view.zone);
+  switch (view.state) {
+    case 'pending': {
+      const given = view.approvals.length;
+      const count = view.approvalsNeeded > 1 ? ` ${given} of ${view.approvalsNeeded} approvals so far.` : '';
+      return { severity: 'waiting', headline: `Waiting for approval.${count} Lapses ${time(view.lapsesAt)}.` };
+    }
+    case 'denied': {
+      const by = view.denial === undefined ? '' : ` by ${view.denial.name}`;
+      return { severity: 'over', headline: `Denied${by} ${time(view.decidedAt ?? view.at)}. Nothing was added.` };
+    }
+    case 'cancelled':
+      return { severity: 'over', headline: `Cancelled ${time(view.decidedAt ?? view.at)}. Nothing was added.` };
+    case 'lapsed':
+      return {
+        severity: 'over',
+        headline: `Lapsed ${time(view.decidedAt ?? view.at)}: nobody approved it in time. Ask again if you still need it.`,
+      };
+    case 'withdrawn': {
+      const note = view.closedNote === undefined ? '' : `: ${view.closedNote}`;
+      return { severity: 'over', headline: `Withdrawn ${time(view.decidedAt ?? view.at)}${note}.` };
+    }
+    case 'approved':
+      if (view.extension !== undefined)
+        return {
+          severity: 'good',
+          headline: `Approved. ${view.extension.grantId} now ends ${time(view.extension.until)}.`,
+        };
+      return view.grant === undefined
+        ? { severity: 'waiting', headline: 'Approved.' }
+        : grantHeadline(view.grant, view, time);
+  }
+}
+
+function grantHeadline(
+  grant: GrantView,
+  view: Omit<RequestView, 'headline' | 'severity'>,
+  time: (at: Instant) => string,
+): Pick<RequestView, 'headline' | 'severity'> {
+  const failing = grant.memberships.find((membership) => membership.failures > 0 && membership.error !== undefined);
+  const names = (...standings: Standing[]) =>
+    listed(grant.memberships.filter((one) => standings.includes(one.standing)).map((one) => one.group));
+  switch (grant.state) {
+    case 'adding': {
+      const open = names('adding', 'maybe_added') || 'the group';
+      if (failing !== undefined)
+        return {
+          severity: 'warning',
+          headline: `Approved, not added yet: ${failing.directory} says "${failing.error}". Trying again until ${time(grant.addBy)}.`,
+        };
+      return { severity: 'waiting', headline: `Approved. Adding to ${open}.` };
+    }
+    case 'active': {
+      const end = grant.expiresAt ?? grant.hardEndAt;
+      const added = names('added', 'seen', 'maybe_added', 'already_there');
+      const missing = names('refused', 'not_added');
+      const seen = grant.memberships.every((one) => one.standing === 'seen' || one.standing === 'already_there');
+      const ended = view.at >= end;
+      const extension =
+        grant.pendingExtension === undefined
+          ? ''
+          : ` ${grant.pendingExtension.requestId} asks for more time, until ${time(grant.pendingExtension.until)}.`;
+      return {
+        severity: missing === '' && !ended ? 'good' : 'warning',
+        headline: `Added to ${added}${seen ? ' (checked)' : ''}. ${ended ? 'Was due to end' : 'Ends'} ${time(end)}.${
+          missing === '' ? '' : ` Not added to ${missing}.`
+        }${extension}`,
+      };
+    }
+    case 'ending': {
+      const why = endingWords(grant);
+      const removed = names('removed');
+      const waiting = names('removing');
+      if (failing !== undefined)
+        return {
+          severity: 'warning',
+          headline: `${why} Still a member of ${waiting || removed}: ${failing.directory} says "${failing.error}". Trying again until it is gone.`,
+        };
+      return {
+        severity: 'waiting',
+        headline:
+          waiting === '' && removed !== ''
+            ? `${why} Removed from ${removed}; checking that it is gone.`
+            : `${why} Removing from ${waiting || 'the group'}.`,
+      };
+    }
+    case 'ended':
+      return endedHeadline(grant, view, time);
+  }
+}
+
+function endedHeadline(
+  grant: GrantView,
+  view: Omit<RequestView, 'headline' | 'severity'>,
+  time: (at: Instant) => string,
+): Pick<RequestView, 'headline' | 'severity'> {
+  const of = (standing: Standing) => grant.memberships.filter((one) => one.standing === standing);
+  const checked = of('checked');
+  const held = of('still_held');
+  const there = of('already_there');
+  const names = (some: readonly MembershipView[]) => listed(some.map((one) => one.group));
+  const parts: string[] = [];
+  if (checked.length > 0) {
+    const at = Math.max(...checked.map((one) => one.at ?? 0));
+    parts.push(`Removed from ${names(checked)} ${time(at)}, checked.`);
+  }
+  if (held.length > 0) parts.push(`Another grant still needs ${names(held)}.`);
+  if (there.length > 0) parts.push(`${names(there)} was there before and stays.`);
+  if (grant.sessionsUntil !== undefined && checked.length > 0 && grant.sessionsUntil > view.at)
+    parts.push(`Sessions already open may last until ${time(grant.sessionsUntil)}.`);
+  if (parts.length === 0) parts.push('Nothing was added.');
+  const over = grant.endReason === 'abandoned' || grant.endReason === 'removed_outside';
+  return { severity: over ? 'warning' : 'over', headline: [endingWords(grant), ...parts].join(' ') };
+}
+
+function endingWords(grant: GrantView): string {
+  switch (grant.endReason) {
+    case 'revoked':
+      return `Revoked${grant.endedBy === undefined ? '' : ` by ${grant.endedBy}`}${
+        grant.endNote === undefined ? '' : ` ("${grant.endNote}")`
+      }.`;
+    case 'returned':
+      return 'Returned.';
+    case 'abandoned':
+      return grant.endNote === undefined ? 'Given up: it could not be added.' : `Given up: ${grant.endNote}.`;
+    case 'removed_outside':
+      return 'Somebody else removed the membership in the directory.';
+    default:
+      return 'The time is over.';
+  }
+}
+
+/** What is granted, in words for a sentence: `db-prod:read for 30 min`. */
+export function askedFor(view: RequestView): string {
+  return view.extension === undefined
+    ? `${view.entitlement} for ${durationText(view.durationMs)}`
+    : `${durationText(view.durationMs)} more on ${view.entitlement}`;
+}
+
+const NOTICE_TITLE: Record<Notice['code'], string> = {
+  removal_failing: 'A removal keeps failing',
+  removal_recovered: 'A removal that was failing is done',
+  addition_failing: 'Additions are failing',
+  addition_abandoned: 'An addition was refused',
+  removed_outside: 'A membership was removed outside Hallpass',
+  message_undeliverable: 'A message cannot be delivered',
+  delivery_failed: 'A command could not be carried out',
+};
+
+export function noticeView(notice: Notice, zone: string): Extract<MessageView, { kind: 'notice' }> {
+  const time = (at: Instant) => timeText(at, notice.at, zone);
+  const who =
+    notice.holderName === undefined
+      ? undefined
+      : `${notice.holderName}, ${notice.entitlement ?? ''} (${notice.grantId ?? ''})`;
+  const group = notice.group === undefined ? undefined : `${notice.group} in ${notice.directory ?? ''}`;
+  const holds: Record<Notice['code'], string> = {
+    removal_failing: `Still a member of ${group ?? 'the group'} after ${notice.failures ?? 0} failures. Hallpass goes on trying, up to every 5 minutes, until it is proven gone.`,
+    removal_recovered: `Removed from ${group ?? 'the group'} and checked, after ${notice.failures ?? 0} failures.`,
+    addition_failing: `Not yet a member of ${group ?? 'the group'}. Hallpass tries until the request's time to be added is over, then gives up.`,
+    addition_abandoned: `Not added to ${group ?? 'the group'}. Hallpass does not try again; ask again when it is mended.`,
+    removed_outside: `No longer a member of ${group ?? 'the group'}, and Hallpass did not do it. The grant ends; a removal is sent all the same.`,
+    message_undeliverable: 'The request goes on in the other places where it is shown.',
+    delivery_failed: 'The person was told. Nothing was changed.',
+  };
+  return {
+    kind: 'notice',
+    notice,
+    title: NOTICE_TITLE[notice.code],
+    lines: [
+      ...(who === undefined ? [] : [who]),
+      holds[notice.code],
+      ...(notice.error === undefined ? [] : [`Error: ${notice.error}`]),
+      `Since ${time(notice.at)}.`,
+    ],
+  };
+}

@@ -1,0 +1,356 @@
+/**
+ * Refusals, times and help in words for people. Short, plain, and each says what happens next. Texts from people are
+ * raw here; whoever renders escapes them.
+ */
+import type { Answer, ChangeMade, Refusal } from './command.ts';
+import { NOT_AVAILABLE, USAGE } from './grammar.ts';
+import type { Instant } from './model.ts';
+import type { RequestView } from './view.ts';
+
+const COMMAND_WORD = '/access';
+
+/** At most `max` code points, the last of them an ellipsis when something was left out. */
+export function cut(text: string, max: number): string {
+  if (text.length <= max) return text;
+  const kept: string[] = [];
+  for (const point of text) {
+    if (kept.length === max) return `${kept.slice(0, max - 1).join('')}…`;
+    kept.push(point);
+  }
+  return text;
+}
+
+/** `1 h 30 min`; never empty, never negative. */
+export function durationText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  const parts = [
+    [Math.floor(seconds / 86_400), seconds >= 172_800 ? 'days' : 'day'],
+    [Math.floor((seconds % 86_400) / 3600), 'h'],
+    [Math.floor((seconds % 3600) / 60), 'min'],
+    [seconds % 60, 's'],
+  ] as const;
+  const said = parts.filter(([count]) => count > 0).map(([count, unit]) => `${count} ${unit}`);
+  return said.length === 0 ? '0 s' : said.join(' ');
+}
+
+/** `14:32 CET`, with the date when it is not today in that zone, or when `now` is not known. */
+export function timeText(instant: Instant, now: Instant | undefined, zone: string | undefined): string {
+  const day: Intl.DateTimeFormatOptions = { weekday: 'short', day: 'numeric', month: 'short' };
+  const date = format(instant, zone, { ...day, year: 'numeric' });
+  const today = now === undefined ? undefined : format(now, zone, { ...day, year: 'numeric' });
+  const time = format(instant, zone, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZoneName: 'short' });
+  if (date === today) return time;
+  const sameYear = today === undefined || date.slice(-4) === today.slice(-4);
+  return `${(sameYear ? format(instant, zone, day) : date).replaceAll(',', '')} ${time}`;
+}
+
+function format(instant: Instant, zone: string | undefined, options: Intl.DateTimeFormatOptions): string {
+  try {
+    return new Intl.DateTimeFormat('en-GB', { ...options, timeZone: zone ?? 'UTC' }).format(instant);
+  } catch {
+    // A zone that this runtime does not know, or an instant beyond the calendar: a refusal must still be said.
+    return Math.abs(instant) <= 8.64e15
+      ? new Intl.DateTimeFormat('en-GB', { ...options, timeZone: 'UTC' }).format(instant)
+      : 'unknown time';
+  }
+}
+
+/** Why not, and what to do instead. Times are in `zone`, UTC when it is not known. */
+export function refusalText(
+  refusal: Refusal,
+  zone: string | undefined,
+  commandWord: string = COMMAND_WORD,
+): { readonly reason: string; readonly next: string } {
+  const help = `Type ${commandWord} help to see what can be asked.`;
+  switch (refusal.code) {
+    case 'unknown_resource':
+      return {
+        reason: `There is no resource called ${quoted(refusal.asked)}.`,
+        next:
+          refusal.suggestions.length > 0
+            ? `Did you mean ${either(refusal.suggestions)}?`
+            : 'Check the spelling, or ask the people who run Hallpass which resources there are.',
+      };
+    case 'unknown_role':
+      return {
+        reason: `${refusal.resource} has no role called ${quoted(refusal.asked)}.`,
+        next: refusal.roles.length > 0 ? `It has ${listed(refusal.roles)}.` : help,
+      };
+    case 'bad_duration':
+      return {
+        reason: `${quoted(refusal.asked)} is not a duration.`,
+        next: `Write it like ${refusal.example}, 1h30m, 2d or until 17:00, right after the resource or the id. A reason that begins with a number goes after the duration.`,
+      };
+    case 'duration_over_maximum':
+      return {
+        reason: `${durationText(refusal.askedMs)} is longer than this policy allows.`,
+        next: `Ask for ${durationText(refusal.maxMs)} or less.`,
+      };
+    case 'time_past':
+      return {
+        reason: `${timeText(refusal.at, undefined, refusal.zone)} is already past.`,
+        next: 'Give a later time, or a length such as 30m.',
+      };
+    case 'reason_missing':
+      return {
+        reason: 'A reason is missing.',
+        next:
+          refusal.minLength > 1
+            ? `Say why in at least ${refusal.minLength} characters, at the end of the command.`
+            : 'Say why at the end of the command.',
+      };
+    case 'reason_too_short':
+      return {
+        reason: `The reason is too short: ${refusal.length} of at least ${refusal.minLength} characters.`,
+        next: 'Say a little more: approvers decide by it.',
+      };
+    case 'reason_too_long':
+      return {
+        reason: `The reason is too long: ${refusal.length} of at most ${refusal.maxLength} characters.`,
+        next: 'Keep the essence and link to the rest.',
+      };
+    case 'not_eligible':
+      return {
+        reason: `You may not request ${refusal.entitlement}.`,
+        next: wanted('It can be requested by', refusal.wanted),
+      };
+    case 'already_pending':
+      return {
+        reason: `You have asked for this already: ${refusal.requestId} is waiting for approval.`,
+        next: `See it with ${commandWord} status ${refusal.requestId}, or take it back with ${commandWord} cancel ${refusal.requestId}.`,
+      };
+    case 'already_granted':
+      return {
+        reason:
+          refusal.expiresAt === undefined
+            ? `You have this access already or it is being added: ${refusal.grantId}.`
+            : `You have this access already: ${refusal.grantId}, until ${timeText(refusal.expiresAt, undefined, zone)}.`,
+        next: `For more time, type ${commandWord} extend ${refusal.grantId} 30m.`,
+      };
+    case 'still_ending':
+      return {
+        reason: `Your last access to this (${refusal.grantId}) is still being removed.`,
+        next: 'Ask again when its removal has been checked; you will be told.',
+      };
+    case 'already_member':
+      return {
+        reason: `You are a permanent member of ${listed(refusal.groups)} already.`,
+        next: 'There is nothing to request: the access is yours without Hallpass.',
+      };
+    case 'nobody_to_ask':
+      return {
+        reason: `Nobody could approve ${refusal.entitlement} now.`,
+        next: 'Nothing was requested. Tell the people who run Hallpass, or ask again when somebody is on call.',
+      };
+    case 'own_request':
+      return {
+        reason: 'You cannot approve or deny your own request.',
+        next: `Somebody else must answer it. To take it back, use ${commandWord} cancel.`,
+      };
+    case 'not_an_approver':
+      return {
+        reason: `You may not answer requests for ${refusal.entitlement}.`,
+        next: wanted('It can be answered by', refusal.wanted),
+      };
+    case 'already_answered':
+      return {
+        reason: `You have answered ${refusal.requestId} already.`,
+        next: 'Your first answer stands.',
+      };
+    case 'changed_since_shown':
+      return {
+        reason: `${refusal.requestId} has changed since you were shown it, so this answer does not count.`,
+        next: `Look at it again with ${commandWord} approve ${refusal.requestId}.`,
+      };
+    case 'requester_not_eligible':
+      return {
+        reason: `${refusal.requestId} cannot be approved: ${refusal.why}`,
+        next: 'Nothing was granted.',
+      };
+    case 'not_pending':
+      return {
+        reason: `${refusal.requestId} is no longer waiting for an answer.`,
+        next: `See what became of it with ${commandWord} status ${refusal.requestId}.`,
+      };
+    case 'not_yours':
+      return { reason: `${refusal.id} is not yours.`, next: `See your own with ${commandWord} list.` };
+    case 'not_live':
+      return {
+        reason: `${refusal.grantId} has ended or is ending.`,
+        next: `See it with ${commandWord} status ${refusal.grantId}. For new access, make a new request.`,
+      };
+    case 'not_added_yet':
+      return {
+        reason: `${refusal.grantId} has not been added yet.`,
+        next: 'Try again when you have been told that it is active.',
+      };
+    case 'no_grant':
+      return {
+        reason: `${refusal.requestId} has no access to end or extend.`,
+        next: `See it with ${commandWord} status ${refusal.requestId}.`,
+      };
+    case 'over_maximum':
+      return {
+        reason: `That would make ${refusal.grantId} longer than the ${durationText(refusal.maxMs)} its policy allows.`,
+        next:
+          refusal.leftMs > 0
+            ? `At most ${durationText(refusal.leftMs)} more can be added.`
+            : 'No more time can be added. When it has ended, make a new request.',
+      };
+    case 'not_a_responder':
+      return {
+        reason: 'You may not revoke access.',
+        next: 'Responders and admins can. Tell them the id of the grant.',
+      };
+    case 'not_a_viewer':
+      return {
+        reason: "You may not see other people's access.",
+        next: `See your own with ${commandWord} list.`,
+      };
+    case 'unknown_id':
+      return {
+        reason: `There is nothing called ${quoted(refusal.asked)}.`,
+        next: `Find the id with ${commandWord} list. Ids look like R-7KQ2 or G-7KQ2.`,
+      };
+    case 'ambiguous_id':
+      return {
+        reason: `${quoted(refusal.asked)} could be more than one.`,
+        next: `Say which: ${either(refusal.ids)}.`,
+      };
+    case 'expired_button':
+      return {
+        reason: 'This button is out of date.',
+        next: `Use the newest message, or type ${commandWord} status with the id.`,
+      };
+    case 'unknown_command':
+      if (NOT_AVAILABLE.includes(refusal.asked))
+        return { reason: `${quoted(refusal.asked)} is not available in this version of Hallpass.`, next: help };
+      return {
+        reason: `There is no command ${quoted(refusal.asked)}.`,
+        next:
+          refusal.suggestions.length > 0
+            ? `Did you mean ${either(refusal.suggestions.map((suggestion) => `${commandWord} ${suggestion}`))}?`
+            : help,
+      };
+    case 'usage':
+      return { reason: 'Something is missing there.', next: `Write ${commandWord} ${refusal.usage}` };
+    case 'not_recognised':
+      return { reason: refusal.message, next: 'Nothing was done. Ask the people who run Hallpass if this is wrong.' };
+    case 'cannot_check':
+      return {
+        reason: `Hallpass could not check ${refusal.what}, so nothing was done.`,
+        next: 'Try again in a minute.',
+      };
+    case 'group_unusable':
+      return {
+        reason: `Hallpass may not manage the group ${refusal.group}: ${refusal.why}`,
+        next: 'Nothing was done. Tell the people who run Hallpass.',
+      };
+    case 'busy':
+      return { reason: 'Too much happened at once, so nothing was done.', next: 'Try again.' };
+    default: {
+      const never: never = refusal;
+      return never;
+    }
+  }
+}
+
+/** The commands there are, one line each. */
+export function helpText(commandWord: string = COMMAND_WORD): string {
+  const says: Readonly<Record<keyof typeof USAGE, string>> = {
+    request: 'ask for access',
+    approve: 'look at a request and approve it',
+    deny: 'deny a request',
+    cancel: 'take back your own request',
+    status: 'what holds now and what happens next',
+    list: 'your requests, those waiting, or live access',
+    extend: 'ask for more time',
+    return: 'give access back before its end',
+    revoke: "end somebody's access (responders)",
+    help: 'this list',
+  };
+  const lines = (Object.keys(USAGE) as (keyof typeof USAGE)[]).map(
+    (word) => `${commandWord} ${USAGE[word]}: ${says[word]}`,
+  );
+  return [
+    'Hallpass gives temporary access and takes it away on time.',
+    ...lines,
+    'A duration is 45s, 30m, 1h30m, 2d or until 17:00 in your own zone. Left out, the policy decides.',
+    `For example: ${commandWord} request db-prod 30m fix the stuck migration`,
+  ].join('\n');
+}
+
+const DONE: Readonly<Record<ChangeMade, string>> = {
+  requested: 'Requested.',
+  extension_requested: 'More time requested.',
+  approval_recorded: 'Your approval is recorded.',
+  approved: 'Approved.',
+  denied: 'Denied.',
+  cancelled: 'Cancelled.',
+  returned: 'Returned.',
+  revoked: 'Revoked.',
+};
+
+/** What was just done, in a word or two; the request's headline says what follows from it. */
+export function doneText(what: ChangeMade): string {
+  return DONE[what];
+}
+
+/** A request on one line, for lists and for reading aloud. */
+export function lineText(request: RequestView): string {
+  return `${request.grant?.id ?? request.id}, ${request.requesterName}, ${request.entitlement}: ${request.headline}`;
+}
+
+const LIST_TITLES = { mine: 'Your requests', pending: 'Waiting for approval', active: 'Live access' } as const;
+
+export function listTitle(which: keyof typeof LIST_TITLES): string {
+  return LIST_TITLES[which];
+}
+
+/** The whole answer as plain text, for places that show nothing else and for screen readers. */
+export function answerText(answer: Answer, commandWord: string = COMMAND_WORD): string {
+  switch (answer.say) {
+    case 'refused': {
+      const { reason, next } = refusalText(answer.refusal, answer.request?.zone, commandWord);
+      return `${reason} ${next}`;
+    }
+    case 'done': {
+      const asked = answer.asked !== undefined && answer.asked.length > 0 ? ` Asked: ${listed(answer.asked)}.` : '';
+      return `${doneText(answer.what)} ${answer.request.id}: ${answer.request.headline}${asked}`;
+    }
+    case 'card':
+      return `${answer.request.id}: ${answer.request.requesterName} asks for ${answer.request.title} (${answer.request.entitlement}) for ${durationText(answer.request.durationMs)}. Reason: ${answer.request.reason} ${answer.request.headline}`;
+    case 'status':
+      return `${answer.request.id}: ${answer.request.headline}`;
+    case 'list': {
+      if (answer.items.length === 0) return `${listTitle(answer.which)}: none.`;
+      const more = answer.more ? ['There are more than are shown.'] : [];
+      return [`${listTitle(answer.which)}:`, ...answer.items.map(lineText), ...more].join('\n');
+    }
+    case 'help':
+      return helpText(commandWord);
+    default: {
+      const never: never = answer;
+      return never;
+    }
+  }
+}
+
+function quoted(text: string): string {
+  return `“${cut(text, 80)}”`;
+}
+
+/** `a, b and c`; a long list is cut, since nobody reads forty names. */
+export function listed(items: readonly string[], last = 'and'): string {
+  const shown = items.length > 8 ? [...items.slice(0, 7), `${items.length - 7} more`] : [...items];
+  const end = shown.pop() ?? '';
+  return shown.length === 0 ? end : `${shown.join(', ')} ${last} ${end}`;
+}
+
+function either(items: readonly string[]): string {
+  return listed(items, 'or');
+}
+
+function wanted(lead: string, subjects: readonly string[]): string {
+  return subjects.length > 0 ? `${lead} ${listed(subjects)}.` : 'Ask the people who run Hallpass who may.';
+}

@@ -1,0 +1,64 @@
+/** Times of day in a person's own zone. Uses the language's own `Intl`; no clock, no package. */
+import type { Instant } from './model.ts';
+
+const DAY_MS = 86_400_000;
+
+interface WallTime {
+  readonly year: number;
+  readonly month: number;
+  readonly day: number;
+  readonly hour: number;
+  readonly minute: number;
+}
+
+/** What a clock on the wall shows in the zone; an unknown zone counts as UTC. */
+export function wallTime(at: Instant, zone: string): WallTime {
+  return read(formatter(zone), at);
+}
+
+function read(format: Intl.DateTimeFormat, at: Instant): WallTime {
+  const parts = format.formatToParts(at);
+  const of = (type: Intl.DateTimeFormatPartTypes) => Number(parts.find((part) => part.type === type)?.value ?? '0');
+  return { year: of('year'), month: of('month'), day: of('day'), hour: of('hour'), minute: of('minute') };
+}
+
+function formatter(zone: string): Intl.DateTimeFormat {
+  const options: Intl.DateTimeFormatOptions = {
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
+  };
+  try {
+    return new Intl.DateTimeFormat('en-GB', { ...options, timeZone: zone });
+  } catch {
+    return new Intl.DateTimeFormat('en-GB', { ...options, timeZone: 'UTC' });
+  }
+}
+
+/**
+ * The instant of that time today in the zone, past or not: `until 17:00` said at 18:00 is refused, not taken for
+ * tomorrow. Absent for a time that does not exist that day (the hour a clock change skips).
+ */
+export function nextTimeOfDay(
+  time: { readonly hour: number; readonly minute: number },
+  zone: string,
+  now: Instant,
+): Instant | undefined {
+  const format = formatter(zone);
+  const today = read(format, now);
+  const asUtc = Date.UTC(today.year, today.month - 1, today.day, time.hour, time.minute);
+  // Zones are within ±14 h of UTC and change by whole quarter hours at the finest; look at each offset once.
+  const candidates: Instant[] = [];
+  for (let offset = -14 * 60; offset <= 14 * 60; offset += 15) {
+    const at = asUtc - offset * 60_000;
+    if (Math.abs(at - now) > DAY_MS) continue;
+    const wall = read(format, at);
+    if (wall.day === today.day && wall.month === today.month && wall.hour === time.hour && wall.minute === time.minute)
+      candidates.push(at);
+  }
+  // When the clock is put back an hour exists twice: the earlier one ends access sooner, unless it has passed.
+  return candidates.sort((a, b) => a - b).find((at) => at > now) ?? candidates[0];
+}

@@ -1,0 +1,193 @@
+/** Posts and updates messages, and says late answers. Every text it sends is inert: nothing in it is parsed. */
+import {
+  type Clock,
+  type MessageTarget,
+  type Messenger,
+  MessengerError,
+  type Metrics,
+  type Replier,
+  type ReplyTo,
+} from '../../access/ports.ts';
+import { said } from './log.ts';
+import { type Rendered, renderAnswer, renderMessage } from './render.ts';
+import { field, textField, type Web } from './web.ts';
+
+/** Slack finds messages of ours by this event type, and the mark in it tells one message from another. */
+export const METADATA_TYPE = 'hallpass_message';
+
+/** A channel may become shared at any time; a stale answer is good for a minute. */
+const CHANNEL_FACTS_MS = 60_000;
+const CHANNELS_REMEMBERED = 200;
+const REPLY_DEADLINE_MS = 5_000;
+
+/** No links unfurled, no names looked up, nothing parsed: what people wrote stays text. */
+const INERT = { parse: 'none', link_names: false, unfurl_links: false, unfurl_media: false } as const;
+
+export interface ChannelCheck {
+  readonly id: string;
+  readonly name?: string;
+  readonly isMember: boolean;
+  /** Why requests must not be posted there; absent when they may. */
+  readonly unfit?: string;
+}
+
+export interface MessengerOptions {
+  readonly web: Web;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly zone: () => string;
+  readonly commandWord: string;
+  /** Besides Slack's own: where a `response_url` may point. */
+  readonly replyOrigin?: string;
+}
+
+export function createMessenger(options: MessengerOptions): {
+  readonly messenger: Messenger;
+  readonly replier: Replier;
+  /** Asks Slack about a channel, at most 60 s ago. Throws `MessengerError`. */
+  checkChannel(id: string): Promise<ChannelCheck>;
+  /** Shows something to one person: where they asked, else in a direct message. Throws `MessengerError`. */
+  tell(reply: ReplyTo, rendered: Rendered): Promise<void>;
+} {
+  const { web, clock } = options;
+  const channels = new Map<string, { readonly at: number; readonly check: ChannelCheck }>();
+
+  async function checkChannel(id: string): Promise<ChannelCheck> {
+    const kept = channels.get(id);
+    if (kept !== undefined && clock.monotonic() - kept.at < CHANNEL_FACTS_MS) return kept.check;
+    const check = readChannel(id, await web.call('conversations.info', { channel: id }));
+    if (channels.size >= CHANNELS_REMEMBERED) channels.clear();
+    channels.set(id, { at: clock.monotonic(), check });
+    return check;
+  }
+
+  async function channelOf(to: MessageTarget): Promise<string> {
+    if ('account' in to) {
+      if (to.account.platform !== 'slack') throw new MessengerError('rejected', 'the account is not a Slack account');
+      return to.account.id;
+    }
+    const check = await checkChannel(to.conversation);
+    if (check.unfit !== undefined)
+      throw new MessengerError('rejected', `Slack channel ${to.conversation}: ${check.unfit}`);
+    return to.conversation;
+  }
+
+  async function post(
+    channel: string,
+    rendered: Rendered,
+    metadata: object,
+  ): Promise<{ conversation: string; ts: string }> {
+    const answer = await web.call('chat.postMessage', { channel, ...rendered, ...INERT, mrkdwn: false, ...metadata });
+    const conversation = textField(answer, 'channel');
+    const ts = textField(answer, 'ts');
+    if (conversation === undefined || ts === undefined)
+      throw new MessengerError('unavailable', 'Slack chat.postMessage: no channel or ts in the answer', {
+        effect: 'unknown',
+      });
+    return { conversation, ts };
+  }
+
+  async function respond(url: string, rendered: Rendered): Promise<void> {
+    const startedAt = clock.monotonic();
+    let outcome = 'ok';
+    try {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json; charset=utf-8' },
+        body: JSON.stringify({ response_type: 'ephemeral', replace_original: false, ...rendered }),
+        // A redirect would lead where the origin check never looked.
+        redirect: 'error',
+        signal: AbortSignal.timeout(REPLY_DEADLINE_MS),
+      });
+      // Read to the end, so that the connection is free again.
+      await response.arrayBuffer();
+      if (!response.ok) {
+        outcome = `http_${response.status}`;
+        const code = response.status >= 500 ? 'unavailable' : response.status === 429 ? 'rate_limited' : 'rejected';
+        throw new MessengerError(code, `Slack response_url: HTTP ${response.status}`);
+      }
+    } catch (error) {
+      if (error instanceof MessengerError) throw error;
+      outcome = 'unavailable';
+      throw new MessengerError('unavailable', `Slack response_url: ${said(error)}`, {
+        effect: 'unknown',
+        cause: error,
+      });
+    } finally {
+      options.metrics.count('hallpass_slack_calls_total', { method: 'response_url', outcome });
+      options.metrics.observe('hallpass_slack_call_seconds', (clock.monotonic() - startedAt) / 1000, {
+        method: 'response_url',
+      });
+    }
+  }
+
+  const messenger: Messenger = {
+    platform: 'slack',
+    post: async (to, view, mark) =>
+      post(await channelOf(to), renderMessage(view, { now: clock.now(), zone: options.zone() }), {
+        metadata: { event_type: METADATA_TYPE, event_payload: { mark } },
+      }),
+    update: async (at, view) => {
+      const rendered = renderMessage(view, { now: clock.now(), zone: options.zone() });
+      await web.call('chat.update', {
+        channel: at.conversation,
+        ts: at.ts,
+        ...rendered,
+        // Left out, updates are parsed as if a person had typed them.
+        parse: 'none',
+        link_names: false,
+      });
+    },
+  };
+
+  async function tell(reply: ReplyTo, rendered: Rendered): Promise<void> {
+    if (reply.url !== undefined && isReplyAddress(reply.url, options.replyOrigin)) {
+      try {
+        return await respond(reply.url, rendered);
+      } catch {
+        // Used up, expired after its half hour, or lost: an answer that comes twice is better than one that never does.
+      }
+    }
+    await post(await channelOf({ account: reply.account }), rendered, {});
+  }
+
+  const replier: Replier = {
+    platform: 'slack',
+    say: (reply, answer) =>
+      tell(reply, renderAnswer(answer, { now: clock.now(), zone: options.zone(), commandWord: options.commandWord })),
+  };
+
+  return { messenger, replier, checkChannel, tell };
+}
+
+/** Slack's address for late answers is input: anywhere else, it would make us call into our own network. */
+export function isReplyAddress(url: string, allowedOrigin: string | undefined): boolean {
+  if (!URL.canParse(url)) return false;
+  const { origin, username, password } = new URL(url);
+  if (username !== '' || password !== '') return false;
+  return origin === 'https://hooks.slack.com' || (allowedOrigin !== undefined && origin === allowedOrigin);
+}
+
+function readChannel(id: string, answer: Record<string, unknown>): ChannelCheck {
+  const channel = answer.channel;
+  const pending = field(channel, 'pending_shared');
+  const shared = field(channel, 'is_ext_shared') === true;
+  const soonShared =
+    field(channel, 'is_pending_ext_shared') === true ||
+    field(channel, 'pending_ext_shared') === true ||
+    (Array.isArray(pending) && pending.length > 0);
+  const name = textField(channel, 'name');
+  const unfit = shared
+    ? 'it is shared with another organisation, whose people would see and press the buttons; choose an internal channel'
+    : soonShared
+      ? 'it is about to be shared with another organisation; choose an internal channel'
+      : field(channel, 'is_archived') === true
+        ? 'it is archived; choose another channel'
+        : undefined;
+  return {
+    id,
+    ...(name === undefined ? {} : { name }),
+    isMember: field(channel, 'is_member') === true,
+    ...(unfit === undefined ? {} : { unfit }),
+  };
+}

@@ -1,0 +1,166 @@
+/**
+ * Slack's payloads, read. Every field is input: what passes here is well-formed, and nothing more is believed of it.
+ * Who presses is the account's ids; what a button stands for is looked up later by its opaque id.
+ */
+import { z } from 'zod';
+import type { Command, Refusal } from '../../access/command.ts';
+import { cleanReason, parseCommand } from '../../access/grammar.ts';
+import type { AccountRef } from '../../access/model.ts';
+import type { Incoming, ReplyTo } from '../../access/ports.ts';
+
+export type Parsed =
+  | { readonly is: 'command'; readonly incoming: Incoming; readonly commandWord?: string }
+  /** Answered at once; nothing is recorded. */
+  | { readonly is: 'refused'; readonly refusal: Refusal; readonly reply: ReplyTo; readonly commandWord?: string }
+  /** The Deny button: a reason is asked for before anything is decided. */
+  | { readonly is: 'ask_reason'; readonly card: string; readonly triggerId: string; readonly reply: ReplyTo }
+  | { readonly is: 'ignored'; readonly why: 'malformed' | 'foreign_app' | 'foreign_workspace' | 'unknown_button' };
+
+export interface ParseContext {
+  /** The delivery's key. */
+  readonly key: string;
+  /** Ours, once known; another app's payload is not for us. */
+  readonly appId?: string;
+  /** Team ids whose people may use this installation; absent while not known, and then the lookup of people decides. */
+  readonly workspaces?: readonly string[];
+}
+
+export const DENY_CALLBACK = 'hallpass:deny';
+export const DENY_BLOCK = 'reason';
+export const DENY_INPUT = 'reason';
+
+/** What the buttons do, by the end of their `action_id`. */
+export const BUTTONS = ['approve', 'deny', 'cancel', 'extend', 'return'] as const;
+export type ButtonName = (typeof BUTTONS)[number];
+
+const userId = z.string().regex(/^[UW][A-Z0-9]{1,31}$/);
+const teamId = z.string().regex(/^[TE][A-Z0-9]{1,31}$/);
+const cardId = z.string().regex(/^[A-Za-z0-9_-]{1,75}$/);
+const address = z.string().max(2000).optional().catch(undefined);
+
+const slashCommand = z.object({
+  team_id: teamId,
+  user_id: userId,
+  command: z.string().regex(/^\/\S{1,31}$/),
+  text: z.string().default(''),
+  response_url: address,
+  api_app_id: z.string().optional(),
+});
+
+const person = z.object({ id: userId, team_id: teamId });
+
+const blockActions = z.object({
+  user: person,
+  actions: z.array(z.object({ action_id: z.string().max(255), value: z.string().max(2000).optional() })).min(1),
+  response_url: address,
+  trigger_id: z.string().max(500).optional(),
+  api_app_id: z.string().optional(),
+});
+
+const viewSubmission = z.object({
+  user: person,
+  api_app_id: z.string().optional(),
+  view: z.object({
+    callback_id: z.string(),
+    private_metadata: cardId,
+    state: z.object({
+      values: z.record(z.string(), z.record(z.string(), z.object({ value: z.string().nullish() }))),
+    }),
+  }),
+});
+
+/** `/access …` as Slack posts it. */
+export function parseSlashCommand(body: unknown, context: ParseContext): Parsed {
+  const read = slashCommand.safeParse(body);
+  if (!read.success) return { is: 'ignored', why: 'malformed' };
+  const { team_id, user_id, command: commandWord, text, response_url, api_app_id } = read.data;
+  if (isForeignApp(api_app_id, context)) return { is: 'ignored', why: 'foreign_app' };
+  const account: AccountRef = { platform: 'slack', tenant: team_id, id: user_id };
+  const reply = replyTo(account, response_url);
+  if (isForeignTeam(team_id, context)) return { is: 'refused', refusal: FOREIGN, reply, commandWord };
+  const command = parseCommand(plainText(text), account);
+  return 'code' in command
+    ? { is: 'refused', refusal: command, reply, commandWord }
+    : { is: 'command', incoming: { key: context.key, command, reply }, commandWord };
+}
+
+/** A pressed button. Only the first action counts; Slack sends one at a time. */
+export function parseBlockActions(body: unknown, context: ParseContext): Parsed {
+  const read = blockActions.safeParse(body);
+  if (!read.success) return { is: 'ignored', why: 'malformed' };
+  const { user, actions, response_url, trigger_id, api_app_id } = read.data;
+  if (isForeignApp(api_app_id, context)) return { is: 'ignored', why: 'foreign_app' };
+  const action = actions[0];
+  const button = BUTTONS.find((name) => action?.action_id === `hallpass:${name}`);
+  if (button === undefined) return { is: 'ignored', why: 'unknown_button' };
+  const account: AccountRef = { platform: 'slack', tenant: user.team_id, id: user.id };
+  const reply = replyTo(account, response_url);
+  // People of other organisations see the buttons in a shared channel; commands they cannot type at all.
+  if (isForeignTeam(user.team_id, context)) return { is: 'refused', refusal: FOREIGN, reply };
+  const card = cardId.safeParse(action?.value);
+  if (!card.success) return { is: 'refused', refusal: { code: 'expired_button' }, reply };
+  if (button === 'deny')
+    return trigger_id === undefined
+      ? { is: 'ignored', why: 'malformed' }
+      : { is: 'ask_reason', card: card.data, triggerId: trigger_id, reply };
+  const command: Command = { do: button, by: account, target: { card: card.data } };
+  return { is: 'command', incoming: { key: context.key, command, reply } };
+}
+
+/** The Deny dialog, sent off. Slack gives it no address for a late answer, so that goes to the person directly. */
+export function parseViewSubmission(body: unknown, context: ParseContext): Parsed {
+  const read = viewSubmission.safeParse(body);
+  if (!read.success || read.data.view.callback_id !== DENY_CALLBACK) return { is: 'ignored', why: 'malformed' };
+  const { user, view, api_app_id } = read.data;
+  if (isForeignApp(api_app_id, context)) return { is: 'ignored', why: 'foreign_app' };
+  const account: AccountRef = { platform: 'slack', tenant: user.team_id, id: user.id };
+  const reply = replyTo(account, undefined);
+  if (isForeignTeam(user.team_id, context)) return { is: 'ignored', why: 'foreign_workspace' };
+  const reason = cleanReason(view.state.values[DENY_BLOCK]?.[DENY_INPUT]?.value ?? '');
+  if (typeof reason !== 'string') return { is: 'refused', refusal: reason, reply };
+  const command: Command = {
+    do: 'deny',
+    by: account,
+    target: { card: view.private_metadata },
+    ...(reason === '' ? {} : { reason }),
+  };
+  return { is: 'command', incoming: { key: context.key, command, reply } };
+}
+
+/**
+ * Slack's escaped text as the person typed it. Mentions become their bare ids, since a label can say anything; a link
+ * becomes its address, or what was typed when Slack itself made the link. Entities last: an escaped `&lt;@U1&gt;` is
+ * text and must not become a mention on the way.
+ */
+export function plainText(text: string): string {
+  return text
+    .replace(/<([^<>\s|]{1,3000})(?:\|([^<>]{0,3000}))?>/g, (_whole, target: string, label: string | undefined) => {
+      if (/^[@#]/.test(target)) return target;
+      if (target.startsWith('!subteam^')) return `@${target.slice('!subteam^'.length)}`;
+      if (target.startsWith('!')) return `@${target.slice(1)}`;
+      const typed =
+        label !== undefined && ['http://', 'https://', 'mailto:', 'tel:'].some((scheme) => target === scheme + label);
+      return typed ? label : target;
+    })
+    .replace(/&lt;/g, '<')
+    .replace(/&gt;/g, '>')
+    .replace(/&amp;/g, '&');
+}
+
+const FOREIGN: Refusal = {
+  code: 'not_recognised',
+  why: 'foreign',
+  message: 'Your account belongs to another workspace, so Hallpass does not act for you here.',
+};
+
+function replyTo(account: AccountRef, url: string | undefined): ReplyTo {
+  return url === undefined ? { account } : { account, url };
+}
+
+function isForeignApp(appId: string | undefined, context: ParseContext): boolean {
+  return context.appId !== undefined && appId !== undefined && appId !== context.appId;
+}
+
+function isForeignTeam(team: string, context: ParseContext): boolean {
+  return context.workspaces !== undefined && !context.workspaces.includes(team);
+}

@@ -1,0 +1,325 @@
+/**
+ * Views drawn as Block Kit. Texts from people go only into `plain_text` and rich text elements, which Slack does not
+ * interpret; there is no `mrkdwn` in any message. The fallback `text` is all that a screen reader and a notification
+ * get, so it says the whole thing.
+ */
+import type { ActionsBlock, Button, KnownBlock, ModalView, RichTextText } from '@slack/types';
+import type { Answer } from '../../access/command.ts';
+import { REASON_MAX } from '../../access/grammar.ts';
+import type { AccountRef, Instant } from '../../access/model.ts';
+import type { MessageView, RequestView } from '../../access/view.ts';
+import {
+  answerText,
+  cut,
+  doneText,
+  durationText,
+  helpText,
+  listed,
+  listTitle,
+  refusalText,
+  timeText,
+} from '../../access/words.ts';
+import { type ButtonName, DENY_BLOCK, DENY_CALLBACK, DENY_INPUT } from './parse.ts';
+import { inert, legible, plain, TEXT_MAX } from './text.ts';
+
+export interface Rendered {
+  readonly text: string;
+  readonly blocks: KnownBlock[];
+}
+
+/** When it is drawn, and the zone for times that the view does not give one for. */
+export interface RenderContext {
+  readonly now: Instant;
+  readonly zone: string;
+}
+
+const HEADER_MAX = 150;
+const SECTION_MAX = 3000;
+/** Rich text elements have no published limit; one person's text stays far below the 4,000 of a whole message. */
+const PERSON_TEXT_MAX = 1200;
+const NAME_MAX = 80;
+const LIST_MAX = 40;
+
+/** What a channel, an approver, a requester or security sees. */
+export function renderMessage(view: MessageView, context: RenderContext): Rendered {
+  if (view.kind === 'notice') {
+    const sign = view.notice.severity === 'info' ? 'Note' : view.notice.severity === 'warning' ? 'Warning' : 'Urgent';
+    const title = `${sign}: ${view.title}`;
+    const lines = view.lines.join('\n');
+    return {
+      text: inert(lines === '' ? title : `${title}\n${lines}`),
+      blocks: [header(title), ...(lines === '' ? [] : [section(lines)])],
+    };
+  }
+  const { request, audience } = view;
+  const asksForAnswer = audience === 'channel' || audience === 'approver';
+  const offered: readonly ButtonName[] = asksForAnswer
+    ? ['approve', 'deny']
+    : audience === 'requester'
+      ? ['cancel']
+      : ['extend', 'return'];
+  return {
+    text: fallback(request, context),
+    blocks: [
+      header(`${titleOf(request)}: ${stateOf(request)}`),
+      section(request.headline),
+      facts(request, context),
+      ...mentions(asksForAnswer ? (view.mention ?? []) : []),
+      ...buttons(request, offered),
+    ],
+  };
+}
+
+/** The answer to what one person typed or pressed, for them alone. */
+export function renderAnswer(answer: Answer, context: RenderContext & { readonly commandWord: string }): Rendered {
+  const text = inert(answerText(answer, context.commandWord));
+  switch (answer.say) {
+    case 'refused': {
+      const { reason, next } = refusalText(answer.refusal, answer.request?.zone ?? context.zone, context.commandWord);
+      return { text: inert(`No: ${reason} ${next}`), blocks: [section(`No: ${reason}`), aside(next)] };
+    }
+    case 'done': {
+      const asked =
+        answer.asked !== undefined && answer.asked.length > 0 ? [aside(`Asked: ${listed(answer.asked)}.`)] : [];
+      return {
+        text,
+        blocks: [
+          section(`${doneText(answer.what)} ${answer.request.id}: ${answer.request.headline}`),
+          ...asked,
+          ...buttons(answer.request, ['cancel']),
+        ],
+      };
+    }
+    case 'card':
+    case 'status': {
+      const { request } = answer;
+      return {
+        text: answer.say === 'card' ? fallback(request, context) : text,
+        blocks: [
+          header(`${titleOf(request)}: ${stateOf(request)}`),
+          section(request.headline),
+          facts(request, context),
+          ...buttons(request, ['approve', 'deny', 'cancel', 'extend', 'return']),
+        ],
+      };
+    }
+    case 'list': {
+      if (answer.items.length === 0) return { text, blocks: [section(text)] };
+      const shown = answer.items.slice(0, LIST_MAX);
+      const more = answer.more || shown.length < answer.items.length;
+      return {
+        text,
+        blocks: [
+          header(listTitle(answer.which)),
+          ...shown.map(listItem),
+          ...(more ? [aside('There are more than are shown.')] : []),
+        ],
+      };
+    }
+    case 'help':
+      return { text, blocks: [section(helpText(context.commandWord))] };
+    default: {
+      const never: never = answer;
+      return never;
+    }
+  }
+}
+
+/** A few words of our own, such as "Checking…". */
+export function renderNote(text: string): Rendered {
+  return { text: inert(text), blocks: [section(text)] };
+}
+
+/** Asks for the reason of a denial. It carries the card's opaque id and nothing else. */
+export function renderDenyModal(card: string): ModalView {
+  return {
+    type: 'modal',
+    callback_id: DENY_CALLBACK,
+    private_metadata: card,
+    title: plain('Deny request', 24),
+    submit: plain('Deny', 24),
+    close: plain('Back', 24),
+    blocks: [
+      {
+        type: 'input',
+        block_id: DENY_BLOCK,
+        optional: true,
+        label: plain('Why?', 2000),
+        hint: plain('The requester sees this. It is kept in the audit trail.', 2000),
+        element: { type: 'plain_text_input', action_id: DENY_INPUT, multiline: true, max_length: REASON_MAX },
+      },
+    ],
+  };
+}
+
+function titleOf(request: RequestView): string {
+  return request.extension === undefined ? `Access request ${request.id}` : `More time, ${request.id}`;
+}
+
+/** One word for where it stands, so that neither colour nor a symbol is the only sign. */
+function stateOf(request: RequestView): string {
+  if (request.state !== 'approved') return request.state === 'pending' ? 'waiting for approval' : request.state;
+  const { grant } = request;
+  if (grant === undefined) return 'approved';
+  switch (grant.state) {
+    case 'adding':
+      return 'approved, being added';
+    case 'active':
+      return 'active';
+    case 'ending':
+      return 'ending';
+    case 'ended':
+      return 'ended';
+    default: {
+      const never: never = grant.state;
+      return never;
+    }
+  }
+}
+
+/** Everything an approver decides by, one labelled line each. */
+function facts(request: RequestView, context: RenderContext): KnownBlock {
+  const rows: [label: string, value: string, max: number][] = [
+    ['Who', request.requesterName, NAME_MAX * 2],
+    ['What', `${request.title} (${request.entitlement})`, 400],
+    ['Groups', listed(request.groups.map(({ directory, group }) => `${cut(group, 120)} in ${directory}`)), 800],
+    ['How long', howLong(request, context), 200],
+    ['Approvals', approvals(request), 500],
+  ];
+  const { denial } = request;
+  if (denial !== undefined) {
+    const said = denial.reason === undefined ? denial.name : `${denial.name}: ${denial.reason}`;
+    rows.push(['Denied by', said, PERSON_TEXT_MAX]);
+  }
+  const lines = rows.flatMap(([label, value, max]) => [bold(`${label}: `), words(value, max), text('\n')]);
+  const reason = words(request.reason === '' ? 'No reason given.' : request.reason, PERSON_TEXT_MAX);
+  return {
+    type: 'rich_text',
+    elements: [
+      { type: 'rich_text_section', elements: [...lines, bold('Why:')] },
+      { type: 'rich_text_quote', elements: [reason] },
+    ],
+  };
+}
+
+function howLong(request: RequestView, context: RenderContext): string {
+  const { zone } = request;
+  const time = (at: Instant) => timeText(at, context.now, zone);
+  if (request.extension !== undefined)
+    return `until ${time(request.extension.until)} instead of ${time(request.extension.from)} (${request.extension.grantId})`;
+  const length = durationText(request.durationMs);
+  if (request.grant?.expiresAt !== undefined) return `${length}, until ${time(request.grant.expiresAt)}`;
+  if (request.state !== 'pending') return length;
+  return `${length}; if approved at ${time(context.now)}, until ${time(context.now + request.durationMs)}`;
+}
+
+function approvals(request: RequestView): string {
+  const names = request.approvals.map(({ name }) => cut(name, NAME_MAX));
+  const count = `${names.length} of ${request.approvalsNeeded}`;
+  return names.length === 0 ? count : `${count}: ${listed(names)}`;
+}
+
+/** Read aloud it must stand alone: who, what, how long, why, and what happens next. */
+function fallback(request: RequestView, context: RenderContext): string {
+  const { zone } = request;
+  const asked =
+    request.extension === undefined
+      ? `${request.requesterName} asks for ${request.title} (${request.entitlement}) for ${durationText(request.durationMs)}.`
+      : `${request.requesterName} asks to keep ${request.title} (${request.entitlement}) until ${timeText(request.extension.until, context.now, zone)}.`;
+  const parts = [
+    `${titleOf(request)}: ${stateOf(request)}.`,
+    cut(request.headline, 800),
+    ...(request.state === 'pending' ? [cut(asked, 500), `Reason: ${cut(request.reason, 500)}`] : []),
+  ];
+  return inert(parts.join(' '), TEXT_MAX);
+}
+
+/** Only well-formed ids become mentions; a name never does. */
+function mentions(accounts: readonly AccountRef[]): KnownBlock[] {
+  const ids = accounts
+    .filter(({ platform, id }) => platform === 'slack' && /^[UW][A-Z0-9]{1,31}$/.test(id))
+    .slice(0, 20)
+    .map(({ id }) => id);
+  if (ids.length === 0) return [];
+  const elements = ids.flatMap((user_id) => [text(' '), { type: 'user' as const, user_id }]);
+  return [{ type: 'rich_text', elements: [{ type: 'rich_text_section', elements: [bold('Asked:'), ...elements] }] }];
+}
+
+const LABELS: Readonly<Record<ButtonName, string>> = {
+  approve: 'Approve',
+  deny: 'Deny',
+  cancel: 'Cancel request',
+  extend: 'Extend',
+  return: 'Return access',
+};
+
+/** Of the buttons that belong here, those that can do something now. */
+function buttons(request: RequestView, offered: readonly ButtonName[]): ActionsBlock[] {
+  const can: Readonly<Record<ButtonName, boolean>> = {
+    approve: request.can.answer,
+    deny: request.can.answer,
+    cancel: request.can.cancel,
+    extend: request.can.extend,
+    return: request.can.return,
+  };
+  const elements = offered.filter((name) => can[name]).map((name) => button(name, request));
+  return elements.length === 0 ? [] : [{ type: 'actions', elements }];
+}
+
+function button(name: ButtonName, request: RequestView): Button {
+  return {
+    type: 'button',
+    action_id: `hallpass:${name}`,
+    text: plain(LABELS[name], 75),
+    value: request.cardId,
+    // Several cards look alike to a screen reader; the id tells them apart.
+    accessibility_label: cut(`${LABELS[name]}, ${request.id}`, 75),
+    ...(name === 'approve' ? { style: 'primary' as const } : {}),
+    ...(name === 'deny' ? { style: 'danger' as const } : {}),
+    ...(name === 'return'
+      ? {
+          confirm: {
+            title: plain('Return access?', 100),
+            text: plain('It is removed now. Getting it back takes a new request.', 300),
+            confirm: plain('Return', 30),
+            deny: plain('Keep', 30),
+          },
+        }
+      : {}),
+  };
+}
+
+function header(text: string): KnownBlock {
+  return { type: 'header', text: plain(text.replaceAll('\n', ' '), HEADER_MAX) };
+}
+
+function section(text: string): KnownBlock {
+  return { type: 'section', text: plain(text, SECTION_MAX) };
+}
+
+function aside(text: string): KnownBlock {
+  return { type: 'context', elements: [plain(text, SECTION_MAX)] };
+}
+
+function listItem(request: RequestView): KnownBlock {
+  const elements = [
+    bold(`${request.grant?.id ?? request.id} `),
+    words(`${request.requesterName}, ${request.entitlement}`, 300),
+    text('\n'),
+    words(request.headline, 500),
+  ];
+  return { type: 'rich_text', elements: [{ type: 'rich_text_section', elements }] };
+}
+
+function bold(label: string): RichTextText {
+  return { type: 'text', text: label, style: { bold: true } };
+}
+
+function words(value: string, max: number): RichTextText {
+  const shown = cut(legible(value).replaceAll('\n', ' '), max);
+  return text(shown === '' ? '–' : shown);
+}
+
+function text(value: string): RichTextText {
+  return { type: 'text', text: value };
+}

@@ -1,0 +1,325 @@
+/**
+ * What is legal line by line and wrong together. A pure function from the file, as the schema took it, to the catalog
+ * and to everything that is wrong with it.
+ */
+import { type Catalog, nearest, type Resource } from './access/catalog.ts';
+import { parseDuration } from './access/grammar.ts';
+import type { Entitlement, Policy, Subject } from './access/model.ts';
+import type { Path } from './config-positions.ts';
+import { type ConfigFile, type PolicySection, parseSubject } from './config-schema.ts';
+
+export interface Finding {
+  readonly path: Path;
+  readonly message: string;
+  readonly instead?: string;
+  /** Said, but nothing to refuse the file for. */
+  readonly warning?: true;
+}
+
+const DEFAULTS = { approvals: 1, duration: '30m', max: '4h', minLength: 10, lapseAfter: '1h', warnBefore: '5m' };
+
+type Report = (path: Path, message: string, instead?: string) => void;
+
+/** `hash`: SHA-256, hex, over the canonical JSON of what it is given. */
+export function checkConfig(
+  file: ConfigFile,
+  hash: (value: unknown) => string,
+): { catalog: Catalog; findings: readonly Finding[] } {
+  const findings: Finding[] = [];
+  const report: Report = (path, message, instead) =>
+    findings.push({ path, message, ...(instead !== undefined && { instead }) });
+  const warn = (path: Path, message: string): void => void findings.push({ path, message, warning: true });
+
+  if (Object.keys(file.directories).length === 0) report(['directories'], 'there must be at least one directory');
+  if (
+    file.chat?.slack !== undefined &&
+    file.identity?.match === undefined &&
+    Object.keys(file.people ?? {}).length === 0
+  )
+    report(
+      ['identity'],
+      'nobody could be identified: neither emails are trusted nor does `people` name anyone',
+      'identity: { match: confirmed-email }, or people: { U012ABC: ann@acme.com }',
+    );
+  for (const [source, section] of Object.entries(file.onCall ?? {}))
+    if (section.type === 'slack-user-group' && file.chat?.slack === undefined)
+      report(['onCall', source], 'a Slack user group needs chat.slack');
+
+  const subjectsOf = (texts: readonly string[] | undefined, path: Path): readonly Subject[] =>
+    (texts ?? []).flatMap((text, i) => {
+      const subject = parseSubject(text);
+      if ('wrong' in subject) return [];
+      const at = [...path, i];
+      if (subject.kind === 'group') refer(report, at, 'directory', subject.directory, file.directories);
+      if (subject.kind === 'on-call') {
+        refer(report, at, 'on-call source', subject.source, file.onCall ?? {});
+        if (own(file.onCall ?? {}, subject.source)?.type === 'slack-user-group')
+          warn(at, `the Slack user group behind on-call:${subject.source} may be editable by ordinary members`);
+      }
+      return [subject];
+    });
+
+  const admins = subjectsOf(file.admins, ['admins']);
+  const responders = subjectsOf(file.responders, ['responders']);
+  const viewers = subjectsOf(file.viewers, ['viewers']);
+
+  const trusted = new Map<string, { path: string; sees?: true }>();
+  const trust = (subjects: readonly Subject[], path: string, sees?: true): void => {
+    for (const subject of subjects)
+      if (subject.kind === 'group') {
+        const key = groupKey(subject.directory, subject.group);
+        if (trusted.get(key) === undefined || trusted.get(key)?.sees === true)
+          trusted.set(key, { path, ...(sees && { sees }) });
+      }
+  };
+  trust(admins, 'admins');
+  trust(responders, 'responders');
+
+  const policies = new Map<string, Policy>();
+  for (const policyName of Object.keys(file.policies)) {
+    const merged = inherit(file.policies, policyName, report);
+    if (merged === undefined) continue;
+    const at = (key: string): Path => ['policies', merged.from[key] ?? policyName, key];
+    const section = merged.section;
+    // Subjects are looked at where they stand, so that what is inherited is not reported once per heir.
+    const silent = (key: 'requesters' | 'approvers'): readonly Subject[] =>
+      merged.from[key] === policyName
+        ? subjectsOf(section[key], at(key))
+        : (section[key] ?? []).flatMap((text) => {
+            const subject = parseSubject(text);
+            return 'wrong' in subject ? [] : [subject];
+          });
+    const content = {
+      name: policyName,
+      requesters: silent('requesters'),
+      approvers: silent('approvers'),
+      approvals: section.approvals ?? DEFAULTS.approvals,
+      duration: {
+        defaultMs: ms(section.duration?.default ?? DEFAULTS.duration),
+        maxMs: ms(section.duration?.max ?? DEFAULTS.max),
+      },
+      reason: { minLength: section.reason?.minLength ?? DEFAULTS.minLength },
+      lapseAfterMs: ms(section.lapseAfter ?? DEFAULTS.lapseAfter),
+      warnBeforeMs: ms(section.warnBefore ?? DEFAULTS.warnBefore),
+    };
+    const here: Path = ['policies', policyName];
+    if (content.duration.defaultMs > content.duration.maxMs) {
+      const stated = file.policies[policyName]?.duration;
+      const key =
+        stated?.default !== undefined ? ['duration', 'default'] : stated?.max !== undefined ? ['duration', 'max'] : [];
+      report(
+        [...here, ...key],
+        `the default duration (${section.duration?.default ?? DEFAULTS.duration}) is longer than the maximum (${section.duration?.max ?? DEFAULTS.max})`,
+        'a default that is at most the maximum',
+      );
+    }
+    checkApprovers(
+      content,
+      file,
+      [...here, ...(file.policies[policyName]?.approvers === undefined ? [] : ['approvers'])],
+      report,
+      warn,
+    );
+    if (content.requesters.length === 0)
+      report(
+        [...here, ...(section.requesters === undefined ? [] : ['requesters'])],
+        'nobody may request under this policy',
+        'requesters: [ group:<directory>/<name> ]',
+      );
+    trust(content.requesters, `policies.${policyName}.requesters`);
+    trust(content.approvers, `policies.${policyName}.approvers`);
+    policies.set(policyName, { ...content, hash: hash(content) });
+  }
+  trust(viewers, 'viewers', true);
+
+  const resources: Record<string, Resource> = {};
+  const seen = new Map<string, string>();
+  for (const [resourceName, section] of Object.entries(file.resources)) {
+    const here: Path = ['resources', resourceName];
+    const twin = seen.get(resourceName.toLowerCase());
+    if (twin !== undefined)
+      report(here, `differs from "${twin}" only in upper and lower case, which people do not type`);
+    seen.set(resourceName.toLowerCase(), resourceName);
+    const roleNames = Object.keys(section.roles);
+    if (roleNames.length === 0) report([...here, 'roles'], 'a resource needs at least one role');
+    if (new Set(roleNames.map((role) => role.toLowerCase())).size < roleNames.length)
+      report([...here, 'roles'], 'two roles differ only in upper and lower case');
+    const defaultRole = section.defaultRole ?? (roleNames.length === 1 ? roleNames[0] : undefined);
+    if (defaultRole === undefined && roleNames.length > 1)
+      report(here, 'which role is meant when none is named?', `defaultRole: ${roleNames[0]}`);
+    if (defaultRole !== undefined && !roleNames.includes(defaultRole))
+      report(
+        [...here, 'defaultRole'],
+        `"${defaultRole}" is not a role of this resource`,
+        `one of ${roleNames.join(', ')}`,
+      );
+    const roles: Record<string, Entitlement> = {};
+    for (const [roleName, role] of Object.entries(section.roles)) {
+      const at: Path = [...here, 'roles', roleName];
+      refer(report, [...at, 'policy'], 'policy', role.policy, file.policies);
+      const groups = new Set<string>();
+      role.grants.forEach((grant, i) => {
+        const where: Path = [...at, 'grants', i];
+        refer(report, [...where, 'directory'], 'directory', grant.directory, file.directories);
+        const key = groupKey(grant.directory, grant.group);
+        if (groups.has(key)) report(where, `the group "${grant.group}" is granted twice by this role`);
+        groups.add(key);
+        const truster = trusted.get(key);
+        if (truster?.sees === true) warn(where, `whoever gets this group also becomes one of ${truster.path}`);
+        else if (truster !== undefined)
+          report(
+            where,
+            `the group "${grant.group}" is trusted by ${truster.path}, so that whoever gets this access also gets that authority`,
+            'a group of its own, that nothing else relies on',
+          );
+      });
+      const policy = policies.get(role.policy);
+      if (policy === undefined) continue;
+      roles[roleName] = {
+        id: `${resourceName}:${roleName}`,
+        resource: resourceName,
+        role: roleName,
+        title: section.title ?? resourceName,
+        groups: role.grants,
+        policy,
+        sessionTailMs: role.sessionTail === undefined ? 0 : ms(role.sessionTail),
+        ...(section.channel !== undefined && { channel: section.channel }),
+      };
+    }
+    resources[resourceName] = {
+      name: resourceName,
+      title: section.title ?? resourceName,
+      defaultRole: defaultRole ?? '',
+      roles,
+    };
+  }
+
+  const approvalsChannel = file.chat?.slack?.approvals;
+  return {
+    catalog: {
+      resources,
+      admins,
+      responders,
+      viewers,
+      timezone: file.timezone ?? 'UTC',
+      ...(approvalsChannel !== undefined && { approvalsChannel }),
+    },
+    findings,
+  };
+}
+
+function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+function refer(
+  report: Report,
+  path: Path,
+  what: string,
+  wanted: string,
+  known: Readonly<Record<string, unknown>>,
+): void {
+  if (Object.hasOwn(known, wanted)) return;
+  const names = Object.keys(known);
+  const near = nearest(wanted.toLowerCase(), names);
+  report(
+    path,
+    `there is no ${what} "${wanted}"`,
+    near.length > 0 ? near.join(' or ') : names.length > 0 ? `one of ${names.join(', ')}` : undefined,
+  );
+}
+
+/** Groups are compared as people read them: most directories do not tell upper from lower case. */
+function groupKey(directory: string, group: string): string {
+  return `${directory}/${group.toLowerCase()}`;
+}
+
+function ms(text: string): number {
+  const parsed = parseDuration(text);
+  if (parsed === undefined) throw new Error('a duration reached the checks that the schema should have refused');
+  return parsed;
+}
+
+/** A policy with what it inherits, and which policy each key comes from. Undefined: the chain is broken, and reported. */
+function inherit(
+  policies: Readonly<Record<string, PolicySection>>,
+  name: string,
+  report: Report,
+): { section: PolicySection; from: Readonly<Record<string, string>> } | undefined {
+  const chain: string[] = [];
+  for (let next: string | undefined = name; next !== undefined; next = own(policies, next)?.extends) {
+    if (chain.includes(next)) {
+      report(['policies', name, 'extends'], `inherits from itself: ${[...chain, next].join(' → ')}`);
+      return undefined;
+    }
+    if (!Object.hasOwn(policies, next)) {
+      // Reported where it is written; the heirs further down only fail along with it.
+      if (chain.length === 1) refer(report, ['policies', name, 'extends'], 'policy', next, policies);
+      return undefined;
+    }
+    chain.push(next);
+  }
+  let section: PolicySection = {};
+  const from: Record<string, string> = {};
+  for (const ancestor of chain.reverse()) {
+    const given = policies[ancestor] ?? {};
+    for (const key of Object.keys(given)) from[key] = ancestor;
+    section = {
+      ...section,
+      ...given,
+      // Each of these two holds independent limits, so stating one of them keeps the other.
+      ...(section.duration && given.duration && { duration: { ...section.duration, ...given.duration } }),
+      ...(section.reason && given.reason && { reason: { ...section.reason, ...given.reason } }),
+    };
+  }
+  return { section, from };
+}
+
+/** Everyone a list can ever stand for, when that is written in the file itself. */
+function fixedPeople(subjects: readonly Subject[], file: ConfigFile): ReadonlySet<string> | undefined {
+  const people = new Set<string>();
+  for (const subject of subjects) {
+    const source = subject.kind === 'on-call' ? own(file.onCall ?? {}, subject.source) : undefined;
+    if (subject.kind === 'user') people.add(subject.email.toLowerCase());
+    else if (source?.type === 'static') for (const email of source.people) people.add(email.toLowerCase());
+    else return undefined;
+  }
+  return people;
+}
+
+function checkApprovers(
+  policy: Omit<Policy, 'hash'>,
+  file: ConfigFile,
+  at: Path,
+  report: Report,
+  warn: (path: Path, message: string) => void,
+): void {
+  if (policy.approvers.length === 0) {
+    report(at, 'nobody could approve under this policy', 'approvers: [ group:<directory>/<name> ]');
+    return;
+  }
+  const outside = (subject: Subject): boolean =>
+    subject.kind === 'on-call' && own(file.onCall ?? {}, subject.source)?.type === 'slack-user-group';
+  if (policy.approvers.every(outside)) {
+    report(
+      at,
+      'all approvers come from outside on-call sources: when those cannot be asked, nobody can approve',
+      'a group or user besides them',
+    );
+    return;
+  }
+  const approvers = fixedPeople(policy.approvers, file);
+  if (approvers === undefined) return;
+  if (approvers.size < policy.approvals) {
+    report(at, `${policy.approvals} approvals are needed, and only ${approvers.size} could be given`);
+    return;
+  }
+  const requesters = fixedPeople(policy.requesters, file);
+  const stuck = [...(requesters ?? approvers)].filter(
+    (email) => approvers.size - (approvers.has(email) ? 1 : 0) < policy.approvals,
+  );
+  if (stuck.length === 0) return;
+  if (requesters !== undefined && stuck.length === requesters.size)
+    report(at, 'nobody may approve their own request, and besides the requester there are too few approvers');
+  else warn(at, `${stuck.join(', ')} could never be approved here, as too few others may approve`);
+}

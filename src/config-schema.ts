@@ -1,0 +1,274 @@
+/** The one schema of `hallpass.yaml`. Each adapter describes its own section; this file puts them together. */
+import { z } from 'zod';
+import { parseDuration } from './access/grammar.ts';
+import type { Subject } from './access/model.ts';
+import { oktaSection } from './directories/okta.ts';
+import { slackUserGroupSection, staticSection } from './people/on-call.ts';
+
+const name = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, 'must be a name of letters, digits, - and _ that begins with a letter');
+
+const resourceName = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9._/-]{0,62}$/, 'must be a name of letters, digits, - . _ and / that begins with a letter');
+
+const DURATION_FORM = 'must be a duration such as 45s, 30m, 1h30m or 2d';
+
+const duration = z
+  .string()
+  .regex(/^(?:\d{1,9}[dD])?(?:\d{1,9}[hH])?(?:\d{1,9}[mM])?(?:\d{1,9}[sS])?$/, { error: DURATION_FORM, abort: true })
+  .refine((value) => parseDuration(value) !== undefined, DURATION_FORM);
+
+const channel = z
+  .string()
+  .regex(/^[CG][A-Z0-9]{2,}$/, 'must be the id of a channel (C…, at the end of its details in Slack), not its name');
+
+/** What a subject in the file stands for, or why it stands for nothing. */
+export function parseSubject(text: string): Subject | { readonly wrong: string; readonly instead?: string } {
+  if (text === 'everyone') return { kind: 'everyone' };
+  const [, kind, rest] = /^([a-z-]+):(.+)$/.exec(text) ?? [];
+  switch (kind) {
+    case 'group': {
+      const [, directory, group] = /^([^/]+)\/(.+)$/.exec(rest ?? '') ?? [];
+      if (directory === undefined || group === undefined)
+        return { wrong: 'a group needs its directory', instead: 'group:<directory>/<name>' };
+      return { kind: 'group', directory, group };
+    }
+    case 'on-call':
+      return { kind: 'on-call', source: rest ?? '' };
+    case 'user':
+      return /^[^@\s]+@[^@\s]+$/.test(rest ?? '')
+        ? { kind: 'user', email: rest ?? '' }
+        : { wrong: 'a user is named by email', instead: 'user:<email>' };
+    case 'workload':
+      return { wrong: 'workload: is not supported by this version' };
+    default:
+      return {
+        wrong: 'this stands for nobody',
+        instead: 'group:<directory>/<name>, on-call:<name>, user:<email> or everyone',
+      };
+  }
+}
+
+const subject = z
+  .string()
+  .superRefine((text, context) => {
+    const parsed = parseSubject(text);
+    if ('wrong' in parsed)
+      context.addIssue({ code: 'custom', message: parsed.wrong, params: { instead: parsed.instead } });
+  })
+  .describe('group:<directory>/<name>, on-call:<name>, user:<email> or everyone.');
+
+const subjects = z.array(subject);
+
+const policy = z
+  .strictObject({
+    extends: name.optional().describe('Another policy to inherit from; a list given here replaces the inherited one.'),
+    requesters: subjects.optional().describe('Who may ask.'),
+    approvers: subjects.optional().describe('Who may approve, judged afresh at each click; never the requester.'),
+    approvals: z.int().min(1).max(10).optional().describe('How many different people must approve. Default 1.'),
+    duration: z
+      .strictObject({
+        default: duration.optional().describe('When none is asked for. Default 30m.'),
+        max: duration.optional().describe('The most that a grant may last, extensions included. Default 4h.'),
+      })
+      .optional()
+      .describe('How long access lasts.'),
+    reason: z
+      .strictObject({
+        minLength: z.int().min(0).max(500).optional().describe('In characters. Default 10.'),
+      })
+      .optional()
+      .describe('What the reason must be like.'),
+    lapseAfter: duration.optional().describe('An unanswered request is over after this. Default 1h.'),
+    warnBefore: duration.optional().describe('How long before its end the holder is told. Default 5m.'),
+  })
+  .describe('Who may ask, who approves, how many of them, and for how long.');
+
+const role = z
+  .strictObject({
+    grants: z
+      .array(
+        z
+          .strictObject({
+            directory: name.describe('One of `directories`.'),
+            group: z.string().min(1).describe('The group, by exact name or by id; pinned to its id at first use.'),
+          })
+          .describe('One directory group that confers this role.'),
+      )
+      .min(1, 'a role must grant at least one group')
+      .describe('The groups that the holder is put into, and taken out of again.'),
+    policy: name.describe('One of `policies`.'),
+    sessionTail: duration.optional().describe('How long sessions already open may outlive the membership.'),
+  })
+  .describe('A level of access on the resource.');
+
+export const configSchema = z
+  .strictObject({
+    timezone: z
+      .string()
+      .refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin')
+      .optional()
+      .describe('For times in channels, and for people whose own zone is unknown. Default UTC.'),
+    admins: subjects.optional().describe('May see everything and repair what is stuck.'),
+    responders: subjects.optional().describe('May revoke anything; on-call subjects only on resources they approve.'),
+    viewers: subjects.optional().describe('May see who holds what.'),
+    identity: z
+      .strictObject({
+        match: z
+          .literal('confirmed-email')
+          .optional()
+          .describe(
+            'The workspace enforces SSO, so its confirmed emails may be trusted. Left out: `people` says who is who.',
+          ),
+      })
+      .optional()
+      .describe('How a chat account becomes a person.'),
+    people: z
+      .record(
+        z
+          .string()
+          .regex(
+            /^(?:slack:[TE][A-Z0-9]+\/)?[UW][A-Z0-9]+$/,
+            'must be a Slack user id: U012ABC or slack:T012ABC/U012ABC',
+          ),
+        z.email().describe('The email or login in the first directory.'),
+      )
+      .optional()
+      .describe('Who an account is, by immutable id; goes before its email.'),
+    directories: z
+      .record(name, z.discriminatedUnion('type', [oktaSection]))
+      .describe('Where membership lives. The first one also says who people are.'),
+    chat: z
+      .strictObject({
+        slack: z
+          .strictObject({
+            approvals: channel.describe('Channel in which requests are shown.'),
+            security: channel
+              .optional()
+              .describe('Channel that is told what went wrong. Default: the approvals channel.'),
+            workspaces: z
+              .array(z.string().regex(/^[TE][A-Z0-9]{1,}$/, 'must be the id of a workspace (T…) or organisation (E…)'))
+              .min(1)
+              .optional()
+              .describe('Workspaces whose people may act. Default: the one of the bot token.'),
+          })
+          .optional()
+          .describe('The Slack workspace.'),
+      })
+      .optional()
+      .describe('Where people ask and answer.'),
+    onCall: z
+      .record(name, z.discriminatedUnion('type', [staticSection, slackUserGroupSection]))
+      .optional()
+      .describe('Who is on call, by a name that policies can use.'),
+    policies: z.record(name, policy).describe('The rules, by name.'),
+    resources: z
+      .record(
+        resourceName,
+        z
+          .strictObject({
+            title: z.string().min(1).max(100).optional().describe('What people call it. Default: its name.'),
+            channel: channel.optional().describe('Channel for its requests, instead of chat.slack.approvals.'),
+            roles: z.record(name, role).describe('The levels of access that can be asked for.'),
+            defaultRole: name.optional().describe('Meant when none is named; may be left out when there is only one.'),
+          })
+          .describe('A system people ask for.'),
+      )
+      .describe('What can be asked for, by name.'),
+  })
+  .describe('Hallpass: who may get temporary access to what, and who decides.');
+
+export type ConfigFile = z.output<typeof configSchema>;
+export type PolicySection = z.output<typeof policy>;
+
+/** For editors: a JSON Schema (draft 7) of the file. */
+export function jsonSchema(): unknown {
+  return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7', unrepresentable: 'any' });
+}
+
+function isTimeZone(value: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: value });
+    // An offset such as +02:00 is taken by Intl, but knows no summer time.
+    return /^[A-Za-z]/.test(value);
+  } catch {
+    return false;
+  }
+}
+
+/** Keys of the full design that this version does not know, by the section they belong to ('' for the top). */
+const LATER: Readonly<Record<string, readonly string[]>> = {
+  '': ['incidents', 'digest', 'stepUp', 'workloads', 'audit', 'retention', 'findings', 'activity'],
+  chat: ['teams'],
+  directories: ['nativeExpiry', 'observe', 'rootUrl'],
+  onCall: ['rotation', 'token'],
+  policies: [
+    'remindEvery',
+    'escalate',
+    'proof',
+    'when',
+    'breakGlass',
+    'stages',
+    'maxLive',
+    'autoApprove',
+    'perDay',
+    'pattern',
+  ],
+  resources: ['owner', 'tags', 'link', 'activity', 'exclusive'],
+};
+
+const LATER_TYPES: readonly string[] = [
+  'google',
+  'entra',
+  'aws-identity-center',
+  'github',
+  'pagerduty',
+  'google-calendar',
+  'incident-io',
+];
+
+export function isLater(path: readonly (string | number)[], key: string): boolean {
+  return LATER[String(path[0] ?? '')]?.includes(key) ?? false;
+}
+
+export function isLaterType(type: unknown): boolean {
+  return typeof type === 'string' && LATER_TYPES.includes(type);
+}
+
+type AnySchema = z.core.$ZodType;
+
+/** Keys that the schema knows at a place, for "did you mean". */
+export function keysAt(path: readonly (string | number)[]): readonly string[] {
+  let here: readonly AnySchema[] = [configSchema];
+  for (const part of path) here = here.flatMap((schema) => inside(schema, String(part)));
+  return [...new Set(here.flatMap(keysOf))];
+}
+
+interface Shape {
+  readonly type: string;
+  readonly shape?: Readonly<Record<string, AnySchema>>;
+  readonly valueType?: AnySchema;
+  readonly element?: AnySchema;
+  readonly innerType?: AnySchema;
+  readonly options?: readonly AnySchema[];
+}
+
+function shapeOf(schema: AnySchema): Shape {
+  return schema._zod.def as unknown as Shape;
+}
+
+function inside(schema: AnySchema, key: string): readonly AnySchema[] {
+  const { shape, valueType, element, innerType, options } = shapeOf(schema);
+  if (options !== undefined) return options.flatMap((option) => inside(option, key));
+  if (innerType !== undefined) return inside(innerType, key);
+  const next = shape === undefined ? (valueType ?? element) : Object.hasOwn(shape, key) ? shape[key] : undefined;
+  return next === undefined ? [] : [next];
+}
+
+function keysOf(schema: AnySchema): readonly string[] {
+  const { shape, innerType, options } = shapeOf(schema);
+  if (options !== undefined) return options.flatMap(keysOf);
+  return innerType === undefined ? Object.keys(shape ?? {}) : keysOf(innerType);
+}

@@ -1,0 +1,345 @@
+/**
+ * Settings: the environment and `hallpass.yaml`, read once and judged whole. The only reader of the environment. A
+ * file that is wrong anywhere is refused everywhere, with every problem at once; nothing falls back to a default
+ * because it could not be understood.
+ */
+import { createHash, createPrivateKey } from 'node:crypto';
+import { dirname, resolve } from 'node:path';
+import canonicalize from 'canonicalize';
+import type { z } from 'zod';
+import { type Catalog, nearest } from './access/catalog.ts';
+import { checkConfig } from './config-checks.ts';
+import { type EnvSettings, readEnvironment } from './config-env.ts';
+import { type ParsedFile, type Path, parseFile, pathText } from './config-positions.ts';
+import { type ConfigFile, configSchema, isLater, isLaterType, keysAt } from './config-schema.ts';
+import type { OktaSection } from './directories/okta.ts';
+import type { SlackUserGroupSection, StaticSection } from './people/on-call.ts';
+
+export type { EnvSettings } from './config-env.ts';
+export { jsonSchema } from './config-schema.ts';
+
+export interface Problem {
+  /** `policies.standard.duration.max`, or `env.PORT`; empty when it is the file as a whole. */
+  readonly path: string;
+  /** In the file; absent for what stands in the environment. */
+  readonly line?: number;
+  readonly column?: number;
+  /** Never holds a secret. */
+  readonly message: string;
+  /** What to write in its place, where that can be said. */
+  readonly instead?: string;
+}
+
+export interface DirectorySettings {
+  readonly name: string;
+  readonly section: OktaSection;
+  /** Content of `auth.keyFile`. */
+  readonly keyPem?: string;
+}
+
+export interface Settings {
+  readonly catalog: Catalog;
+  /** In the order of the file; the first says who people are. */
+  readonly directories: readonly DirectorySettings[];
+  readonly identityDirectory: string;
+  readonly slack?: { readonly approvals: string; readonly security: string; readonly workspaces?: readonly string[] };
+  readonly onCall: Readonly<Record<string, StaticSection | SlackUserGroupSection>>;
+  readonly identity: { readonly match?: 'confirmed-email' };
+  readonly people: Readonly<Record<string, string>>;
+  readonly env: EnvSettings;
+  /** Said, and no reason to refuse the file. */
+  readonly warnings: readonly Problem[];
+  readonly path: string;
+  /** SHA-256 of the file's text. */
+  readonly fileHash: string;
+}
+
+export type Loaded =
+  | { readonly ok: true; readonly settings: Settings }
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] };
+
+export interface Sources {
+  /** Left out: the environment of this process. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The text of a file; throws when there is none. */
+  readonly readFile: (path: string) => string;
+  /** Left out: `HALLPASS_CONFIG`, then `hallpass.yaml`. */
+  readonly path?: string;
+}
+
+/** Never throws. */
+export function loadConfig({ env = process.env, readFile, path: given }: Sources): Loaded {
+  const path = given ?? (env.HALLPASS_CONFIG || 'hallpass.yaml');
+  const reading = new Reading(env);
+  let text: string;
+  try {
+    text = readFile(path);
+  } catch (error) {
+    reading.problem([], `${path} cannot be read (${codeOf(error)})`);
+    readEnvironment(env, undefined, (name, message, instead) => reading.environment(name, message, instead));
+    return reading.refused();
+  }
+  reading.file = parseFile(text);
+  for (const { line, column, message } of reading.file.problems)
+    reading.problems.push({ path: '', line, column, message });
+
+  const value = reading.filledIn(reading.file.value, []);
+  const parsed = reading.file.problems.length > 0 ? undefined : configSchema.safeParse(value, { reportInput: false });
+  if (parsed?.success === false) for (const issue of parsed.error.issues) explain(reading, issue, value);
+  const file = parsed?.success === true ? parsed.data : undefined;
+  const checked = file === undefined ? undefined : checkConfig(file, policyHash);
+  for (const { path: at, message, instead, warning } of checked?.findings ?? [])
+    if (warning) reading.warning(at, message);
+    else reading.problem(at, message, instead);
+  const directories = file === undefined ? [] : readKeys(file, path, readFile, reading);
+  const settings = readEnvironment(env, file?.chat?.slack !== undefined, (name, message, instead) =>
+    reading.environment(name, message, instead),
+  );
+  if (file === undefined || checked === undefined || settings === undefined || reading.problems.length > 0)
+    return reading.refused();
+
+  const slack = file.chat?.slack;
+  return {
+    ok: true,
+    settings: {
+      catalog: checked.catalog,
+      directories,
+      identityDirectory: directories[0]?.name ?? '',
+      ...(slack && {
+        slack: {
+          approvals: slack.approvals,
+          security: slack.security ?? slack.approvals,
+          ...(slack.workspaces && { workspaces: slack.workspaces }),
+        },
+      }),
+      onCall: file.onCall ?? {},
+      identity: file.identity?.match === undefined ? {} : { match: file.identity.match },
+      people: file.people ?? {},
+      env: settings,
+      warnings: reading.told(reading.warnings),
+      path,
+      fileHash: sha256(text),
+    },
+  };
+}
+
+/** Collects what is wrong, knows where it stands, and keeps secrets out of it. */
+class Reading {
+  file: ParsedFile | undefined;
+  readonly problems: Problem[] = [];
+  readonly warnings: Problem[] = [];
+  readonly #env: NonNullable<Sources['env']>;
+  /** Texts that must not be shown, and what is shown for them. */
+  readonly #secrets = new Map<string, string>();
+
+  constructor(env: NonNullable<Sources['env']>) {
+    this.#env = env;
+    for (const name of SECRET_ENV) this.#hide(env[name], `\${${name}}`);
+  }
+
+  problem(path: Path, message: string, instead?: string): void {
+    this.problems.push(this.#at(path, message, instead));
+  }
+
+  warning(path: Path, message: string, instead?: string): void {
+    this.warnings.push(this.#at(path, message, instead));
+  }
+
+  environment(name: string, message: string, instead?: string): void {
+    this.problems.push({ path: `env.${name}`, message, ...(instead !== undefined && { instead }) });
+  }
+
+  refused(): Loaded {
+    return { ok: false, problems: this.told(this.problems), warnings: this.told(this.warnings) };
+  }
+
+  /** In the order of the file, each once, without secrets. */
+  told(problems: readonly Problem[]): readonly Problem[] {
+    const clean = problems.map((problem) => ({
+      ...problem,
+      message: this.#redacted(problem.message),
+      ...(problem.instead !== undefined && { instead: this.#redacted(problem.instead) }),
+    }));
+    const once = new Map(
+      clean.map((problem) => [JSON.stringify([problem.path, problem.line, problem.message]), problem]),
+    );
+    return [...once.values()].sort(
+      (a, b) =>
+        (a.line ?? Number.MAX_SAFE_INTEGER) - (b.line ?? Number.MAX_SAFE_INTEGER) || (a.column ?? 0) - (b.column ?? 0),
+    );
+  }
+
+  /** The data with each `${NAME}` replaced. */
+  filledIn(value: unknown, path: Path): unknown {
+    if (typeof value === 'string') return this.#filled(value, path);
+    if (Array.isArray(value)) return value.map((item, i) => this.filledIn(item, [...path, i]));
+    if (typeof value !== 'object' || value === null) return value;
+    const filled: Record<string, unknown> = {};
+    for (const [key, inner] of Object.entries(value)) {
+      // Assigning it would set the prototype and lose the key, and so an unknown key would pass unseen.
+      if (key === '__proto__') this.problem([...path, key], 'unknown key');
+      else filled[key] = this.filledIn(inner, [...path, key]);
+    }
+    return filled;
+  }
+
+  #filled(text: string, path: Path): string {
+    const key = path.at(-1);
+    if (typeof key === 'string' && SECRET_KEYS.has(key) && !text.includes('${')) {
+      this.#hide(text, '(hidden)');
+      this.warning(path, 'a secret stands in the file in clear', `${key}: "\${NAME}", with NAME in the environment`);
+    }
+    return text.replace(/\$\{([^}]*)\}/g, (whole, name: string) => {
+      const value =
+        /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && Object.hasOwn(this.#env, name) ? this.#env[name] : undefined;
+      if (value === undefined || value === '') {
+        this.problem(path, `the environment variable ${name.slice(0, 80)} is not set`);
+        return whole;
+      }
+      this.#hide(value, whole);
+      return value;
+    });
+  }
+
+  #at(path: Path, message: string, instead?: string): Problem {
+    const place = this.file?.locate(path);
+    return { path: pathText(path), ...place, message, ...(instead !== undefined && { instead }) };
+  }
+
+  #hide(value: string | undefined, shown: string): void {
+    if (value !== undefined && value.length >= SECRET_LENGTH_MIN) this.#secrets.set(value, shown);
+  }
+
+  #redacted(text: string): string {
+    let clean = text;
+    // Longest first, so that a secret that is part of another leaves no remainder.
+    for (const [secret, shown] of [...this.#secrets].sort((a, b) => b[0].length - a[0].length))
+      clean = clean.replaceAll(secret, shown);
+    return clean;
+  }
+}
+
+/** Hiding shorter values would blot out half of every message, and would hide nothing worth hiding. */
+const SECRET_LENGTH_MIN = 4;
+const SECRET_KEYS: ReadonlySet<string> = new Set(['token', 'key']);
+const SECRET_ENV = ['SLACK_BOT_TOKEN', 'SLACK_SIGNING_SECRET', 'SLACK_APP_TOKEN'];
+
+type Issue = z.core.$ZodIssue;
+
+/** One issue of the schema in the words of whoever writes the file. */
+function explain(reading: Reading, issue: Issue, value: unknown, above: Path = []): void {
+  const path: Path = [...above, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      for (const key of issue.keys) {
+        if (isLater(path, key))
+          reading.problem([...path, key], `"${key}" is not supported by this version of Hallpass`, 'leave it out');
+        else {
+          const near = nearest(key.toLowerCase(), keysAt(path));
+          reading.problem(
+            [...path, key],
+            `unknown key "${key}"`,
+            near.length > 0 ? near.join(' or ') : `one of ${keysAt(path).join(', ')}`,
+          );
+        }
+      }
+      return;
+    case 'invalid_key':
+      for (const inner of issue.issues) reading.problem(path, inner.message);
+      return;
+    case 'invalid_union': {
+      const closest = [...issue.errors].sort((a, b) => distance(a) - distance(b))[0];
+      if (closest !== undefined) {
+        for (const inner of closest) explain(reading, inner, value, path);
+        return;
+      }
+      const type = valueAt(value, path);
+      const known = path[0] === 'onCall' ? 'static or slack-user-group' : 'okta';
+      if (isLaterType(type))
+        reading.problem(path, `"${String(type)}" is not supported by this version of Hallpass`, known);
+      else reading.problem(path, type === undefined ? 'the type is missing' : 'there is no such type', known);
+      return;
+    }
+    case 'custom': {
+      const instead: unknown = issue.params?.instead;
+      reading.problem(path, issue.message, typeof instead === 'string' ? instead : undefined);
+      return;
+    }
+    case 'invalid_type': {
+      const found = valueAt(value, path);
+      if (found === undefined) reading.problem(path, `"${pathText(path)}" is missing`);
+      else
+        reading.problem(
+          path,
+          `must be ${KINDS[issue.expected] ?? issue.expected}`,
+          path.includes('duration') ? 'such as 30m' : undefined,
+        );
+      return;
+    }
+    default:
+      reading.problem(path, issue.message.replace(/^Invalid input: /, ''));
+  }
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  object: 'a section with keys',
+  record: 'a section with names',
+  array: 'a list',
+  string: 'a text',
+  int: 'a whole number',
+  number: 'a number',
+};
+
+/** Of several allowed forms, the one meant is most likely the one with the fewest strange keys. */
+function distance(issues: readonly Issue[]): number {
+  return issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? 10 * issue.keys.length : 1), 0);
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  let here = value;
+  for (const part of path) {
+    if (typeof here !== 'object' || here === null || !Object.hasOwn(here, part)) return undefined;
+    here = (here as Record<string | number, unknown>)[part];
+  }
+  return here;
+}
+
+function readKeys(
+  file: ConfigFile,
+  configPath: string,
+  readFile: Sources['readFile'],
+  reading: Reading,
+): readonly DirectorySettings[] {
+  return Object.entries(file.directories).map(([name, section]) => {
+    if (!('clientId' in section.auth)) return { name, section };
+    const at: Path = ['directories', name, 'auth', section.auth.keyFile === undefined ? 'key' : 'keyFile'];
+    let keyPem = section.auth.key;
+    if (section.auth.keyFile !== undefined) {
+      try {
+        keyPem = readFile(resolve(dirname(configPath), section.auth.keyFile));
+      } catch (error) {
+        reading.problem(at, `${section.auth.keyFile} cannot be read (${codeOf(error)})`);
+        return { name, section };
+      }
+    }
+    try {
+      createPrivateKey(keyPem ?? '');
+    } catch {
+      reading.problem(at, 'this is not a private key in PEM form');
+    }
+    return { name, section, ...(section.auth.keyFile !== undefined && keyPem !== undefined && { keyPem }) };
+  });
+}
+
+function policyHash(policy: unknown): string {
+  return sha256(canonicalize(policy) ?? '');
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** `ENOENT` and the like; the message itself may quote what was read. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unreadable';
+}

@@ -1,0 +1,369 @@
+/** Okta as a place where membership lives: Groups and Users API v1 over fetch, no SDK. */
+import type { DirectoryUser } from '../access/model.ts';
+import { type Clock, type Directory, DirectoryError, type DirectoryGroup, type Metrics } from '../access/ports.ts';
+import { type Answer, type Asked, createCaller, type Deadline, deadlineIn, malformed, refusedHere } from './http.ts';
+import { Limiter, type Urgency } from './limiter.ts';
+import {
+  type OktaGroup,
+  type Page,
+  processChange,
+  processGroup,
+  processGroups,
+  processRules,
+  processUser,
+  processUsers,
+} from './okta-answers.ts';
+import { apiToken, serviceApp } from './okta-auth.ts';
+import { apiUrl, isPlainName, loginUrl } from './okta-paths.ts';
+import { durationMs, type OktaSection } from './okta-section.ts';
+
+export { type OktaSection, oktaSection } from './okta-section.ts';
+
+const CALL_DEADLINE_MS = 8_000;
+/** Okta does not say how soon a read shows a write; two seconds covers what its own console shows. */
+const LAG = '2s';
+/** What Okta recommends; larger pages are slower and, for groups, less accurate. */
+const PAGE_SIZE = 200;
+const RULES_PAGE_SIZE = 50;
+/** 100,000 members. A listing that goes on beyond that is a loop of ours or of theirs. */
+const PAGES_MAX = 500;
+/** How long a group that could be read counts as readable. */
+const GROUP_SEEN_MS = 60_000;
+const GROUPS_SEEN_MAX = 1_000;
+/** The form Okta gives its own group ids. */
+const GROUP_ID_PATTERN = /^00g[A-Za-z0-9]{17}$/;
+
+export interface OktaParts {
+  readonly name: string;
+  readonly section: OktaSection;
+  /** Content of `auth.keyFile`; whoever reads the configuration reads the file. */
+  readonly keyPem?: string;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  /** Uniform in [0, 1). */
+  readonly jitter: () => number;
+  readonly fetch?: typeof fetch;
+  /** Every method ends within this, with all its pages, waiting and second tries; 8 s by default. */
+  readonly callDeadlineMs?: number;
+}
+
+/**
+ * The contract is `Directory`. What is Okta's own: it does not say whether an accepted addition was new, so `add` never
+ * returns `already_member`; and it empties the groups of a deactivated account, so an absence there is a true one.
+ * Throws an ordinary `Error` when the credential itself is unusable.
+ */
+export function createOkta(parts: OktaParts): Directory {
+  const { name, section, clock } = parts;
+  const base = new URL(section.url);
+  const callDeadlineMs = parts.callDeadlineMs ?? CALL_DEADLINE_MS;
+  const limiter = new Limiter({ directory: name, clock });
+  const call = createCaller({
+    directory: name,
+    clock,
+    metrics: parts.metrics,
+    jitter: parts.jitter,
+    limiter,
+    ...(parts.fetch === undefined ? {} : { fetch: parts.fetch }),
+  });
+  const credential = credentialOf();
+  /** By group id, when it was last read without complaint; on the monotonic clock. */
+  const groupsSeen = new Map<string, number>();
+
+  function credentialOf() {
+    const auth = section.auth;
+    if ('token' in auth) return apiToken(auth.token);
+    const keyPem = auth.key ?? parts.keyPem;
+    if (keyPem === undefined) throw new Error(`${name}: the private key of the service app was not handed in`);
+    return serviceApp({
+      directory: name,
+      url: base,
+      clientId: auth.clientId,
+      keyPem,
+      ...(auth.keyId === undefined ? {} : { keyId: auth.keyId }),
+      scopes: auth.scopes ?? ['okta.groups.manage', 'okta.users.read'],
+      clock,
+      call,
+      callDeadlineMs,
+    });
+  }
+
+  interface Question<T> {
+    readonly operation: string;
+    readonly method?: 'GET' | 'PUT' | 'DELETE';
+    readonly url: URL;
+    readonly bucket: string;
+    readonly urgency?: Urgency;
+    readonly read: (asked: Asked, answer: Answer) => T;
+  }
+
+  async function ask<T>(question: Question<T>, deadline: Deadline): Promise<T> {
+    for (let renewed = false; ; renewed = true) {
+      const authorization = await credential.authorization(deadline);
+      const method = question.method ?? 'GET';
+      const asked: Asked = {
+        directory: name,
+        operation: question.operation,
+        write: method !== 'GET',
+        secrets: [authorization.slice(authorization.indexOf(' ') + 1)],
+      };
+      try {
+        return await call(
+          {
+            ...asked,
+            method,
+            url: question.url,
+            headers: { authorization },
+            bucket: question.bucket,
+            urgency: question.urgency ?? 'ordinary',
+            read: (answer) => question.read(asked, answer),
+          },
+          deadline,
+        );
+      } catch (error) {
+        // A 401 means that nothing happened, so that even a write may be sent again with a fresh token.
+        const unauthorized = error instanceof DirectoryError && error.code === 'unauthorized';
+        if (!unauthorized || renewed || !credential.refused(authorization)) throw error;
+      }
+    }
+  }
+
+  async function* pages<T>(
+    question: Omit<Question<unknown>, 'read'> & {
+      readonly read: (asked: Asked, answer: Answer, from: URL) => Page<T>;
+    },
+    deadline: Deadline,
+  ): AsyncGenerator<readonly T[]> {
+    const asked = { directory: name, operation: question.operation, write: false, secrets: [] };
+    const visited = new Set<string>();
+    let url: URL | undefined = question.url;
+    while (url !== undefined) {
+      const from: URL = url;
+      if (visited.has(from.href)) throw malformed(asked, 'its pages lead in a circle');
+      if (visited.size >= PAGES_MAX) throw refusedHere(asked, `more than ${PAGES_MAX} pages`);
+      visited.add(from.href);
+      const page: Page<T> = await ask(
+        { ...question, url: from, read: (by, answer) => question.read(by, answer, from) },
+        deadline,
+      );
+      yield page.items;
+      url = page.next;
+    }
+  }
+
+  const path = (operation: string, segments: readonly string[], query?: Record<string, string>) =>
+    apiUrl({ directory: name, operation }, base, segments, query);
+
+  async function readUser(id: string, deadline: Deadline, urgency: Urgency = 'ordinary') {
+    const user = await ask(
+      {
+        operation: 'read_user',
+        url: path('read_user', ['users', id]),
+        bucket: 'user',
+        urgency,
+        read: (asked, answer) => processUser(asked, answer, clock.now()),
+      },
+      deadline,
+    );
+    // The same address takes logins and short names; only the immutable id is the person who was pinned.
+    return user?.id === id ? user : undefined;
+  }
+
+  async function readGroup(id: string, deadline: Deadline, urgency: Urgency = 'ordinary') {
+    const group = await ask(
+      {
+        operation: 'read_group',
+        url: path('read_group', ['groups', id]),
+        bucket: 'group',
+        urgency,
+        read: (asked, answer) => processGroup(asked, answer, clock.now()),
+      },
+      deadline,
+    );
+    return group?.id === id ? group : undefined;
+  }
+
+  // `q` and not `search`: `search` reads a replica that may not know a new name yet. Okta matches beginnings, exact
+  // names first, so the exact comparison is ours.
+  async function groupsNamed(groupName: string, deadline: Deadline): Promise<OktaGroup[]> {
+    const found = new Map<string, OktaGroup>();
+    const listing = pages(
+      {
+        operation: 'find_group',
+        url: path('find_group', ['groups'], { q: groupName, limit: String(PAGE_SIZE) }),
+        bucket: 'groups',
+        read: (asked, answer, from) => processGroups(asked, answer, clock.now(), from),
+      },
+      deadline,
+    );
+    for await (const page of listing) {
+      for (const group of page) if (group.name === groupName) found.set(group.id, group);
+    }
+    return [...found.values()];
+  }
+
+  /** A rule puts people back in whom we remove, and our removal would put them on its exclusion list for good. */
+  async function ruleFeeding(groupId: string, deadline: Deadline): Promise<string | undefined> {
+    const listing = pages(
+      {
+        operation: 'list_rules',
+        url: path('list_rules', ['groups', 'rules'], { limit: String(RULES_PAGE_SIZE) }),
+        bucket: 'rules',
+        read: (asked, answer, from) => processRules(asked, answer, clock.now(), from),
+      },
+      deadline,
+    );
+    for await (const page of listing) {
+      const feeding = page.find((rule) => rule.active && rule.groupIds.includes(groupId));
+      if (feeding !== undefined) return feeding.name;
+    }
+    return undefined;
+  }
+
+  async function unmanageable(group: OktaGroup, deadline: Deadline): Promise<string | undefined> {
+    if (group.type === 'APP_GROUP') return 'it is mastered by an application, not by Okta';
+    if (group.type === 'BUILT_IN') return 'it is built into Okta';
+    if (group.type !== 'OKTA_GROUP') return `it is of type ${group.type}, which Hallpass does not know`;
+    const rule = await ruleFeeding(group.id, deadline);
+    return rule === undefined ? undefined : `it is fed by the active group rule "${rule}"`;
+  }
+
+  async function mustSee(groupId: string, deadline: Deadline): Promise<void> {
+    const seenAt = groupsSeen.get(groupId);
+    if (seenAt !== undefined && clock.monotonic() - seenAt < GROUP_SEEN_MS) return;
+    groupsSeen.delete(groupId);
+    if ((await readGroup(groupId, deadline)) === undefined) throw missing('group', 'check_member');
+    if (groupsSeen.size >= GROUPS_SEEN_MAX) groupsSeen.clear();
+    groupsSeen.set(groupId, clock.monotonic());
+  }
+
+  function missing(what: 'group' | 'user', operation: string, cause?: unknown): DirectoryError {
+    const message = `${name}: ${operation.replaceAll('_', ' ')}: the ${what} does not exist`;
+    return new DirectoryError(name, 'not_found', message, { missing: what, ...(cause === undefined ? {} : { cause }) });
+  }
+
+  /** Sends a change. `false`: Okta answered 404 although group and user both exist. */
+  async function change(method: 'PUT' | 'DELETE', groupId: string, userId: string): Promise<boolean> {
+    const operation = method === 'PUT' ? 'add_member' : 'remove_member';
+    const urgency = method === 'PUT' ? 'ordinary' : 'removal';
+    const deadline = deadlineIn(callDeadlineMs);
+    try {
+      await ask(
+        {
+          operation,
+          method,
+          url: path(operation, ['groups', groupId, 'users', userId]),
+          bucket: 'membership',
+          urgency,
+          read: (asked, answer) => processChange(asked, answer, clock.now()),
+        },
+        deadline,
+      );
+      return true;
+    } catch (error) {
+      if (!(error instanceof DirectoryError) || error.code !== 'not_found') throw error;
+      // One 404 stands for three things, and only one of them means that the membership is not there.
+      if ((await readGroup(groupId, deadline, urgency)) === undefined) throw missing('group', operation, error);
+      if ((await readUser(userId, deadline, urgency)) === undefined) throw missing('user', operation, error);
+      return false;
+    }
+  }
+
+  return {
+    name,
+    lagMs: durationMs(section.lag ?? LAG),
+    callDeadlineMs,
+
+    async findGroup(nameOrId) {
+      const deadline = deadlineIn(callDeadlineMs);
+      if (!isPlainName(nameOrId)) throw refusedHere({ directory: name, operation: 'find_group' }, 'not a group name');
+      const byId = GROUP_ID_PATTERN.test(nameOrId) ? await readGroup(nameOrId, deadline) : undefined;
+      const found = byId === undefined ? await groupsNamed(nameOrId, deadline) : [byId];
+      const group = found[0];
+      if (group === undefined) return undefined;
+      if (found.length > 1) {
+        const ids = found.map((each) => each.id).join(', ');
+        throw new DirectoryError(name, 'rejected', `${name}: more than one group is named so; use an id: ${ids}`);
+      }
+      const why = await unmanageable(group, deadline);
+      const result: DirectoryGroup = { id: group.id, name: group.name };
+      return why === undefined ? result : { ...result, unmanageable: why };
+    },
+
+    async findUser(login) {
+      const deadline = deadlineIn(callDeadlineMs);
+      const user = await ask(
+        {
+          operation: 'find_user',
+          url: loginUrl({ directory: name, operation: 'find_user' }, base, login),
+          bucket: 'user',
+          read: (asked, answer) => processUser(asked, answer, clock.now()),
+        },
+        deadline,
+      );
+      // Okta also answers to ids and to short names; `ana` must not become whichever `ana@…` it finds.
+      const wanted = login.toLowerCase();
+      return user?.login.toLowerCase() === wanted || user?.email.toLowerCase() === wanted ? user : undefined;
+    },
+
+    async getUser(id) {
+      return readUser(id, deadlineIn(callDeadlineMs));
+    },
+
+    async isMember(groupId, userId) {
+      const deadline = deadlineIn(callDeadlineMs);
+      const operation = 'check_member';
+      path(operation, ['groups', groupId]);
+      // The person's groups, not the group's members: one page however large the group is.
+      const listing = pages(
+        {
+          operation,
+          url: path(operation, ['users', userId, 'groups']),
+          bucket: 'user-groups',
+          read: (asked, answer, from) => processGroups(asked, answer, clock.now(), from),
+        },
+        deadline,
+      );
+      try {
+        for await (const page of listing) if (page.some((group) => group.id === groupId)) return true;
+      } catch (error) {
+        throw error instanceof DirectoryError && error.code === 'not_found' ? missing('user', operation, error) : error;
+      }
+      // A credential that may no longer see a group could be shown a list without it. That would not be an absence.
+      await mustSee(groupId, deadline);
+      return false;
+    },
+
+    async add(groupId, userId) {
+      if (await change('PUT', groupId, userId)) return 'added';
+      // Neither is missing after all: a group or person so new that not all of Okta knows it.
+      throw new DirectoryError(name, 'unavailable', `${name}: add member: Okta does not find what it shows elsewhere`);
+    },
+
+    async remove(groupId, userId) {
+      return (await change('DELETE', groupId, userId)) ? 'removed' : 'was_not_member';
+    },
+
+    async listMembers(groupId) {
+      const deadline = deadlineIn(callDeadlineMs);
+      const operation = 'list_members';
+      const members = new Map<string, DirectoryUser>();
+      const listing = pages(
+        {
+          operation,
+          url: path(operation, ['groups', groupId, 'users'], { limit: String(PAGE_SIZE) }),
+          bucket: 'group-users',
+          read: (asked, answer, from) => processUsers(asked, answer, clock.now(), from),
+        },
+        deadline,
+      );
+      try {
+        for await (const page of listing) for (const user of page) members.set(user.id, user);
+      } catch (error) {
+        throw error instanceof DirectoryError && error.code === 'not_found'
+          ? missing('group', operation, error)
+          : error;
+      }
+      return [...members.values()];
+    },
+  };
+}

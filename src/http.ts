@@ -1,0 +1,181 @@
+/** The one listening socket. It knows paths, methods and limits; what a request means is its route's business. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Lower-case names; every value that was sent, so that a header given twice shows. */
+  readonly headers: Readonly<Record<string, readonly string[] | undefined>>;
+  /** As it came over the wire, complete. */
+  readonly body: Buffer;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer;
+}
+
+/** Matched by exact method and path. A handler that throws is answered with 500 and reported, never with its message. */
+export interface HttpRoute {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  /** In bytes; the server's own limit when left out. */
+  readonly maxBody?: number;
+  handle(request: HttpRequest): Promise<HttpReply> | HttpReply;
+}
+
+export interface HttpOptions {
+  readonly routes: readonly HttpRoute[];
+  /** In bytes, for routes without a limit of their own; 1 MiB when left out. */
+  readonly maxBody?: number;
+  /** Told of a handler that threw, and of a socket error while listening. */
+  readonly onError?: (error: unknown, where: string) => void;
+}
+
+export interface Http {
+  /** Resolves when the socket listens; port 0 takes a free one. Rejects when the port is taken. */
+  start(port: number, host?: string): Promise<void>;
+  /** Where it listens; absent before `start` and after `stop`. */
+  readonly address: AddressInfo | undefined;
+  /** Accepts nothing new, lets requests under way finish, and cuts whatever is left after `deadlineMs`. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+const MAX_BODY = 1024 * 1024;
+/** A slow sender holds a socket no longer than this; platforms send their few kilobytes at once. */
+const REQUEST_TIMEOUT_MS = 15_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+
+const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+};
+
+export function createHttp(options: HttpOptions): Http {
+  const byPath = new Map<string, Map<string, HttpRoute>>();
+  for (const route of options.routes) {
+    const methods = byPath.get(route.path) ?? new Map<string, HttpRoute>();
+    if (methods.has(route.method)) throw new Error(`two routes for ${route.method} ${route.path}`);
+    byPath.set(route.path, methods.set(route.method, route));
+  }
+  const report = options.onError ?? (() => {});
+  let stopping = false;
+
+  const server = createServer(
+    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS },
+    (message, response) => {
+      void serve(message, response).catch((error: unknown) => {
+        report(error, `${message.method ?? ''} ${message.url ?? ''}`);
+        response.destroy();
+      });
+    },
+  );
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    else socket.destroy();
+  });
+
+  async function serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const method = message.method ?? '';
+    const target = parseTarget(message.url ?? '');
+    const methods = target === undefined ? undefined : byPath.get(target.path);
+    const route = methods?.get(method === 'HEAD' ? 'GET' : method);
+    if (target === undefined) return send(message, response, { status: 400, body: 'bad request\n' });
+    if (methods === undefined) return send(message, response, { status: 404, body: 'not found\n' });
+    if (route === undefined) {
+      const allow = [...methods.keys(), ...(methods.has('GET') ? ['HEAD'] : [])].sort().join(', ');
+      return send(message, response, { status: 405, headers: { allow }, body: 'method not allowed\n' });
+    }
+    const body = await readBody(message, route.maxBody ?? options.maxBody ?? MAX_BODY);
+    if (body === 'too_large') return send(message, response, { status: 413, body: 'too large\n' });
+    if (body === 'aborted') {
+      response.destroy();
+      return;
+    }
+    let reply: HttpReply;
+    try {
+      reply = await route.handle({ method, ...target, headers: message.headersDistinct, body });
+    } catch (error) {
+      report(error, `${method} ${target.path}`);
+      reply = { status: 500, body: 'internal error\n' };
+    }
+    send(message, response, reply);
+  }
+
+  function send(message: IncomingMessage, response: ServerResponse, reply: HttpReply): void {
+    if (response.headersSent || response.destroyed) return;
+    const body = Buffer.from(reply.body ?? '');
+    const type = body.length > 0 ? { 'content-type': 'text/plain; charset=utf-8' } : {};
+    // A body that was not read to its end would be taken for the next request on the same connection.
+    const close = stopping || !message.complete ? { connection: 'close' } : {};
+    response.writeHead(reply.status, {
+      ...SECURITY_HEADERS,
+      ...type,
+      ...reply.headers,
+      ...close,
+      'content-length': String(body.length),
+    });
+    response.end(message.method === 'HEAD' ? undefined : body);
+    if (!message.complete) message.resume();
+  }
+
+  return {
+    get address() {
+      const address = server.address();
+      return address === null || typeof address === 'string' ? undefined : address;
+    },
+    start: (port, host) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
+          server.off('error', reject);
+          server.on('error', (error) => report(error, 'listening'));
+          resolve();
+        });
+      }),
+    stop: (deadlineMs) =>
+      new Promise((resolve) => {
+        stopping = true;
+        if (!server.listening) return resolve();
+        const cut = setTimeout(() => server.closeAllConnections(), deadlineMs);
+        server.close(() => {
+          clearTimeout(cut);
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+  };
+}
+
+/** Absent for what is no path of ours: `*`, an absolute address, or broken bytes. */
+function parseTarget(url: string): { path: string; query: URLSearchParams } | undefined {
+  if (!url.startsWith('/')) return undefined;
+  const mark = url.indexOf('?');
+  const path = mark < 0 ? url : url.slice(0, mark);
+  return { path, query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)) };
+}
+
+async function readBody(message: IncomingMessage, limit: number): Promise<Buffer | 'too_large' | 'aborted'> {
+  // Said before a byte is read; a sender that lies about the length is caught below.
+  if (Number(message.headers['content-length'] ?? 0) > limit) return 'too_large';
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    message.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > limit) {
+        chunks.length = 0;
+        resolve('too_large');
+      } else chunks.push(chunk);
+    });
+    message.on('end', () => resolve(size > limit ? 'too_large' : Buffer.concat(chunks)));
+    message.on('error', () => resolve('aborted'));
+    message.on('close', () => resolve('aborted'));
+  });
+}

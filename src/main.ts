@@ -1,0 +1,324 @@
+/**
+ * The composition root: opens the store, builds the adapters from the settings, starts the workers, and stops
+ * everything in order. Whatever runs Hallpass, the sandbox included, runs this.
+ */
+import { createHandler, type Handler } from './access/handle.ts';
+import type { Clock, Directory, OnCall, People, Store } from './access/ports.ts';
+import { createSlack, type Slack } from './chat/slack/app.ts';
+import type { Settings } from './config.ts';
+import { createOkta } from './directories/okta.ts';
+import { createHttp, type Http, type HttpRoute } from './http.ts';
+import { randomIds, salt } from './ids.ts';
+import type { Log } from './log.ts';
+import { createMetrics, type MetricsRegistry } from './metrics.ts';
+import { createPeople } from './people/identity.ts';
+import { createSlackUserGroupOnCall, createStaticOnCall } from './people/on-call.ts';
+import { openStore } from './store/database.ts';
+import { alertLane } from './workers/alert.ts';
+import { createDesk, inboxLane } from './workers/inbox.ts';
+import { createLoop, type Lane, type Loop } from './workers/loop.ts';
+import { notifyLane } from './workers/notify.ts';
+import { provisionLane } from './workers/provision.ts';
+import { createSweep, type Sweep } from './workers/sweep.ts';
+import { timerLane } from './workers/timers.ts';
+
+export interface RunOptions {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Left out: every interface. */
+  readonly host?: string;
+}
+
+export interface Running {
+  readonly port: number;
+  readonly store: Store;
+  readonly handler: Handler;
+  readonly directories: ReadonlyMap<string, Directory>;
+  readonly loop: Loop;
+  readonly sweep: Sweep;
+  readonly slack: Slack | undefined;
+  /** Drains within ten seconds. */
+  stop(): Promise<void>;
+}
+
+/** Of the ten seconds that a stop may take, each part's share. */
+const STOP = { http: 3_000, chat: 1_500, loop: 4_500 } as const;
+
+export function openRecord(settings: Settings, clock: Clock): Promise<Store> {
+  const ids = randomIds();
+  return openStore({ url: settings.env.databaseUrl, now: clock.now, hash: ids.hash, salt });
+}
+
+export function openDirectories(
+  settings: Settings,
+  clock: Clock,
+  metrics: MetricsRegistry,
+): ReadonlyMap<string, Directory> {
+  const ids = randomIds();
+  return new Map(
+    settings.directories.map(({ name, section, keyPem }) => [
+      name,
+      createOkta({
+        name,
+        section,
+        clock,
+        metrics,
+        jitter: ids.jitter,
+        ...(keyPem === undefined ? {} : { keyPem }),
+      }),
+    ]),
+  );
+}
+
+/** The record, with a wake-up for the workers after every commit: what was just decided is worked off at once. */
+function waking(store: Store, wake: () => void): Store {
+  return {
+    ...store,
+    async commit(commit) {
+      await store.commit(commit);
+      // A lease that is kept owes nothing new to anybody.
+      if (commit.changes.length > 0 || commit.job === undefined || !('keep' in commit.job)) wake();
+    },
+  };
+}
+
+export async function run(options: RunOptions): Promise<Running> {
+  const { settings, clock, log } = options;
+  const ids = randomIds();
+  const metrics = createMetrics();
+  const directories = openDirectories(settings, clock, metrics);
+  const record = await openRecord(settings, clock);
+  let loop: Loop | undefined;
+  const store = waking(record, () => loop?.wake());
+  const timezone = () => settings.catalog.timezone;
+
+  let slack: Slack | undefined;
+  const accounts = () => {
+    if (slack === undefined) throw new Error('no chat platform is configured');
+    return slack.accounts;
+  };
+  const onCall = new Map<string, OnCall>(
+    Object.entries(settings.onCall).map(([name, section]) => [
+      name,
+      section.type === 'static' ? createStaticOnCall(section) : createSlackUserGroupOnCall(section, accounts),
+    ]),
+  );
+  const people: People = createPeople({
+    accounts: {
+      slack: {
+        lookup: (account) => accounts().lookup(account),
+        byEmail: (email) => accounts().byEmail(email),
+        groupMembers: (group) => accounts().groupMembers(group),
+      },
+    },
+    directories,
+    onCall,
+    identityDirectory: settings.identityDirectory,
+    settings: () => {
+      // The token's own workspace unless the file names others.
+      const own = slack?.facts().team;
+      const workspaces = settings.slack?.workspaces ?? (own === undefined ? undefined : [own]);
+      return { ...settings.identity, people: settings.people, ...(workspaces === undefined ? {} : { workspaces }) };
+    },
+    store,
+    clock,
+    metrics,
+  });
+  const handler = createHandler({ store, people, directories, catalog: () => settings.catalog, clock, ids });
+  const parts = { store, handler, clock, log };
+
+  if (settings.slack !== undefined && settings.env.slackBotToken !== undefined)
+    slack = createSlack({
+      botToken: settings.env.slackBotToken,
+      ...(settings.env.slackSigningSecret === undefined ? {} : { signingSecret: settings.env.slackSigningSecret }),
+      ...(settings.env.slackAppToken === undefined ? {} : { appToken: settings.env.slackAppToken }),
+      ...(settings.env.slackApiUrl === undefined ? {} : { apiUrl: settings.env.slackApiUrl }),
+      ...(settings.slack.workspaces === undefined ? {} : { workspaces: settings.slack.workspaces }),
+      approvalsChannel: settings.slack.approvals,
+      securityChannel: settings.slack.security,
+      desk: createDesk(parts),
+      // A signature's age is judged by the real clock, whatever time the rest of the process is given.
+      wallClock: Date.now,
+      clock,
+      metrics,
+      logger: log,
+      zone: timezone,
+    });
+
+  const alerts = { store, url: settings.env.alertUrl, timezone, clock, ids, metrics, log };
+  const lanes: Lane[] = [
+    timerLane({ store, clock }),
+    ...[...directories.values()].map((directory) => provisionLane({ store, directory, clock, ids, log })),
+    inboxLane({ ...parts, replier: () => slack?.replier }),
+    alertLane(alerts),
+    ...(slack === undefined
+      ? []
+      : [
+          notifyLane({
+            store,
+            messenger: slack.messenger,
+            securityChannel: () => settings.slack?.security,
+            timezone,
+            view: handler.view,
+            clock,
+            ids,
+            log,
+          }),
+        ]),
+  ];
+  loop = createLoop({ lanes, clock, metrics, log });
+  const heartbeat = settings.env.heartbeatUrl;
+  const sweep = createSweep({
+    store,
+    loop,
+    clock,
+    metrics,
+    log,
+    ...(heartbeat === undefined ? {} : { heartbeatUrl: heartbeat }),
+  });
+  const http = createHttp({
+    routes: [
+      ...(slack?.routes ?? []),
+      ...healthRoutes({ store, slack: () => slack, clock, metrics, directories, people, settings }),
+    ],
+    onError: (error, where) => log.error({ error, where }, 'a request could not be served'),
+  });
+
+  try {
+    await http.start(settings.env.port, options.host);
+  } catch (error) {
+    await record.close();
+    throw error;
+  }
+  loop.start();
+  sweep.start();
+  slack?.start();
+  // Whatever was forgotten while nothing ran is found now, not in a minute.
+  void sweep.sweep();
+  void tellUnusableGroups(settings, people, log);
+
+  let stopping: Promise<void> | undefined;
+  return {
+    port: http.address?.port ?? settings.env.port,
+    store,
+    handler,
+    directories,
+    loop,
+    sweep,
+    slack,
+    stop() {
+      stopping ??= stopInOrder({ http, slack, loop, sweep, store: record, log });
+      return stopping;
+    },
+  };
+}
+
+/** First nothing new comes in, then what is under way ends, and the record is closed last. */
+async function stopInOrder(parts: {
+  readonly http: Http;
+  readonly slack: Slack | undefined;
+  readonly loop: Loop | undefined;
+  readonly sweep: Sweep;
+  readonly store: Store;
+  readonly log: Log;
+}): Promise<void> {
+  const { http, slack, loop, sweep, store, log } = parts;
+  await http.stop(STOP.http);
+  await slack?.stop(STOP.chat);
+  await sweep.stop();
+  const drained = await loop?.stop(STOP.loop);
+  if (drained === false) log.warn({}, 'stopped with jobs under way; their leases run out and they are taken up again');
+  await store.close();
+}
+
+/** A group that may not be managed refuses requests for it; everything else, above all removals, goes on. */
+async function tellUnusableGroups(settings: Settings, people: People, log: Log): Promise<void> {
+  for (const { problem, entitlement } of await unusableGroups(settings, people))
+    log.error({ entitlement, problem }, 'requests for this are refused until its group can be used');
+}
+
+export async function unusableGroups(
+  settings: Settings,
+  people: People,
+): Promise<
+  readonly {
+    readonly entitlement: string;
+    readonly directory: string;
+    readonly group: string;
+    readonly problem: string;
+  }[]
+> {
+  const problems = [];
+  for (const resource of Object.values(settings.catalog.resources))
+    for (const entitlement of Object.values(resource.roles))
+      for (const { directory, group } of entitlement.groups)
+        try {
+          await people.group(directory, group);
+        } catch (error) {
+          problems.push({
+            entitlement: entitlement.id,
+            directory,
+            group,
+            problem: error instanceof Error ? error.message : String(error),
+          });
+        }
+  return problems;
+}
+
+const OUTSTANDING_SHOWN = 100;
+/** A removal that has failed this often is told in `/readyz` too. */
+const FAILING_AFTER = 3;
+
+function healthRoutes(parts: {
+  readonly store: Store;
+  readonly slack: () => Slack | undefined;
+  readonly clock: Clock;
+  readonly metrics: MetricsRegistry;
+  readonly directories: ReadonlyMap<string, Directory>;
+  readonly people: People;
+  readonly settings: Settings;
+}): readonly HttpRoute[] {
+  const { store, slack, clock, metrics } = parts;
+  const json = { 'content-type': 'application/json; charset=utf-8' };
+  return [
+    { method: 'GET', path: '/healthz', handle: () => ({ status: 200, headers: json, body: '{"status":"alive"}' }) },
+    {
+      method: 'GET',
+      path: '/readyz',
+      async handle() {
+        const degraded: { what: string; why: string }[] = [];
+        const recorded = await store.healthy().catch(() => false);
+        if (!recorded) degraded.push({ what: 'database', why: 'it does not answer' });
+        const chat = slack()?.facts();
+        if (chat !== undefined && !chat.ready) degraded.push({ what: 'slack', why: chat.error ?? 'not connected yet' });
+        for (const problem of chat?.problems ?? []) degraded.push({ what: 'slack', why: problem });
+        const outstanding = recorded ? await store.outstandingRemovals(clock.now(), OUTSTANDING_SHOWN) : [];
+        const failing = outstanding.filter(({ membership }) => (membership?.failures ?? 0) >= FAILING_AFTER);
+        for (const { key, membership } of failing)
+          degraded.push({
+            what: `removal from ${membership?.groupName ?? key.groupId}`,
+            why: `${membership?.failures ?? 0} failures in a row: ${membership?.lastError ?? ''}`,
+          });
+        // Ready means that a command would be recorded and answered; a failing directory delays, it does not refuse.
+        const ready = recorded;
+        return {
+          status: ready ? 200 : 503,
+          headers: json,
+          body: JSON.stringify({
+            status: ready ? (degraded.length === 0 ? 'ready' : 'degraded') : 'not ready',
+            degraded,
+            removalsOutstanding: outstanding.length,
+          }),
+        };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/metrics',
+      async handle() {
+        return { status: 200, headers: { 'content-type': metrics.contentType }, body: await metrics.text() };
+      },
+    },
+  ];
+}

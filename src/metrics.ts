@@ -1,0 +1,51 @@
+/** Counters and timings in the format Prometheus reads. */
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import type { Metrics } from './access/ports.ts';
+
+export interface MetricsRegistry extends Metrics {
+  readonly contentType: string;
+  text(): Promise<string>;
+}
+
+/** From a fast local answer to the longest deadline, in seconds. */
+const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+const HELP: Readonly<Record<string, string>> = {
+  hallpass_jobs_total: 'Jobs run, by lane and outcome.',
+  hallpass_loop_troubles_total: 'Times the store could not be asked for due jobs.',
+  hallpass_sweeps_total: 'Minute sweeps, by outcome.',
+  hallpass_heartbeats_total: 'Heartbeats sent, by outcome.',
+  hallpass_alerts_total: 'Alerts sent to the webhook, by outcome.',
+  hallpass_directory_calls_total: 'Calls to a directory, by operation and outcome.',
+  hallpass_directory_call_seconds: 'How long calls to a directory took.',
+};
+
+export function createMetrics(): MetricsRegistry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const counters = new Map<string, Counter>();
+  const histograms = new Map<string, Histogram>();
+  const help = (name: string) => HELP[name] ?? name.replaceAll('_', ' ');
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    // Made at first use, with the labels of that use: a name is always counted with the same ones.
+    count(name, labels = {}) {
+      let counter = counters.get(name);
+      if (counter === undefined) {
+        counter = new Counter({ name, help: help(name), labelNames: Object.keys(labels), registers: [registry] });
+        counters.set(name, counter);
+      }
+      counter.inc(labels);
+    },
+    observe(name, value, labels = {}) {
+      let histogram = histograms.get(name);
+      if (histogram === undefined) {
+        const labelNames = Object.keys(labels);
+        histogram = new Histogram({ name, help: help(name), labelNames, buckets: BUCKETS, registers: [registry] });
+        histograms.set(name, histogram);
+      }
+      histogram.observe(labels, value);
+    },
+  };
+}

@@ -1,0 +1,311 @@
+/**
+ * Who is who. An account becomes a person only through the platform's own record of it, the one rule that the
+ * configuration states (a confirmed email, or an entry under `people:`), and an active user of the identity directory.
+ * Names and whatever a message carries never identify anybody.
+ */
+import type { AccountRef, DirectoryUser, Person, PersonId, PinnedGroup, Subject } from '../access/model.ts';
+import { type AccountFacts, DirectoryError, type Metrics, type People, PeopleError } from '../access/ports.ts';
+import { asked, createLookups, type Sources } from './lookups.ts';
+
+export interface PeopleSettings {
+  /** The workspace's emails may be trusted; without it only `people` says who an account is. */
+  readonly match?: 'confirmed-email';
+  /** By account: `U012ABC`, or `slack:T012ABC/U012ABC`. An entry goes before the account's email. */
+  readonly people: Readonly<Record<string, string>>;
+  /** Tenants whose accounts may act. Left out: what the platform itself calls its own. */
+  readonly workspaces?: readonly string[];
+}
+
+export interface PeopleOptions extends Sources {
+  /** The first directory of the file: its immutable user ids are the person ids. */
+  readonly identityDirectory: string;
+  /** Asked each time, so that a reloaded file holds at once. */
+  readonly settings: () => PeopleSettings;
+  readonly metrics: Metrics;
+}
+
+/** Asking more people than this for one approval is noise. */
+const ASKED_MOST = 20;
+/** Of a large group, how many are tried to find those; each may cost a call to the chat platform. */
+const TRIED_MOST = 60;
+
+export function createPeople(options: PeopleOptions): People {
+  const { identityDirectory, settings, store, clock, metrics } = options;
+  const look = createLookups(options);
+
+  function personId(user: DirectoryUser): PersonId {
+    return `${identityDirectory}/${user.id}`;
+  }
+
+  function employee(account: AccountRef, facts: AccountFacts | undefined): AccountFacts {
+    if (facts === undefined || facts.account.id !== account.id)
+      throw new PeopleError('unmapped', `${platformName(account)} does not know this account.`);
+    if (facts.deleted) throw new PeopleError('deactivated', 'This account is deactivated.');
+    if (facts.bot) throw new PeopleError('bot', 'Bots and apps cannot ask for access or answer.');
+    const { workspaces } = settings();
+    const outside =
+      workspaces !== undefined && !(workspaces.includes(account.tenant) && workspaces.includes(facts.account.tenant));
+    if (facts.foreign || outside)
+      throw new PeopleError(
+        'foreign',
+        'This account belongs to another workspace or organisation, and only employees of this one may act here.',
+      );
+    if (facts.guest) throw new PeopleError('guest', 'Guest accounts cannot ask for access or answer.');
+    return facts;
+  }
+
+  function emailOf(account: AccountRef, facts: AccountFacts): string {
+    const { match, people } = settings();
+    const stated = own(people, `${account.platform}:${account.tenant}/${account.id}`) ?? own(people, account.id);
+    if (stated !== undefined) return stated;
+    if (match !== 'confirmed-email')
+      throw new PeopleError(
+        'unmapped',
+        `Nothing says who this account is. An administrator can add ${account.id} under "people:" in the configuration.`,
+      );
+    if (facts.email === undefined || !facts.emailConfirmed)
+      throw new PeopleError(
+        'unmapped',
+        `${platformName(account)} has no confirmed email for this account, so nobody can tell whose it is.`,
+      );
+    return facts.email;
+  }
+
+  async function identify(account: AccountRef): Promise<Person> {
+    const facts = employee(account, await look.account(account));
+    const email = emailOf(account, facts);
+    const user = await look.userByEmail(identityDirectory, email);
+    if (user === undefined)
+      throw new PeopleError('unmapped', `The directory "${identityDirectory}" has nobody with the login ${email}.`);
+    if (!user.active)
+      throw new PeopleError('deactivated', `${email} is deactivated in the directory "${identityDirectory}".`);
+    const id = personId(user);
+    if ((await look.pinAccount(account, id)) !== id)
+      throw new PeopleError(
+        'identity_changed',
+        'This account was somebody else when Hallpass first saw it. An administrator has to look at it before it can act.',
+      );
+    return {
+      id,
+      name: user.name || facts.name,
+      email: user.email || email,
+      ...(facts.zone !== undefined && { zone: facts.zone }),
+      account,
+      active: true,
+    };
+  }
+
+  async function userIn(directory: string, person: PersonId): Promise<DirectoryUser> {
+    const prefix = `${identityDirectory}/`;
+    if (!person.startsWith(prefix))
+      throw new PeopleError('unmapped', `This person was known through another directory than "${identityDirectory}".`);
+    const user = await look.userById(identityDirectory, person.slice(prefix.length));
+    if (user === undefined)
+      throw new PeopleError('unmapped', `The directory "${identityDirectory}" no longer has this person.`);
+    if (directory === identityDirectory) return user;
+    const there = await look.userByEmail(directory, user.email || user.login);
+    if (there === undefined)
+      throw new PeopleError('unmapped', `${user.email || user.login} has no account in the directory "${directory}".`);
+    return there;
+  }
+
+  /** The group that a subject trusts, pinned. Unlike `group`, it may be fed by a rule: it is only read. */
+  async function trusted(directory: string, name: string): Promise<PinnedGroup> {
+    return asked(`The group "${name}" of "${directory}" could not be looked up`, async () => {
+      const pinned = await store.pinnedGroup(directory, name);
+      if (pinned !== undefined) return pinned;
+      const found = await look.findGroup(directory, name);
+      if (found === undefined)
+        throw new PeopleError('unavailable', `The directory "${directory}" has no group "${name}".`);
+      return store.pinGroup({ directory, groupId: found.id, groupName: name }, clock.now());
+    });
+  }
+
+  async function group(directory: string, name: string): Promise<PinnedGroup> {
+    const pinned = await store.pinnedGroup(directory, name);
+    const refuse = (reason: string): DirectoryError =>
+      new DirectoryError(directory, 'rejected', `The group "${name}" of "${directory}" ${reason}.`, {
+        missing: 'group',
+      });
+    let found: Awaited<ReturnType<typeof look.findGroup>>;
+    try {
+      // By the pinned id, so that a group renamed stays itself and one that took over the name does not become it.
+      found = await look.findGroup(directory, pinned?.groupId ?? name);
+      if (pinned !== undefined && found?.id !== pinned.groupId) {
+        const usurper = await look.findGroup(directory, name);
+        throw refuse(
+          usurper === undefined
+            ? `no longer exists (it was ${pinned.groupId})`
+            : `was re-created: it was ${pinned.groupId} and is now ${usurper.id}`,
+        );
+      }
+    } catch (error) {
+      if (!(error instanceof DirectoryError))
+        throw new DirectoryError(
+          directory,
+          'unavailable',
+          `The group "${name}" of "${directory}" could not be looked up.`,
+          { cause: error },
+        );
+      // What is pinned is still the same group while the directory is away; the operation itself will wait for it.
+      if (pinned !== undefined && error.code !== 'rejected' && error.code !== 'not_found') return pinned;
+      throw error;
+    }
+    if (found === undefined) throw refuse('does not exist');
+    if (found.unmanageable !== undefined)
+      throw new DirectoryError(
+        directory,
+        'rejected',
+        `The group "${name}" of "${directory}" cannot be managed: ${found.unmanageable}.`,
+      );
+    return pinned ?? store.pinGroup({ directory, groupId: found.id, groupName: name }, clock.now());
+  }
+
+  async function holds(subject: Subject, person: Person): Promise<boolean> {
+    if (!person.active) return false;
+    switch (subject.kind) {
+      case 'everyone':
+        return true;
+      case 'user': {
+        const user = await look.userByEmail(identityDirectory, subject.email);
+        return user?.active === true && personId(user) === person.id;
+      }
+      case 'group': {
+        const { groupId } = await trusted(subject.directory, subject.group);
+        let user: DirectoryUser;
+        try {
+          user = await userIn(subject.directory, person.id);
+        } catch (error) {
+          // Who has no account there is in none of its groups. Anything else is no answer.
+          if (error instanceof PeopleError && error.code === 'unmapped') return false;
+          throw error;
+        }
+        return user.active && (await look.isMember(subject.directory, groupId, user.id));
+      }
+      case 'on-call': {
+        let unknown: unknown;
+        for (const entry of await look.onCall(subject.source)) {
+          try {
+            if ((await onCallPerson(entry)).id === person.id) return true;
+          } catch (error) {
+            // One colleague who cannot be mapped must not keep the others from answering; but when somebody could not
+            // be looked up at all, "not on call" would be a guess.
+            if (!(error instanceof PeopleError) || error.code === 'unavailable') unknown ??= error;
+          }
+        }
+        if (unknown !== undefined) throw unknown;
+        return false;
+      }
+    }
+  }
+
+  async function onCallPerson(entry: Awaited<ReturnType<typeof look.onCall>>[number]): Promise<Person> {
+    if ('account' in entry) return identify(entry.account);
+    return known(await look.userByEmail(identityDirectory, entry.email), entry.email);
+  }
+
+  async function known(user: DirectoryUser | undefined, email: string): Promise<Person> {
+    if (user === undefined)
+      throw new PeopleError('unmapped', `The directory "${identityDirectory}" has nobody with the login ${email}.`);
+    if (!user.active)
+      throw new PeopleError('deactivated', `${email} is deactivated in the directory "${identityDirectory}".`);
+    return { id: personId(user), name: user.name, email: user.email || email, active: true };
+  }
+
+  async function membersOf(subject: Subject): Promise<readonly Person[]> {
+    switch (subject.kind) {
+      case 'everyone':
+        // Who may be asked is everyone; who is asked by name is nobody.
+        return [];
+      case 'user':
+        return collect(
+          [async () => known(await look.userByEmail(identityDirectory, subject.email), subject.email)],
+          subject.kind,
+        );
+      case 'on-call': {
+        const entries = await look.onCall(subject.source);
+        return collect(
+          entries.map((entry) => () => onCallPerson(entry)),
+          subject.kind,
+        );
+      }
+      case 'group': {
+        const { groupId } = await trusted(subject.directory, subject.group);
+        const members = (await look.members(subject.directory, groupId))
+          .filter((member) => member.active)
+          .slice(0, TRIED_MOST);
+        return collect(
+          members.map((member) => async () => {
+            if (subject.directory === identityDirectory) return known(member, member.email);
+            return known(await look.userByEmail(identityDirectory, member.email), member.email);
+          }),
+          subject.kind,
+          ASKED_MOST,
+        );
+      }
+    }
+  }
+
+  /** With `most`, only people who can be written to are taken, up to that many. */
+  async function collect(
+    resolvers: readonly (() => Promise<Person>)[],
+    kind: string,
+    most?: number,
+  ): Promise<readonly Person[]> {
+    const found = new Map<PersonId, Person>();
+    for (const resolve of resolvers) {
+      if (most !== undefined && found.size >= most) break;
+      try {
+        const person = await resolve();
+        const account = person.account ?? (await accountFor(person));
+        if (most === undefined || account !== undefined)
+          found.set(person.id, account === undefined ? person : { ...person, account });
+      } catch (error) {
+        metrics.count('hallpass_people_unmapped_total', {
+          subject: kind,
+          code: error instanceof PeopleError ? error.code : 'unexpected',
+        });
+      }
+    }
+    return [...found.values()];
+  }
+
+  /** Where to write to a person; absent when nobody can tell, since that must not keep the others from being asked. */
+  async function accountFor(person: Person): Promise<AccountRef | undefined> {
+    try {
+      const pinned = await store.accountOf(person.id, 'slack');
+      if (pinned !== undefined) return pinned;
+      const { match, people, workspaces } = settings();
+      const email = person.email.toLowerCase();
+      const key = Object.keys(people).find((candidate) => people[candidate]?.toLowerCase() === email);
+      const stated = key === undefined ? undefined : accountRef(key, workspaces?.[0] ?? '');
+      if (stated !== undefined) {
+        const facts = employee(stated, await look.account(stated));
+        return facts.account.tenant === '' ? undefined : facts.account;
+      }
+      if (match !== 'confirmed-email') return undefined;
+      const facts = await look.accountByEmail('slack', person.email);
+      if (facts === undefined || !facts.emailConfirmed || facts.email?.toLowerCase() !== email) return undefined;
+      return employee(facts.account, facts).account;
+    } catch {
+      return undefined;
+    }
+  }
+
+  return { identify, holds, membersOf, userIn, group };
+}
+
+/** Own keys only: an account called `constructor` must not be found. */
+function own(record: Readonly<Record<string, string>>, key: string): string | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+function accountRef(key: string, tenant: string): AccountRef | undefined {
+  const full = /^slack:([^/]+)\/(.+)$/.exec(key);
+  if (full !== null) return { platform: 'slack', tenant: full[1] ?? '', id: full[2] ?? '' };
+  return key.includes(':') ? undefined : { platform: 'slack', tenant, id: key };
+}
+
+function platformName(account: AccountRef): string {
+  return account.platform === 'slack' ? 'Slack' : 'Teams';
+}

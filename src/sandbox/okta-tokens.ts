@@ -1,0 +1,137 @@
+/** Who may call the local Okta: API tokens it was told of, and bearer tokens it issued itself. */
+import { createPublicKey, type KeyObject, randomBytes } from 'node:crypto';
+import { decodeJwt, jwtVerify } from 'jose';
+
+export interface OktaSeedToken {
+  readonly token: string;
+  /** Its administrator may look and not change. */
+  readonly readOnly?: boolean;
+}
+
+export interface OktaSeedClient {
+  readonly clientId: string;
+  /** PEM. */
+  readonly publicKey: string;
+  readonly keyId?: string;
+  /** What a Super Admin granted; default okta.groups.manage and okta.users.read. */
+  readonly scopes?: readonly string[];
+}
+
+export interface Caller {
+  /** Names the rate-limit budget. */
+  readonly credential: string;
+  readonly scopes: ReadonlySet<string>;
+}
+
+export interface TokenAnswer {
+  readonly status: number;
+  readonly body: { readonly [key: string]: string | number };
+}
+
+const ASSERTION_LIFE_MAX_S = 3_600;
+const CLIENT_SCOPES = ['okta.groups.manage', 'okta.users.read'];
+
+interface Client {
+  readonly key: KeyObject;
+  readonly keyId?: string;
+  readonly scopes: ReadonlySet<string>;
+}
+
+export class OktaTokens {
+  readonly #now: () => number;
+  readonly #lifeS: number;
+  readonly #apiTokens = new Map<string, Caller>();
+  readonly #bearers = new Map<string, Caller & { readonly until: number }>();
+  readonly #clients = new Map<string, Client>();
+  /** Assertion ids that were used; the same one again is a replay. */
+  readonly #used = new Set<string>();
+  issued = 0;
+
+  constructor(
+    seed: { readonly tokens?: readonly OktaSeedToken[]; readonly clients?: readonly OktaSeedClient[] },
+    options: { readonly now: () => number; readonly lifeS: number },
+  ) {
+    this.#now = options.now;
+    this.#lifeS = options.lifeS;
+    for (const each of seed.tokens ?? []) this.addApiToken(each);
+    for (const each of seed.clients ?? []) {
+      const client = { key: createPublicKey(each.publicKey), scopes: new Set(each.scopes ?? CLIENT_SCOPES) };
+      this.#clients.set(each.clientId, each.keyId === undefined ? client : { ...client, keyId: each.keyId });
+    }
+  }
+
+  addApiToken({ token, readOnly }: OktaSeedToken): void {
+    const scopes =
+      readOnly === true ? ['okta.groups.read', 'okta.users.read'] : ['okta.groups.manage', 'okta.users.read'];
+    this.#apiTokens.set(token, { credential: `token ${token.slice(0, 4)}…`, scopes: new Set(scopes) });
+  }
+
+  /** Forgets an API token, or without one every bearer token issued so far. */
+  revoke(token?: string): void {
+    if (token === undefined) this.#bearers.clear();
+    else {
+      this.#apiTokens.delete(token);
+      this.#bearers.delete(token);
+    }
+  }
+
+  caller(authorization: string | undefined): Caller | undefined {
+    const [, scheme, token] = /^(SSWS|Bearer) (\S+)$/.exec(authorization ?? '') ?? [];
+    if (token === undefined) return undefined;
+    if (scheme === 'SSWS') return this.#apiTokens.get(token);
+    const bearer = this.#bearers.get(token);
+    return bearer !== undefined && bearer.until > this.#now() ? bearer : undefined;
+  }
+
+  /** `POST /oauth2/v1/token`, for client_credentials with private_key_jwt. */
+  async issue(form: URLSearchParams, tokenUrl: string): Promise<TokenAnswer> {
+    if (form.get('grant_type') !== 'client_credentials') {
+      return refuse(400, 'unsupported_grant_type', 'The authorization grant type is not supported.');
+    }
+    if (form.get('client_assertion_type') !== 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer') {
+      return refuse(401, 'invalid_client', 'Client authentication failed.');
+    }
+    const assertion = form.get('client_assertion') ?? '';
+    let clientId: string;
+    let client: Client;
+    try {
+      clientId = String(decodeJwt(assertion).sub);
+      const found = this.#clients.get(clientId);
+      if (found === undefined) return refuse(401, 'invalid_client', "Invalid value for 'client_id' parameter.");
+      client = found;
+      const { payload, protectedHeader } = await jwtVerify(assertion, client.key, {
+        issuer: clientId,
+        subject: clientId,
+        audience: tokenUrl,
+        algorithms: ['RS256', 'ES256'],
+        requiredClaims: ['exp', 'aud', 'iss', 'sub', 'jti'],
+        currentDate: new Date(this.#now()),
+      });
+      if (client.keyId !== undefined && protectedHeader.kid !== client.keyId) throw new Error('kid');
+      if (payload.exp !== undefined && payload.exp * 1_000 > this.#now() + ASSERTION_LIFE_MAX_S * 1_000) {
+        return refuse(401, 'invalid_client', 'The client_assertion token has an expiration too far into the future.');
+      }
+      if (this.#used.has(String(payload.jti))) {
+        return refuse(401, 'invalid_client', 'The client_assertion token has already been used.');
+      }
+      this.#used.add(String(payload.jti));
+    } catch {
+      return refuse(401, 'invalid_client', 'The client_assertion token could not be verified.');
+    }
+    const asked = (form.get('scope') ?? '').split(' ').filter((scope) => scope !== '');
+    if (asked.length === 0) return refuse(400, 'invalid_scope', 'The authorization server does not allow empty scope.');
+    if (!asked.every((scope) => client.scopes.has(scope))) {
+      return refuse(400, 'invalid_scope', 'One or more scopes are not granted to the client application.');
+    }
+    const token = `local.${randomBytes(24).toString('base64url')}`;
+    const until = this.#now() + this.#lifeS * 1_000;
+    this.#bearers.set(token, { credential: `client ${clientId}`, scopes: new Set(asked), until });
+    this.issued += 1;
+    const body = { token_type: 'Bearer', expires_in: this.#lifeS, access_token: token, scope: asked.join(' ') };
+    return { status: 200, body };
+  }
+}
+
+function refuse(status: number, error: string, description: string): TokenAnswer {
+  return { status, body: { error, error_description: description } };
+}

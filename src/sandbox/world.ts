@@ -1,0 +1,251 @@
+/**
+ * The sandbox's outside world: a local Slack and a local Okta with people, groups and a configuration, held by the
+ * parent process. The bot is a child process, so that it can be killed and started again while the world stays.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type OktaServer, startOktaServer } from './okta-server.ts';
+import { createPerson, type SlackPerson } from './slack-people.ts';
+import { type SlackServer, startSlackServer } from './slack-server.ts';
+
+const BOT_TOKEN = 'xoxb-sandbox';
+const SIGNING_SECRET = 'sandbox-signing-secret';
+const OKTA_TOKEN = 'sandbox-okta-token';
+const TEAM = 'T0SANDBOX';
+
+export const APPROVALS = 'C0APPROVALS';
+export const SECURITY = 'C0SECURITY';
+
+/** Immutable ids as the local Okta and the local Slack know these people; none of them is real. */
+export const PEOPLE = {
+  ana: { slack: 'U0ANA', okta: '00uana00000000000001', name: 'Ana Sousa', email: 'ana@example.com' },
+  ben: { slack: 'U0BEN', okta: '00uben00000000000001', name: 'Ben Okafor', email: 'ben@example.com' },
+  cat: { slack: 'U0CAT', okta: '00ucat00000000000001', name: 'Cat Lindqvist', email: 'cat@example.com' },
+  dan: { slack: 'U0DAN', okta: '00udan00000000000001', name: 'Dan Ito', email: 'dan@example.com' },
+  pat: { slack: 'U0PAT', okta: '00upat00000000000001', name: 'Pat Moreau', email: 'pat@example.com' },
+  sam: { slack: 'U0SAM', okta: '00usam00000000000001', name: 'Sam Haddad', email: 'sam@example.com' },
+} as const;
+export type Name = keyof typeof PEOPLE;
+
+export const GROUPS = {
+  engineering: '00gengineering000001',
+  security: '00gsecurity000000001',
+  read: '00gproddbread0000001',
+  admin: '00gproddbadmin000001',
+} as const;
+
+const CONFIGURATION = (okta: string) => `timezone: UTC
+admins:     [ group:okta/security ]
+responders: [ group:okta/security ]
+viewers:    [ group:okta/engineering ]
+identity:   { match: confirmed-email }
+directories:
+  okta: { type: okta, url: "${okta}", auth: { token: "\${OKTA_TOKEN}" } }
+chat:
+  slack: { approvals: ${APPROVALS}, security: ${SECURITY} }
+onCall:
+  dba: { type: static, people: [ ${PEOPLE.ben.email}, ${PEOPLE.cat.email} ] }
+policies:
+  standard:
+    requesters: [ group:okta/engineering ]
+    approvers:  [ on-call:dba ]
+    approvals: 1
+    duration: { default: 30m, max: 4h }
+    reason: { minLength: 10 }
+    lapseAfter: 1h
+    warnBefore: 5m
+resources:
+  db-prod:
+    title: Orders database
+    roles:
+      read:  { grants: [ { directory: okta, group: prod-db-read } ],  policy: standard }
+      admin: { grants: [ { directory: okta, group: prod-db-admin } ], policy: standard, sessionTail: 1h }
+    defaultRole: read
+  reports:
+    title: Monthly reports, which read the orders database
+    roles:
+      read: { grants: [ { directory: okta, group: prod-db-read } ], policy: standard }
+`;
+
+export interface Bot {
+  readonly port: number;
+  readonly pid: number;
+  /** SIGKILL: nothing is finished, nothing is said. */
+  kill(): Promise<void>;
+  /** SIGTERM, and the exit code. */
+  stop(): Promise<number | null>;
+}
+
+export interface World {
+  readonly slack: SlackServer;
+  readonly okta: OktaServer;
+  readonly databaseUrl: string;
+  readonly bot: Bot | undefined;
+  startBot(): Promise<Bot>;
+  person(name: Name): SlackPerson;
+  /** Moves the bot's clock on; signatures and the world keep real time. */
+  moveClock(ms: number): Promise<void>;
+  readonly clockOffsetMs: number;
+  close(): Promise<void>;
+}
+
+export interface WorldOptions {
+  /** Kept and used; a fresh file of the sandbox's own when left out. */
+  readonly databaseUrl?: string;
+  /** The bot's port; a free one when left out. */
+  readonly port?: number;
+  readonly logLevel?: string;
+}
+
+const START_WITHIN_MS = 20_000;
+
+export async function createWorld(options: WorldOptions): Promise<World> {
+  const folder = await mkdtemp(join(tmpdir(), 'hallpass-sandbox-'));
+  const databaseUrl = options.databaseUrl ?? `sqlite:${join(folder, 'hallpass.db')}`;
+  const slack = await startSlackServer({ seed: slackSeed() });
+  const okta = await startOktaServer({ seed: oktaSeed() });
+  const configPath = join(folder, 'hallpass.yaml');
+  await writeFile(configPath, CONFIGURATION(okta.url));
+
+  let bot: Bot | undefined;
+  let child: ChildProcess | undefined;
+  let port = options.port ?? 0;
+  let clockOffsetMs = 0;
+
+  async function startBot(): Promise<Bot> {
+    const started = fork(fileURLToPath(new URL(`./bot${extension()}`, import.meta.url)), [String(clockOffsetMs)], {
+      // Its whole environment: what happens to be set around the sandbox must not change what it shows.
+      env: {
+        HALLPASS_CONFIG: configPath,
+        DATABASE_URL: databaseUrl,
+        PORT: String(port),
+        SLACK_BOT_TOKEN: BOT_TOKEN,
+        SLACK_SIGNING_SECRET: SIGNING_SECRET,
+        SLACK_API_URL: slack.url,
+        OKTA_TOKEN,
+        LOG_LEVEL: options.logLevel ?? 'error',
+      },
+      // Its log goes to stderr: stdout is for what the sandbox says.
+      stdio: ['ignore', 2, 2, 'ipc'],
+    });
+    child = started;
+    const exited = once(started, 'exit').then(([code]) => code as number | null);
+    const ready = await Promise.race([
+      answer<{ ready: number }>(started, 'ready', START_WITHIN_MS),
+      exited.then((code) => {
+        throw new Error(`the bot ended with code ${code} before it was ready`);
+      }),
+    ]);
+    port = ready.ready;
+    bot = {
+      port,
+      pid: started.pid ?? 0,
+      async kill() {
+        started.kill('SIGKILL');
+        await exited;
+      },
+      async stop() {
+        started.kill('SIGTERM');
+        return await exited;
+      },
+    };
+    return bot;
+  }
+
+  return {
+    slack,
+    okta,
+    databaseUrl,
+    get bot() {
+      return bot;
+    },
+    get clockOffsetMs() {
+      return clockOffsetMs;
+    },
+    startBot,
+    person: (name) =>
+      createPerson(slack, {
+        signingSecret: SIGNING_SECRET,
+        botUrl: `http://127.0.0.1:${port}`,
+        userId: PEOPLE[name].slack,
+      }),
+    async moveClock(ms) {
+      clockOffsetMs += ms;
+      if (child?.connected !== true) return;
+      const moved = answer(child, 'moved', START_WITHIN_MS);
+      child.send({ clockOffsetMs });
+      await moved;
+    },
+    async close() {
+      if (child !== undefined && child.exitCode === null && child.signalCode === null) await bot?.stop();
+      await slack.close();
+      await okta.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The next message of the child that has this key. */
+function answer<T extends object>(child: ChildProcess, key: string, timeoutMs: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const alarm = setTimeout(() => finish(new Error(`the bot did not say "${key}" in time`)), timeoutMs);
+    const listen = (message: unknown) => {
+      if (typeof message === 'object' && message !== null && key in message) finish(message as T);
+    };
+    function finish(result: T | Error): void {
+      clearTimeout(alarm);
+      child.off('message', listen);
+      if (result instanceof Error) reject(result);
+      else resolve(result);
+    }
+    child.on('message', listen);
+  });
+}
+
+/** Run from source or from `dist/`, the bot is beside this file. */
+function extension(): string {
+  return import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+}
+
+function slackSeed() {
+  return {
+    team: { id: TEAM, name: 'Sandbox', domain: 'sandbox' },
+    botToken: BOT_TOKEN,
+    signingSecret: SIGNING_SECRET,
+    appId: 'A0SANDBOX',
+    users: Object.values(PEOPLE).map(({ slack, name, email }) => ({
+      id: slack,
+      name: email.split('@')[0] ?? name,
+      real_name: name,
+      email,
+      is_email_confirmed: true,
+      tz: 'Etc/UTC',
+    })),
+    channels: [
+      { id: APPROVALS, name: 'access-approvals', is_member: true },
+      { id: SECURITY, name: 'security', is_member: true },
+    ],
+  };
+}
+
+function oktaSeed() {
+  return {
+    users: Object.values(PEOPLE).map(({ okta, name, email }) => ({ id: okta, login: email, email, name })),
+    groups: [
+      {
+        id: GROUPS.engineering,
+        name: 'engineering',
+        members: [PEOPLE.ana.okta, PEOPLE.ben.okta, PEOPLE.cat.okta, PEOPLE.dan.okta],
+      },
+      { id: GROUPS.security, name: 'security', members: [PEOPLE.sam.okta] },
+      // Pat was here before Hallpass, and stays.
+      { id: GROUPS.read, name: 'prod-db-read', members: [PEOPLE.pat.okta] },
+      { id: GROUPS.admin, name: 'prod-db-admin', members: [] },
+    ],
+    tokens: [{ token: OKTA_TOKEN }],
+  };
+}

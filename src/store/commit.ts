@@ -1,0 +1,148 @@
+/** The one transaction: a list of writes, put in order, each with what must be true for it. */
+import type { Change, Grant } from '../access/model.ts';
+import { type Commit, type JobSettlement, StaleStateError } from '../access/ports.ts';
+import { valuesFor } from './prepare.ts';
+import { fromGrant, fromJob, fromKey, fromMembership, fromRequest } from './rows.ts';
+import type { Tables } from './schema.ts';
+import { type Program, type Rows, run, type Session } from './session.ts';
+import { link, type Secrets } from './trail.ts';
+
+export interface Writing extends Secrets {
+  readonly tables: Tables;
+  now(): number;
+}
+
+interface Write {
+  /** Table and row, in the order in which every commit locks them. */
+  readonly place: string;
+  perform(): Program<void>;
+}
+
+/**
+ * Rows are written in one order by all commits, so that on Postgres two of them queue up instead of each waiting for
+ * the other. Within a row the order of the list stands. The chain comes last: its head is everybody's.
+ */
+export function* commitProgram(commit: Commit, writing: Writing): Program<void> {
+  const writes: Write[] = [];
+  if (commit.delivery !== undefined) writes.push(answerDelivery(commit.delivery, writing));
+  // Before the list: "done, and here is the next one" is a job with the same id put anew.
+  if (commit.job) writes.push(settle(commit.job));
+  for (const change of commit.changes) {
+    if ('drop' in change || change.put !== 'event') writes.push(writeFor(change, writing));
+  }
+  writes.sort((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0));
+  for (const write of writes) yield* write.perform();
+  const events = commit.changes.flatMap((change) => ('put' in change && change.put === 'event' ? [change.row] : []));
+  yield* link(events, writing);
+}
+
+/** A write that must touch a row. */
+function* guard(what: string, step: (session: Session) => Rows<unknown>): Program<void> {
+  const rows = yield* run(step);
+  if (rows.length === 0) throw new StaleStateError(what);
+}
+
+function write(place: string, perform: () => Program<void>): Write {
+  return { place, perform };
+}
+
+function answerDelivery(key: string, writing: Writing): Write {
+  return write(`0 ${key}`, () =>
+    guard(`delivery ${key}`, (s) => s.statements.answer({ key, answeredAt: writing.now() })),
+  );
+}
+
+function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing): Write {
+  if ('drop' in change) {
+    return write(`6 ${change.id}`, function* () {
+      yield* run((s) => s.statements.dropJob({ id: change.id }));
+    });
+  }
+  const { tables } = writing;
+  switch (change.put) {
+    case 'request': {
+      const { row, was } = change;
+      const values = valuesFor(tables.requests, fromRequest(row));
+      return write(`1 ${row.id}`, () =>
+        versioned(`request ${row.id}`, row.version, was, {
+          insert: (s) => s.statements.insertRequest(values),
+          update: (s, version) => s.statements.updateRequest({ ...values, was: version }),
+        }),
+      );
+    }
+    case 'card': {
+      const values = valuesFor(tables.cards, change.row);
+      return write(`2 ${change.row.id}`, () => guard(`card ${change.row.id}`, (s) => s.statements.insertCard(values)));
+    }
+    case 'approval': {
+      const { requestId, approver } = change.row;
+      const values = valuesFor(tables.approvals, change.row);
+      return write(`3 ${requestId} ${approver}`, () =>
+        guard(`the answer of ${approver} to ${requestId}`, (s) => s.statements.insertApproval(values)),
+      );
+    }
+    case 'grant':
+      return write(`4 ${change.row.id}`, () => putGrant(change.row, change.was, tables));
+    case 'membership': {
+      const { row, was } = change;
+      const name = `${row.key.directory}/${row.key.groupId}/${row.key.userId}`;
+      const values = valuesFor(tables.memberships, fromMembership(row));
+      return write(`5 ${name}`, () =>
+        versioned(`membership ${name}`, row.version, was, {
+          insert: (s) => s.statements.insertMembership(values),
+          update: (s, version) => s.statements.updateMembership({ ...values, was: version }),
+        }),
+      );
+    }
+    case 'job': {
+      // A job put again after it was done begins at an epoch nobody has held: a worker that lost the old one's lease
+      // and wakes up late would otherwise settle the new one.
+      const epoch = Number.parseInt(writing.hash(writing.salt() + change.row.id).slice(0, 12), 16);
+      const values = { ...fromJob(change.row), epoch };
+      return write(`6 ${change.row.id}`, function* () {
+        yield* run((s) => s.statements.putJob(values));
+      });
+    }
+  }
+}
+
+function* versioned(
+  what: string,
+  version: number,
+  was: number | undefined,
+  as: { insert(session: Session): Rows<unknown>; update(session: Session, was: number): Rows<unknown> },
+): Program<void> {
+  if (was === undefined) return yield* guard(what, (s) => as.insert(s));
+  // The guard of whoever comes next would let them through.
+  if (version === was) throw new Error(`${what} was put again under the same version ${version}`);
+  yield* guard(what, (s) => as.update(s, was));
+}
+
+function* putGrant(row: Grant, was: number | undefined, tables: Tables): Program<void> {
+  const values = valuesFor(tables.grants, fromGrant(row));
+  yield* versioned(`grant ${row.id}`, row.version, was, {
+    insert: (s) => s.statements.insertGrant(values),
+    update: (s, version) => s.statements.updateGrant({ ...values, was: version }),
+  });
+  if (row.state === 'ended') {
+    yield* run((s) => s.statements.letGo({ grantId: row.id }));
+  } else if (was === undefined) {
+    for (const key of row.memberships) {
+      yield* run((s) => s.statements.hold({ grantId: row.id, ...fromKey(key) }));
+    }
+  }
+}
+
+function settle(settlement: JobSettlement): Write {
+  const { job: id, epoch } = settlement;
+  return write(`6 ${id}`, () =>
+    guard(`job ${id}`, ({ statements }) => {
+      if ('keep' in settlement) return statements.keepJob({ id, epoch, leaseUntil: settlement.keep.leaseUntil });
+      const { version } = settlement;
+      if ('done' in settlement) return statements.doneJob({ id, epoch, version });
+      const { dueAt, attempts, priority, lastError } = settlement.later;
+      const values = { id, epoch, version, dueAt, attempts, lastError: lastError ?? null };
+      return priority === undefined ? statements.laterJob(values) : statements.laterJobAt({ ...values, priority });
+    }),
+  );
+}

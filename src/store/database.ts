@@ -1,0 +1,172 @@
+/** Opens the record: `sqlite:<path>` or `postgres://…`, migrated, with the same promises either way. */
+import { fileURLToPath } from 'node:url';
+import type { Instant } from '../access/model.ts';
+import type { Store } from '../access/ports.ts';
+import { commitProgram, type Writing } from './commit.ts';
+import { migratePostgres, migrateSqlite } from './migrate.ts';
+import { connectPostgres, postgresDriver } from './postgres.ts';
+import { valuesFor } from './prepare.ts';
+import { leaseJobs, readNextDue, takeUnanswered } from './queue.ts';
+import {
+  readForgotten,
+  readGrant,
+  readList,
+  readMembership,
+  readMemberships,
+  readOpen,
+  readOutstandingRemovals,
+  readRequest,
+  readStory,
+} from './reads.ts';
+import { toAccount, toCard, toLink, toMessage, toPinnedGroup } from './rows.ts';
+import { type Dialect, defineTables } from './schema.ts';
+import { type Driver, run } from './session.ts';
+import { connectSqlite, sqliteDriver } from './sqlite.ts';
+import type { Secrets } from './trail.ts';
+
+export interface StoreOptions extends Secrets {
+  /** `sqlite:<path>`, `sqlite::memory:`, `postgres://…` or `postgresql://…`. */
+  readonly url: string;
+  readonly now: () => Instant;
+  /** Holds one folder for each database; the one shipped with the code when absent. */
+  readonly migrationsFolder?: string;
+  /** Connections to Postgres at most; SQLite has one. */
+  readonly poolSize?: number;
+}
+
+export interface OpenStore extends Store {
+  readonly dialect: Dialect;
+}
+
+const SHIPPED = fileURLToPath(new URL('../../migrations', import.meta.url));
+
+/** Throws when the URL is neither kind, the database cannot be reached, or a newer Hallpass has migrated it. */
+export async function openStore(options: StoreOptions): Promise<OpenStore> {
+  const { url, now } = options;
+  const place = locate(url, options.migrationsFolder);
+  if (place.dialect === 'postgres') {
+    await migratePostgres(url, place.folder, now());
+    return storeOn(postgresDriver(connectPostgres(url, options.poolSize)), options);
+  }
+  const client = connectSqlite(place.path);
+  try {
+    migrateSqlite(client, place.folder, now());
+    return storeOn(sqliteDriver(client), options);
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
+/** Brings the database up to date without opening it for work; returns the names of the migrations applied. */
+export async function migrate(
+  url: string,
+  options: { readonly now: () => Instant; readonly migrationsFolder?: string },
+): Promise<readonly string[]> {
+  const place = locate(url, options.migrationsFolder);
+  if (place.dialect === 'postgres') return migratePostgres(url, place.folder, options.now());
+  const client = connectSqlite(place.path);
+  try {
+    return migrateSqlite(client, place.folder, options.now());
+  } finally {
+    client.close();
+  }
+}
+
+function locate(url: string, migrations = SHIPPED) {
+  if (/^postgres(ql)?:\/\//.test(url)) return { dialect: 'postgres', folder: `${migrations}/postgres` } as const;
+  const path = /^sqlite:(.+)$/.exec(url)?.[1];
+  // The URL is not repeated: it may hold a password.
+  if (path === undefined) throw new Error('A database URL begins with sqlite:, postgres:// or postgresql://');
+  return { dialect: 'sqlite', folder: `${migrations}/sqlite`, path } as const;
+}
+
+function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
+  const { write, snapshot, each } = driver;
+  const tables = defineTables(driver.dialect);
+  const writing: Writing = { now, hash, salt, tables };
+
+  return {
+    dialect: driver.dialect,
+
+    request: (id) => snapshot(readRequest(id)),
+    grant: (id) => snapshot(readGrant(id)),
+    membership: (key) => snapshot(readMembership(key)),
+    memberships: (keys) => snapshot(readMemberships(keys)),
+    open: (person, entitlement) => snapshot(readOpen(person, entitlement)),
+    list: (filter) => snapshot(readList(filter)),
+    forgotten: (at, limit) => snapshot(readForgotten(at, limit)),
+    outstandingRemovals: (_now, limit) => snapshot(readOutstandingRemovals(limit)),
+    story: (requestId) => snapshot(readStory(requestId)),
+    nextDue: (kind, lane) => snapshot(readNextDue(kind, lane)),
+    async card(id) {
+      const [row] = await each(run((s) => s.statements.card({ id })));
+      return row && toCard(row);
+    },
+
+    commit: (commit) => write(commitProgram(commit, writing)),
+
+    lease: (want) => each(leaseJobs(want)),
+    async job(id) {
+      const [row] = await each(run((s) => s.statements.job({ id })));
+      return row && { version: row.version, epoch: row.epoch, dueAt: row.dueAt };
+    },
+
+    async receive({ key, receivedAt, body }, leaseUntil) {
+      const rows = await each(run((s) => s.statements.receive({ key, receivedAt, body, leaseUntil })));
+      return rows.length > 0;
+    },
+    unanswered: (at, leaseUntil, limit) => each(takeUnanswered(at, leaseUntil, limit)),
+    async answered(key) {
+      await each(run((s) => s.statements.answer({ key, answeredAt: now() })));
+    },
+    async forgetDeliveries(before) {
+      return (await each(run((s) => s.statements.forgetDeliveries({ before })))).length;
+    },
+
+    async message(id) {
+      const [row] = await each(run((s) => s.statements.message({ id })));
+      return row && toMessage(row);
+    },
+    async putMessage(row) {
+      await each(run((s) => s.statements.putMessage(valuesFor(tables.messages, row))));
+    },
+
+    // Pins are two statements and no snapshot: the second must see the pin that the first one lost to.
+    async pinAccount({ platform, tenant, id: accountId }, person, at) {
+      const account = { platform, tenant, accountId };
+      const [mine] = await each(run((s) => s.statements.pinAccount({ ...account, person, pinnedAt: at })));
+      if (mine) return person;
+      const [pinned] = await each(run((s) => s.statements.pinnedAccount(account)));
+      return pinned?.person ?? person;
+    },
+    async pinGroup(group, at) {
+      const { directory, groupName, groupId } = group;
+      await each(run((s) => s.statements.pinGroup({ directory, groupName, groupId, pinnedAt: at })));
+      const [pinned] = await each(run((s) => s.statements.pinnedGroup({ directory, groupName })));
+      return pinned ? toPinnedGroup(pinned) : group;
+    },
+    async pinnedGroup(directory, groupName) {
+      const [pinned] = await each(run((s) => s.statements.pinnedGroup({ directory, groupName })));
+      return pinned && toPinnedGroup(pinned);
+    },
+    async accountOf(person, platform) {
+      const [pinned] = await each(run((s) => s.statements.accountOf({ person, platform })));
+      return pinned && toAccount(pinned);
+    },
+
+    async chain(afterSeq, limit) {
+      return (await each(run((s) => s.statements.chain({ afterSeq, limit })))).map(toLink);
+    },
+
+    async healthy() {
+      try {
+        await each(run(({ db, fetch }) => fetch(db.select({ id: tables.chainHead.id }).from(tables.chainHead))));
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    close: () => driver.close(),
+  };
+}

@@ -1,0 +1,101 @@
+/** What is owed and has no job: the sweep's questions. Normally every answer is empty. */
+import { and, asc, eq, lte, notExists, type SQL, sql } from 'drizzle-orm';
+import { type Prepare, value } from './prepare.ts';
+import type { Tables } from './schema.ts';
+import type { Database } from './session.ts';
+
+export function forgottenStatements(db: Database, t: Tables, prepare: Prepare) {
+  const { requests, grants, grantMemberships, memberships, jobs } = t;
+  const limit = sql.placeholder('limit');
+  const job = (id: SQL) => db.select({ id: jobs.id }).from(jobs).where(eq(jobs.id, id));
+  const held = and(
+    eq(grantMemberships.directory, memberships.directory),
+    eq(grantMemberships.groupId, memberships.groupId),
+    eq(grantMemberships.userId, memberships.userId),
+  );
+  // Constants are written out, here and below: SQLite uses a partial index only for a condition it can see through.
+  const live = sql`${grants.state} <> 'ended' and ${grants.state} <> 'ending'`;
+  const holding = db
+    .select({ id: grants.id })
+    .from(grantMemberships)
+    .innerJoin(grants, eq(grants.id, grantMemberships.grantId));
+  const owed = and(sql`${memberships.origin} = 'ours'`, notExists(holding.where(and(held, live))));
+  const end = sql<number>`coalesce(${grants.expiresAt}, ${grants.hardEndAt})`;
+  // Owed since the first of its grants began to end; where that grant's paper is closed, since we last touched it.
+  const endedAt = db
+    .select({ at: sql`min(${grants.endingAt})` })
+    .from(grantMemberships)
+    .innerJoin(grants, eq(grants.id, grantMemberships.grantId))
+    .where(held);
+  const since = sql`coalesce(${endedAt}, ${memberships.removeStartedAt}, ${memberships.addStartedAt}, 0)`;
+
+  return {
+    forgottenEnds: prepare(
+      'forgotten_ends',
+      db
+        .select({ id: grants.id })
+        .from(grants)
+        .where(and(live, lte(end, value('now')), notExists(job(sql`'end:' || ${grants.id}`))))
+        .orderBy(asc(end), asc(grants.id))
+        .limit(limit),
+    ),
+    forgottenAdditions: prepare(
+      'forgotten_additions',
+      db
+        .select({ id: grants.id })
+        .from(grants)
+        .where(
+          and(
+            live,
+            eq(grants.state, 'adding'),
+            lte(grants.addBy, value('now')),
+            notExists(job(sql`'addby:' || ${grants.id}`)),
+          ),
+        )
+        .orderBy(asc(grants.addBy), asc(grants.id))
+        .limit(limit),
+    ),
+    forgottenLapses: prepare(
+      'forgotten_lapses',
+      db
+        .select({ id: requests.id })
+        .from(requests)
+        .where(
+          and(
+            sql`${requests.state} = 'pending'`,
+            lte(requests.lapsesAt, value('now')),
+            notExists(job(sql`'lapse:' || ${requests.id}`)),
+          ),
+        )
+        .orderBy(asc(requests.lapsesAt), asc(requests.id))
+        .limit(limit),
+    ),
+    forgottenRemovals: prepare(
+      'forgotten_removals',
+      db
+        .select()
+        .from(memberships)
+        .where(
+          and(
+            owed,
+            notExists(
+              job(
+                sql`'op:' || ${memberships.directory} || ':' || ${memberships.groupId} || ':' || ${memberships.userId}`,
+              ),
+            ),
+          ),
+        )
+        .orderBy(asc(since), asc(memberships.directory), asc(memberships.groupId), asc(memberships.userId))
+        .limit(limit),
+    ),
+    owedRemovals: prepare(
+      'owed_removals',
+      db
+        .select()
+        .from(memberships)
+        .where(owed)
+        .orderBy(asc(since), asc(memberships.directory), asc(memberships.groupId), asc(memberships.userId))
+        .limit(limit),
+    ),
+  };
+}

@@ -1,0 +1,99 @@
+/** Between rows and the domain's records: null becomes absent, JSON text becomes lists. */
+import type {
+  AccessRequest,
+  AccountRef,
+  Approval,
+  Card,
+  Grant,
+  Job,
+  Membership,
+  MembershipKey,
+  PinnedGroup,
+} from '../access/model.ts';
+import type { ChainLink, LeasedJob, MessageRow } from '../access/ports.ts';
+import type { Tables } from './schema.ts';
+
+type RowOf<T extends keyof Tables> = Tables[T]['$inferSelect'];
+
+export type Values = Readonly<Record<string, string | number | null>>;
+
+type Present<R> = { [K in keyof R as null extends R[K] ? never : K]: R[K] } & {
+  [K in keyof R as null extends R[K] ? K : never]?: NonNullable<R[K]>;
+};
+
+/** Absent is absent: a record with `expiresAt: undefined` is another record to whoever compares or spreads it. */
+function present<R extends object>(row: R): Present<R> {
+  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as Present<R>;
+}
+
+const parse = <T>(text: string): T => JSON.parse(text) as T;
+const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
+
+export function toRequest(row: RowOf<'requests'>): AccessRequest {
+  const { requesterAccount, users, groups, audiences, ...plain } = row;
+  return {
+    ...present(plain),
+    ...(requesterAccount === null ? {} : { requesterAccount: parse<AccountRef>(requesterAccount) }),
+    users: parse<AccessRequest['users']>(users),
+    groups: parse<AccessRequest['groups']>(groups),
+    audiences: parse<AccessRequest['audiences']>(audiences),
+  };
+}
+
+export function fromRequest(request: AccessRequest): object {
+  return {
+    ...request,
+    requesterAccount: json(request.requesterAccount),
+    users: json(request.users),
+    groups: json(request.groups),
+    audiences: json(request.audiences),
+  };
+}
+
+export const toApproval = (row: RowOf<'approvals'>): Approval => present(row);
+export const toCard = (row: RowOf<'cards'>): Card => row;
+export const toMessage = (row: RowOf<'messages'>): MessageRow => present(row);
+
+export function toGrant(row: RowOf<'grants'>): Grant {
+  const { memberships, ...plain } = row;
+  return { ...present(plain), memberships: parse<readonly MembershipKey[]>(memberships) };
+}
+
+export const fromGrant = (grant: Grant): object => ({ ...grant, memberships: json(grant.memberships) });
+
+export function toMembership(row: RowOf<'memberships'>): Membership {
+  const { directory, groupId, userId, ...plain } = row;
+  return { ...present(plain), key: { directory, groupId, userId } };
+}
+
+export const fromMembership = ({ key, ...plain }: Membership): object => ({ ...plain, ...fromKey(key) });
+
+export const fromKey = (key: MembershipKey): Values => ({
+  directory: key.directory,
+  groupId: key.groupId,
+  userId: key.userId,
+});
+
+export function fromJob(job: Job): Values {
+  const { id, kind, lane, priority, dueAt, payload } = job;
+  return { id, kind, lane, priority, dueAt, payload: JSON.stringify(payload) };
+}
+
+/** A row that a lease has just returned, so that its `leaseUntil` is set. */
+export function toLeasedJob(row: RowOf<'jobs'>): LeasedJob {
+  const { payload, leaseUntil, lastError: _, ...plain } = row;
+  // The payload was put as this kind's: the pair cannot be told apart by type, only by its history.
+  return { ...plain, leaseUntil: leaseUntil ?? 0, payload: parse(payload) } as LeasedJob;
+}
+
+export function toAccount(row: RowOf<'accountPins'>): AccountRef {
+  return { platform: row.platform, tenant: row.tenant, id: row.accountId };
+}
+
+export function toPinnedGroup(row: RowOf<'groupPins'>): PinnedGroup {
+  return { directory: row.directory, groupId: row.groupId, groupName: row.groupName };
+}
+
+export function toLink(row: RowOf<'auditEvents'>): ChainLink {
+  return { seq: row.seq, prevHash: row.prevHash, hash: row.hash, canonical: row.canonical };
+}

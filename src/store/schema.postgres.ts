@@ -1,0 +1,19 @@
+/** What drizzle-kit reads to generate `migrations/postgres`. */
+import { defineTables } from './schema.ts';
+
+export const {
+  requests,
+  approvals,
+  cards,
+  grants,
+  grantMemberships,
+  memberships,
+  jobs,
+  deliveries,
+  messages,
+  accountPins,
+  groupPins,
+  auditEvents,
+  auditPersonal,
+  chainHead,
+} = defineTables('postgres');

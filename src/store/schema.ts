@@ -1,0 +1,333 @@
+/**
+ * One schema for both databases.
+ *
+ * What is asked for is a column; what is only carried along (lists, accounts, payloads) is JSON in a `text` column, in
+ * both dialects, so that a row reads back byte for byte. Instants are milliseconds in an integer wide enough for them.
+ */
+import { sql } from 'drizzle-orm';
+import * as pg from 'drizzle-orm/pg-core';
+import * as lite from 'drizzle-orm/sqlite-core';
+import type {
+  AccountRef,
+  Approval,
+  DirectoryErrorCode,
+  EndReason,
+  GrantState,
+  Job,
+  Membership,
+  RequestState,
+} from '../access/model.ts';
+import type { MessageState } from '../access/ports.ts';
+
+export type Dialect = 'sqlite' | 'postgres';
+
+const sqliteKit = {
+  table: lite.sqliteTable,
+  text: (name: string) => lite.text(name),
+  number: (name: string) => lite.integer(name),
+  index: lite.index,
+  uniqueIndex: lite.uniqueIndex,
+  primaryKey: lite.primaryKey,
+};
+
+const postgresKit = {
+  table: pg.pgTable,
+  text: (name: string) => pg.text(name),
+  number: (name: string) => pg.bigint(name, { mode: 'number' }),
+  index: pg.index,
+  uniqueIndex: pg.uniqueIndex,
+  primaryKey: pg.primaryKey,
+};
+
+export type Tables = ReturnType<typeof defineTables>;
+
+/** Both dialects go by SQLite's types; the one cast that this takes is here, and the store contract holds it to account. */
+export function defineTables(dialect: Dialect) {
+  const kit = dialect === 'sqlite' ? sqliteKit : (postgresKit as unknown as typeof sqliteKit);
+  const { table, text, number, index, uniqueIndex, primaryKey } = kit;
+
+  const requests = table(
+    'requests',
+    {
+      id: text('id').primaryKey(),
+      version: number('version').notNull(),
+      state: text('state').$type<RequestState>().notNull(),
+      requester: text('requester').notNull(),
+      requesterName: text('requester_name').notNull(),
+      requesterAccount: text('requester_account'),
+      requesterZone: text('requester_zone'),
+      users: text('users').notNull(),
+      entitlement: text('entitlement').notNull(),
+      resource: text('resource').notNull(),
+      role: text('role').notNull(),
+      title: text('title').notNull(),
+      groups: text('groups').notNull(),
+      durationMs: number('duration_ms').notNull(),
+      reason: text('reason').notNull(),
+      policyName: text('policy_name').notNull(),
+      policyHash: text('policy_hash').notNull(),
+      approvalsNeeded: number('approvals_needed').notNull(),
+      extendsGrant: text('extends_grant'),
+      digest: text('digest').notNull(),
+      cardId: text('card_id').notNull(),
+      createdAt: number('created_at').notNull(),
+      lapsesAt: number('lapses_at').notNull(),
+      decidedAt: number('decided_at'),
+      closedBy: text('closed_by'),
+      closedNote: text('closed_note'),
+      audiences: text('audiences').notNull(),
+    },
+    (t) => [
+      index('requests_by_requester').on(t.requester, t.entitlement, t.state),
+      index('requests_newest').on(t.createdAt),
+      index('requests_pending').on(t.lapsesAt).where(sql`state = 'pending'`),
+      index('requests_extending').on(t.extendsGrant).where(sql`extends_grant is not null`),
+    ],
+  );
+
+  const approvals = table(
+    'approvals',
+    {
+      requestId: text('request_id')
+        .notNull()
+        .references(() => requests.id),
+      approver: text('approver').notNull(),
+      digest: text('digest').notNull(),
+      approverName: text('approver_name').notNull(),
+      answer: text('answer').$type<Approval['answer']>().notNull(),
+      reason: text('reason'),
+      at: number('at').notNull(),
+    },
+    (t) => [primaryKey({ columns: [t.requestId, t.approver, t.digest] })],
+  );
+
+  const cards = table(
+    'cards',
+    {
+      id: text('id').primaryKey(),
+      requestId: text('request_id')
+        .notNull()
+        .references(() => requests.id),
+      digest: text('digest').notNull(),
+      createdAt: number('created_at').notNull(),
+    },
+    (t) => [index('cards_by_request').on(t.requestId)],
+  );
+
+  const grants = table(
+    'grants',
+    {
+      id: text('id').primaryKey(),
+      version: number('version').notNull(),
+      requestId: text('request_id')
+        .notNull()
+        .references(() => requests.id),
+      state: text('state').$type<GrantState>().notNull(),
+      holder: text('holder').notNull(),
+      holderName: text('holder_name').notNull(),
+      entitlement: text('entitlement').notNull(),
+      memberships: text('memberships').notNull(),
+      durationMs: number('duration_ms').notNull(),
+      maxMs: number('max_ms').notNull(),
+      warnBeforeMs: number('warn_before_ms').notNull(),
+      sessionTailMs: number('session_tail_ms').notNull(),
+      approvedAt: number('approved_at').notNull(),
+      addBy: number('add_by').notNull(),
+      hardEndAt: number('hard_end_at').notNull(),
+      startsAt: number('starts_at'),
+      expiresAt: number('expires_at'),
+      endReason: text('end_reason').$type<EndReason>(),
+      endingAt: number('ending_at'),
+      endedAt: number('ended_at'),
+      endedBy: text('ended_by'),
+      endNote: text('end_note'),
+    },
+    (t) => [
+      uniqueIndex('grants_one_per_request').on(t.requestId),
+      index('grants_by_holder').on(t.holder, t.entitlement, t.state),
+      index('grants_unended').on(t.state).where(sql`state <> 'ended'`),
+    ],
+  );
+
+  /** Who holds a membership now: the rows of a grant go when it has ended, so that the years behind cost nothing. */
+  const grantMemberships = table(
+    'grant_memberships',
+    {
+      grantId: text('grant_id')
+        .notNull()
+        .references(() => grants.id),
+      directory: text('directory').notNull(),
+      groupId: text('group_id').notNull(),
+      userId: text('user_id').notNull(),
+    },
+    (t) => [
+      primaryKey({ columns: [t.directory, t.groupId, t.userId, t.grantId] }),
+      index('grant_memberships_by_grant').on(t.grantId),
+    ],
+  );
+
+  const memberships = table(
+    'memberships',
+    {
+      directory: text('directory').notNull(),
+      groupId: text('group_id').notNull(),
+      userId: text('user_id').notNull(),
+      version: number('version').notNull(),
+      groupName: text('group_name').notNull(),
+      login: text('login').notNull(),
+      origin: text('origin').$type<Membership['origin']>().notNull(),
+      addStartedAt: number('add_started_at'),
+      addDeadlineAt: number('add_deadline_at'),
+      addOutcome: text('add_outcome').$type<NonNullable<Membership['addOutcome']>>(),
+      addAttempts: number('add_attempts').notNull(),
+      addUnknownUntil: number('add_unknown_until'),
+      removeStartedAt: number('remove_started_at'),
+      removeDeadlineAt: number('remove_deadline_at'),
+      removeOutcome: text('remove_outcome').$type<NonNullable<Membership['removeOutcome']>>(),
+      removeAcceptedAt: number('remove_accepted_at'),
+      seen: text('seen').$type<NonNullable<Membership['seen']>>(),
+      seenAt: number('seen_at'),
+      missingSinceAt: number('missing_since_at'),
+      provenAbsentAt: number('proven_absent_at'),
+      failures: number('failures').notNull(),
+      lastError: text('last_error'),
+      lastErrorCode: text('last_error_code').$type<DirectoryErrorCode>(),
+    },
+    (t) => [
+      primaryKey({ columns: [t.directory, t.groupId, t.userId] }),
+      index('memberships_ours').on(t.origin).where(sql`origin = 'ours'`),
+    ],
+  );
+
+  const jobs = table(
+    'jobs',
+    {
+      id: text('id').primaryKey(),
+      kind: text('kind').$type<Job['kind']>().notNull(),
+      lane: text('lane').notNull(),
+      priority: number('priority').notNull(),
+      dueAt: number('due_at').notNull(),
+      payload: text('payload').notNull(),
+      version: number('version').notNull(),
+      epoch: number('epoch').notNull(),
+      leaseUntil: number('lease_until'),
+      attempts: number('attempts').notNull(),
+      lastError: text('last_error'),
+    },
+    (t) => [
+      index('jobs_due').on(t.kind, t.dueAt),
+      index('jobs_leased').on(t.kind, t.leaseUntil).where(sql`lease_until is not null`),
+    ],
+  );
+
+  const deliveries = table(
+    'deliveries',
+    {
+      key: text('key').primaryKey(),
+      receivedAt: number('received_at').notNull(),
+      body: text('body').notNull(),
+      leaseUntil: number('lease_until').notNull(),
+      attempts: number('attempts').notNull(),
+      answeredAt: number('answered_at'),
+    },
+    (t) => [
+      index('deliveries_unanswered').on(t.leaseUntil).where(sql`answered_at is null`),
+      index('deliveries_answered').on(t.answeredAt).where(sql`answered_at is not null`),
+    ],
+  );
+
+  const messages = table('messages', {
+    id: text('id').primaryKey(),
+    requestId: text('request_id').notNull(),
+    state: text('state').$type<MessageState>().notNull(),
+    conversation: text('conversation'),
+    ts: text('ts'),
+    shown: text('shown'),
+    at: number('at').notNull(),
+  });
+
+  const accountPins = table(
+    'account_pins',
+    {
+      platform: text('platform').$type<AccountRef['platform']>().notNull(),
+      tenant: text('tenant').notNull(),
+      accountId: text('account_id').notNull(),
+      person: text('person').notNull(),
+      pinnedAt: number('pinned_at').notNull(),
+    },
+    (t) => [
+      primaryKey({ columns: [t.platform, t.tenant, t.accountId] }),
+      index('account_pins_by_person').on(t.person, t.platform, t.pinnedAt),
+    ],
+  );
+
+  const groupPins = table(
+    'group_pins',
+    {
+      directory: text('directory').notNull(),
+      groupName: text('group_name').notNull(),
+      groupId: text('group_id').notNull(),
+      pinnedAt: number('pinned_at').notNull(),
+    },
+    (t) => [primaryKey({ columns: [t.directory, t.groupName] })],
+  );
+
+  /** Append-only, by a trigger. `canonical` is what counts and is hashed as stored; the other columns are for searching. */
+  const auditEvents = table(
+    'audit_events',
+    {
+      seq: number('seq').primaryKey(),
+      prevHash: text('prev_hash').notNull(),
+      hash: text('hash').notNull(),
+      canonical: text('canonical').notNull(),
+      at: number('at').notNull(),
+      kind: text('kind').notNull(),
+      actor: text('actor').notNull(),
+      requestId: text('request_id'),
+      grantId: text('grant_id'),
+    },
+    (t) => [
+      index('audit_events_by_request').on(t.requestId, t.seq),
+      index('audit_events_by_grant').on(t.grantId, t.seq),
+      index('audit_events_by_time').on(t.at),
+    ],
+  );
+
+  /** The texts behind the digests in the chain. A row may be deleted: the chain goes on verifying without it. */
+  const auditPersonal = table(
+    'audit_personal',
+    {
+      seq: number('seq')
+        .notNull()
+        .references(() => auditEvents.seq),
+      field: text('field').notNull(),
+      salt: text('salt').notNull(),
+      text: text('text').notNull(),
+    },
+    (t) => [primaryKey({ columns: [t.seq, t.field] })],
+  );
+
+  /** The one row that every linking commit locks. */
+  const chainHead = table('chain_head', {
+    id: number('id').primaryKey(),
+    seq: number('seq').notNull(),
+    hash: text('hash').notNull(),
+  });
+
+  return {
+    requests,
+    approvals,
+    cards,
+    grants,
+    grantMemberships,
+    memberships,
+    jobs,
+    deliveries,
+    messages,
+    accountPins,
+    groupPins,
+    auditEvents,
+    auditPersonal,
+    chainHead,
+  };
+}

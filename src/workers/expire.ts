@@ -1,0 +1,135 @@
+/**
+ * Ends what is due with nothing but the database and the directories: for a second machine, or a person, while the bot
+ * is dead. Harmless while it lives, since every job is leased and every change guarded. Adds nothing.
+ */
+
+import { operation, operationId, timer } from '../access/decision.ts';
+import { keyText } from '../access/ledger.ts';
+import type { Instant, MembershipKey } from '../access/model.ts';
+import { PRIORITY } from '../access/model.ts';
+import type { Clock, Directory, Ids, MembershipRecord, Store } from '../access/ports.ts';
+import { StaleStateError } from '../access/ports.ts';
+import type { LoopLog } from './loop.ts';
+import { leaseMsFor, operate } from './provision.ts';
+import { ring, TIMER_LEASE_MS } from './timers.ts';
+
+export interface ExpireParts {
+  readonly store: Store;
+  readonly directories: ReadonlyMap<string, Directory>;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: LoopLog;
+}
+
+export interface Outstanding {
+  readonly membership: MembershipKey;
+  readonly group: string;
+  readonly login: string;
+  readonly failures: number;
+  readonly error?: string;
+}
+
+export interface ExpireReport {
+  /** Timers that were due and were looked at. */
+  readonly rung: number;
+  /** Memberships that were owed a removal and are proven gone. */
+  readonly proven: readonly Outstanding[];
+  /** Still owed: the bot, or the next run, goes on. */
+  readonly outstanding: readonly Outstanding[];
+}
+
+const BATCH = 50;
+const POLL_MS = 250;
+const FORGOTTEN_MAX = 1_000;
+
+/** `sleep` in milliseconds of real time. Goes on until nothing is owed or `deadlineMs` has passed. */
+export async function expireDue(
+  parts: ExpireParts,
+  deadlineMs: number,
+  sleep: (ms: number) => Promise<void>,
+): Promise<ExpireReport> {
+  const { store, clock } = parts;
+  const until = clock.monotonic() + deadlineMs;
+  const owed = new Map<string, Outstanding>();
+  await recall(parts);
+  let rung = await ringDue(parts);
+  for (;;) {
+    const outstanding = await store.outstandingRemovals(clock.now(), FORGOTTEN_MAX);
+    for (const record of outstanding) owed.set(keyText(record.key), described(record));
+    if (outstanding.length === 0 || clock.monotonic() >= until) {
+      const open = new Set(outstanding.map((record) => keyText(record.key)));
+      return {
+        rung,
+        proven: [...owed].filter(([key]) => !open.has(key)).map(([, membership]) => membership),
+        outstanding: outstanding.map(described),
+      };
+    }
+    const worked = await removeDue(parts, outstanding);
+    rung += await ringDue(parts);
+    // Held by another process, waiting for a lag to pass, or failing: look again in a moment.
+    if (worked === 0) await sleep(POLL_MS);
+  }
+}
+
+/** Grants past their end and removals owed that have no job, as after a restored database. */
+async function recall({ store, clock }: ExpireParts): Promise<void> {
+  const now = clock.now();
+  const { rings, memberships } = await store.forgotten(now, FORGOTTEN_MAX);
+  const changes = [
+    ...rings.filter(({ ring }) => ring !== 'lapse').map((one) => timer(one, now)),
+    ...memberships.map((key) => operation(key, now, PRIORITY.removal)),
+  ];
+  if (changes.length === 0) return;
+  await store.commit({ changes }).catch((error: unknown) => {
+    if (!(error instanceof StaleStateError)) throw error;
+  });
+}
+
+async function ringDue(parts: ExpireParts): Promise<number> {
+  const { store, clock } = parts;
+  let rung = 0;
+  for (;;) {
+    const now: Instant = clock.now();
+    const leaseUntil = now + TIMER_LEASE_MS;
+    const jobs = await store.lease({ kind: 'timer', limit: BATCH, now, leaseUntil, idPrefix: ['end:', 'addby:'] });
+    for (const job of jobs) if (job.kind === 'timer') await ring(parts, job);
+    rung += jobs.length;
+    if (jobs.length < BATCH) return rung;
+  }
+}
+
+async function removeDue(parts: ExpireParts, outstanding: readonly MembershipRecord[]): Promise<number> {
+  const { store, clock, directories } = parts;
+  let worked = 0;
+  for (const [name, directory] of directories) {
+    const ids = outstanding.filter(({ key }) => key.directory === name).map(({ key }) => operationId(key));
+    for (let from = 0; from < ids.length; from += BATCH) {
+      const now = clock.now();
+      const jobs = await store.lease({
+        kind: 'operation',
+        lane: name,
+        limit: BATCH,
+        now,
+        leaseUntil: now + leaseMsFor(directory),
+        idPrefix: ids.slice(from, from + BATCH),
+      });
+      worked += jobs.length;
+      await Promise.all(
+        jobs.map(async (job) => {
+          if (job.kind === 'operation') await operate({ ...parts, directory, endOnly: true }, job);
+        }),
+      );
+    }
+  }
+  return worked;
+}
+
+function described({ key, membership }: MembershipRecord): Outstanding {
+  return {
+    membership: key,
+    group: membership?.groupName ?? key.groupId,
+    login: membership?.login ?? key.userId,
+    failures: membership?.failures ?? 0,
+    ...(membership?.lastError === undefined ? {} : { error: membership.lastError }),
+  };
+}

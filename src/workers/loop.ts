@@ -1,0 +1,194 @@
+/**
+ * The only loop. Each lane takes as many due jobs as it has free slots, runs them, and takes more; between times one
+ * timer sleeps until the next job is due, and never longer than 30 s, so that nothing depends on a wake-up arriving.
+ *
+ * One timer, not one per job: timers beyond 2^31 ms fire at once, and thousands of them die with the process.
+ */
+import type { Instant } from '../access/model.ts';
+import type { Clock, Metrics } from '../access/ports.ts';
+
+export interface Lane<Job = unknown> {
+  readonly name: string;
+  /** Jobs run at the same time. */
+  readonly slots: number;
+  lease(limit: number): Promise<readonly Job[]>;
+  /** Rejects only when we were wrong: the lease then runs out and the job is due again. */
+  run(job: Job): Promise<void>;
+  nextDue(): Promise<Instant | undefined>;
+}
+
+export interface Loop {
+  start(): void;
+  /** Something was committed: look now. */
+  wake(): void;
+  /** Takes no more jobs and waits for those running, at most `deadlineMs`. `false`: some were still running. */
+  stop(deadlineMs: number): Promise<boolean>;
+  /** Resolves when every lane has been looked at, nothing runs and nothing is due: for tests and one-off commands. */
+  idle(): Promise<void>;
+}
+
+export interface LoopLog {
+  error(detail: object, message: string): void;
+  warn(detail: object, message: string): void;
+}
+
+const SLEEP_MAX_MS = 30_000;
+/** After the store could not be asked, before it is asked again; doubles up to the longest sleep. */
+const TROUBLE_WAIT_MS = 500;
+/** A wall clock that moved this much more or less than time did is reported, and the due set looked at again. */
+const DRIFT_MS = 2_000;
+
+interface LaneState {
+  readonly lane: Lane;
+  running: number;
+  /** A look at the store is under way; `again` asks for another one after it. */
+  looking: boolean;
+  again: boolean;
+  nextDueAt: Instant | undefined;
+  troubles: number;
+}
+
+export function createLoop(parts: {
+  readonly lanes: readonly Lane[];
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: LoopLog;
+}): Loop {
+  const { clock, metrics, log } = parts;
+  const states: LaneState[] = parts.lanes.map((lane) => ({
+    lane,
+    running: 0,
+    looking: false,
+    again: false,
+    nextDueAt: undefined,
+    troubles: 0,
+  }));
+  let stopped = true;
+  let timer: NodeJS.Timeout | undefined;
+  let idlers: (() => void)[] = [];
+  let lastWall = clock.now();
+  let lastMonotonic = clock.monotonic();
+
+  async function look(state: LaneState): Promise<void> {
+    if (stopped) return;
+    if (state.looking) {
+      state.again = true;
+      return;
+    }
+    state.looking = true;
+    try {
+      do {
+        state.again = false;
+        await fill(state);
+        state.nextDueAt = stopped ? undefined : await state.lane.nextDue();
+        state.troubles = 0;
+      } while (state.again && !stopped);
+    } catch (error) {
+      state.troubles++;
+      metrics.count('hallpass_loop_troubles_total', { lane: state.lane.name });
+      log.error({ lane: state.lane.name, error }, 'the store could not be asked for due jobs');
+      state.nextDueAt = clock.now() + Math.min(TROUBLE_WAIT_MS * 2 ** state.troubles, SLEEP_MAX_MS);
+    } finally {
+      state.looking = false;
+      arm();
+      settleIdle();
+    }
+  }
+
+  async function fill(state: LaneState): Promise<void> {
+    while (!stopped) {
+      const free = state.lane.slots - state.running;
+      if (free <= 0) return;
+      const jobs = await state.lane.lease(free);
+      for (const job of jobs) {
+        state.running++;
+        void work(state, job);
+      }
+      if (jobs.length < free) return;
+    }
+  }
+
+  async function work(state: LaneState, job: unknown): Promise<void> {
+    try {
+      await state.lane.run(job);
+      metrics.count('hallpass_jobs_total', { lane: state.lane.name, outcome: 'done' });
+    } catch (error) {
+      metrics.count('hallpass_jobs_total', { lane: state.lane.name, outcome: 'failed' });
+      log.error({ lane: state.lane.name, job: idOf(job), error }, 'a job failed; it is due again when its lease ends');
+    } finally {
+      state.running--;
+      if (stopped) settleIdle();
+      else void look(state);
+    }
+  }
+
+  function arm(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    if (stopped) return;
+    const now = clock.now();
+    const next = Math.min(...states.map((state) => state.nextDueAt ?? Number.POSITIVE_INFINITY));
+    // A lane whose slots are all taken is looked at again when one of them is free.
+    timer = setTimeout(tick, Math.max(1, Math.min(next - now, SLEEP_MAX_MS)));
+  }
+
+  function tick(): void {
+    const wall = clock.now() - lastWall;
+    const real = clock.monotonic() - lastMonotonic;
+    lastWall = clock.now();
+    lastMonotonic = clock.monotonic();
+    if (Math.abs(wall - real) > DRIFT_MS)
+      log.warn({ byMs: Math.round(wall - real) }, 'the wall clock stepped; everything due is looked at again');
+    wake();
+  }
+
+  function wake(): void {
+    if (stopped) return;
+    for (const state of states) void look(state);
+  }
+
+  function quiet(): boolean {
+    const now = clock.now();
+    return states.every(
+      (state) => state.running === 0 && !state.looking && (state.nextDueAt === undefined || state.nextDueAt > now),
+    );
+  }
+
+  function settleIdle(): void {
+    const done = stopped ? states.every((state) => state.running === 0 && !state.looking) : quiet();
+    if (!done) return;
+    const waiting = idlers;
+    idlers = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  return {
+    start() {
+      stopped = false;
+      lastWall = clock.now();
+      lastMonotonic = clock.monotonic();
+      wake();
+    },
+    wake,
+    async stop(deadlineMs) {
+      stopped = true;
+      clearTimeout(timer);
+      const deadline = Promise.withResolvers<void>();
+      const alarm = setTimeout(deadline.resolve, deadlineMs);
+      const finished = new Promise<void>((resolve) => idlers.push(resolve));
+      settleIdle();
+      await Promise.race([finished, deadline.promise]);
+      clearTimeout(alarm);
+      return states.every((state) => state.running === 0);
+    },
+    idle() {
+      const done = new Promise<void>((resolve) => idlers.push(resolve));
+      wake();
+      return done;
+    },
+  };
+}
+
+function idOf(job: unknown): unknown {
+  return typeof job === 'object' && job !== null && 'id' in job ? job.id : undefined;
+}

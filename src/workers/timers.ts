@@ -1,0 +1,68 @@
+/** Rings what is due. A timer carries no order: what follows is decided from what holds when it rings. */
+import { type Rung, ringAddBy, ringEnd, ringLapse, ringWarn } from '../access/decide-close.ts';
+import { timerId } from '../access/decision.ts';
+import type { Instant, Ring } from '../access/model.ts';
+import { type Clock, type LeasedJob, StaleStateError, type Store } from '../access/ports.ts';
+import type { Lane } from './loop.ts';
+
+export const TIMER_LEASE_MS = 15_000;
+const SLOTS = 32;
+const OVERTAKEN_MAX = 20;
+
+export interface TimerParts {
+  readonly store: Store;
+  readonly clock: Clock;
+}
+
+export function timerLane(parts: TimerParts): Lane<LeasedJob> {
+  const { store, clock } = parts;
+  return {
+    name: 'timers',
+    slots: SLOTS,
+    lease: (limit) => {
+      const now = clock.now();
+      return store.lease({ kind: 'timer', limit, now, leaseUntil: now + TIMER_LEASE_MS });
+    },
+    run: async (job) => {
+      if (job.kind === 'timer') await ring(parts, job);
+    },
+    nextDue: () => store.nextDue('timer'),
+  };
+}
+
+export async function ring(parts: TimerParts, job: LeasedJob & { kind: 'timer' }): Promise<void> {
+  const { store, clock } = parts;
+  for (let attempt = 0; attempt < OVERTAKEN_MAX; attempt++) {
+    const held = await store.job(job.id);
+    if (held === undefined || held.epoch !== job.epoch) return;
+    const guard = { job: job.id, epoch: job.epoch, version: held.version };
+    const now = clock.now();
+    const answer = await look(store, job.payload, now);
+    try {
+      if ('dueAt' in answer)
+        await store.commit({ changes: [], job: { ...guard, later: { dueAt: answer.dueAt, attempts: 0 } } });
+      else
+        await store.commit({
+          // Settled below, under its guard; a drop among the changes would take it away from under it.
+          changes: answer.filter((change) => !('drop' in change && change.id === timerId(job.payload))),
+          job: { ...guard, done: true },
+        });
+      return;
+    } catch (error) {
+      if (!(error instanceof StaleStateError)) throw error;
+    }
+  }
+}
+
+async function look(store: Store, ring: Ring, now: Instant): Promise<Rung> {
+  switch (ring.ring) {
+    case 'lapse':
+      return ringLapse(await store.request(ring.requestId), now);
+    case 'end':
+      return ringEnd(await store.grant(ring.grantId), now);
+    case 'add_by':
+      return ringAddBy(await store.grant(ring.grantId), now);
+    case 'warn':
+      return ringWarn(await store.grant(ring.grantId), now);
+  }
+}

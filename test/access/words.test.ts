@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest';
+import type { Refusal, RefusalCode } from '../../src/access/command.ts';
+import { cut, durationText, helpText, refusalText, timeText } from '../../src/access/words.ts';
+
+const MINUTE = 60_000;
+const at = Date.UTC(2026, 10, 23, 13, 32);
+
+const refusals: { readonly [Code in RefusalCode]: Extract<Refusal, { code: Code }> } = {
+  unknown_resource: { code: 'unknown_resource', asked: 'db-prd', suggestions: ['db-prod'] },
+  unknown_role: { code: 'unknown_role', resource: 'db-prod', asked: 'root', roles: ['read', 'admin'] },
+  bad_duration: { code: 'bad_duration', asked: '30x', example: '30m' },
+  duration_over_maximum: { code: 'duration_over_maximum', askedMs: 600 * MINUTE, maxMs: 240 * MINUTE },
+  time_past: { code: 'time_past', at, zone: 'Europe/Berlin' },
+  reason_missing: { code: 'reason_missing', minLength: 10 },
+  reason_too_short: { code: 'reason_too_short', minLength: 10, length: 3 },
+  reason_too_long: { code: 'reason_too_long', maxLength: 1000, length: 50_000 },
+  not_eligible: { code: 'not_eligible', entitlement: 'db-prod:read', wanted: ['group okta/engineering'] },
+  already_pending: { code: 'already_pending', requestId: 'R-7KQ2' },
+  already_granted: { code: 'already_granted', grantId: 'G-7KQ2', expiresAt: at },
+  still_ending: { code: 'still_ending', grantId: 'G-7KQ2' },
+  already_member: { code: 'already_member', groups: ['prod-db-read'] },
+  nobody_to_ask: { code: 'nobody_to_ask', entitlement: 'db-prod:read' },
+  own_request: { code: 'own_request' },
+  not_an_approver: { code: 'not_an_approver', entitlement: 'db-prod:read', wanted: [] },
+  already_answered: { code: 'already_answered', requestId: 'R-7KQ2' },
+  changed_since_shown: { code: 'changed_since_shown', requestId: 'R-7KQ2' },
+  requester_not_eligible: { code: 'requester_not_eligible', requestId: 'R-7KQ2', why: 'Ana is no longer an engineer.' },
+  not_pending: { code: 'not_pending', requestId: 'R-7KQ2' },
+  not_yours: { code: 'not_yours', id: 'R-7KQ2' },
+  not_live: { code: 'not_live', grantId: 'G-7KQ2' },
+  not_added_yet: { code: 'not_added_yet', grantId: 'G-7KQ2' },
+  no_grant: { code: 'no_grant', requestId: 'R-7KQ2' },
+  over_maximum: { code: 'over_maximum', grantId: 'G-7KQ2', leftMs: 30 * MINUTE, maxMs: 240 * MINUTE },
+  not_a_responder: { code: 'not_a_responder' },
+  not_a_viewer: { code: 'not_a_viewer' },
+  unknown_id: { code: 'unknown_id', asked: 'R-XXXX' },
+  ambiguous_id: { code: 'ambiguous_id', asked: 'db-prod', ids: ['G-7KQ2', 'G-8KQ2'] },
+  expired_button: { code: 'expired_button' },
+  unknown_command: { code: 'unknown_command', asked: 'reqest', suggestions: ['request'] },
+  usage: { code: 'usage', usage: 'approve <id>' },
+  not_recognised: { code: 'not_recognised', why: 'guest', message: 'Guests may not use Hallpass.' },
+  cannot_check: { code: 'cannot_check', what: 'who is on call', error: 'timeout' },
+  group_unusable: { code: 'group_unusable', group: 'prod-db-read', why: 'it is fed by a rule.' },
+  busy: { code: 'busy' },
+};
+
+describe('every refusal', () => {
+  test.each(Object.values(refusals))('$code says what is wrong and what to do next', (refusal) => {
+    for (const zone of ['Europe/Berlin', undefined]) {
+      const { reason, next } = refusalText(refusal, zone);
+      expect(reason.length).toBeGreaterThan(10);
+      expect(next.length).toBeGreaterThan(5);
+      expect(`${reason} ${next}`).not.toMatch(/undefined|NaN|\[object/);
+    }
+  });
+
+  test('names the person’s own command word', () => {
+    expect(refusalText(refusals.unknown_command, undefined, '/hallpass').next).toContain('/hallpass request');
+  });
+
+  test('says plainly that a command is not available in this version', () => {
+    expect(refusalText({ code: 'unknown_command', asked: 'freeze', suggestions: [] }, undefined).reason).toContain(
+      'not available in this version',
+    );
+  });
+
+  test('shows times with their zone, and UTC when no zone is known', () => {
+    expect(refusalText(refusals.already_granted, 'Europe/Berlin').reason).toContain('14:32 CET');
+    expect(refusalText(refusals.already_granted, undefined).reason).toContain('13:32 UTC');
+  });
+});
+
+describe('words', () => {
+  test('a time is shown with its zone, and with its date when it is not today there', () => {
+    expect(timeText(at, at, 'Europe/Berlin')).toBe('14:32 CET');
+    expect(timeText(at + 24 * 60 * MINUTE, at, 'Europe/Berlin')).toBe('Tue 24 Nov 14:32 CET');
+    expect(timeText(at + 11 * 60 * MINUTE, at, 'UTC')).toBe('Tue 24 Nov 00:32 UTC');
+    expect(timeText(at + 60 * 24 * 60 * MINUTE, at, 'UTC')).toBe('Fri 22 Jan 2027 13:32 UTC');
+  });
+
+  test('a zone nobody knows falls back to UTC instead of failing', () => {
+    expect(timeText(at, at, 'Mars/Olympus')).toBe('13:32 UTC');
+    expect(timeText(Number.NaN, at, 'UTC')).toContain('unknown');
+  });
+
+  test('durations are short and never empty', () => {
+    expect([90 * MINUTE, 45_000, 0, -5, 26 * 60 * MINUTE, 48 * 60 * MINUTE].map(durationText)).toEqual([
+      '1 h 30 min',
+      '45 s',
+      '0 s',
+      '0 s',
+      '1 day 2 h',
+      '2 days',
+    ]);
+  });
+
+  test('texts are cut between characters, never inside one', () => {
+    expect(cut('😀😀😀😀', 3)).toBe('😀😀…');
+    expect(cut('abc', 3)).toBe('abc');
+  });
+
+  test('the help names every command with its own word', () => {
+    for (const word of ['request', 'approve', 'deny', 'cancel', 'status', 'list', 'extend', 'return', 'revoke'])
+      expect(helpText('/pass')).toContain(`/pass ${word}`);
+  });
+});

@@ -1,0 +1,284 @@
+import { expect, test } from 'vitest';
+import type { Change, Notification } from '../../src/access/model.ts';
+import type { Bench } from './store.ts';
+import { aGrant, aMembership, anApproval, aRequest, aTimer, KEY, MINUTE, OTHER_KEY, T0 } from './store-rows.ts';
+
+export function readContract(bench: Bench): void {
+  test('what was never put is absent, and that is no error', async () => {
+    const store = await bench.store();
+    expect(await store.request('R-NONE')).toBeUndefined();
+    expect(await store.card('none')).toBeUndefined();
+    expect(await store.grant('G-NONE')).toBeUndefined();
+    expect(await store.membership(KEY)).toStrictEqual({ key: KEY, grants: [] });
+    expect(await store.open('okta/none', 'db-prod:read')).toStrictEqual({ pending: [], grants: [] });
+    expect(await store.list({ limit: 10 })).toStrictEqual([]);
+    expect(await store.message('none')).toBeUndefined();
+    expect(await store.job('none')).toBeUndefined();
+    expect(await store.nextDue('timer')).toBeUndefined();
+    expect(await store.pinnedGroup('okta', 'none')).toBeUndefined();
+    expect(await store.accountOf('okta/none', 'slack')).toBeUndefined();
+    expect(await store.chain(0, 10)).toStrictEqual([]);
+    expect(await store.story('R-NONE')).toStrictEqual([]);
+    expect(await store.forgotten(T0, 10)).toStrictEqual({ rings: [], memberships: [] });
+    expect(await store.outstandingRemovals(T0, 10)).toStrictEqual([]);
+    expect(await store.healthy()).toBe(true);
+  });
+
+  test('the barest request reads back as it was put, with nothing added', async () => {
+    const store = await bench.store();
+    await store.commit({ changes: [{ put: 'request', row: aRequest() }] });
+    expect(await store.request('R-7KQ2')).toStrictEqual({ request: aRequest(), approvals: [] });
+  });
+
+  test('every field of every record reads back as it was put', async () => {
+    const store = await bench.store();
+    const account = { platform: 'slack', tenant: 'T1', id: 'U1' } as const;
+    const request = aRequest({
+      requesterAccount: account,
+      requesterZone: 'Europe/Berlin',
+      extendsGrant: 'G-OLD2',
+      decidedAt: T0 + 1,
+      closedBy: 'Grace Hopper',
+      closedNote: "no; drop table requests; -- '",
+      audiences: [
+        { kind: 'channel', conversation: 'C1' },
+        { kind: 'approver', person: 'okta/00u2', account },
+      ],
+    });
+    const grant = aGrant({
+      memberships: [OTHER_KEY, KEY],
+      state: 'ending',
+      startsAt: T0 + 1,
+      expiresAt: T0 + 2,
+      endReason: 'revoked',
+      endingAt: T0 + 3,
+      endedAt: T0 + 4,
+      endedBy: 'Grace Hopper',
+      endNote: 'done',
+    });
+    const membership = aMembership({
+      origin: 'ours',
+      addStartedAt: T0,
+      addDeadlineAt: T0 + 1,
+      addOutcome: 'unknown',
+      addAttempts: 3,
+      addUnknownUntil: T0 + 2,
+      removeStartedAt: T0 + 3,
+      removeDeadlineAt: T0 + 4,
+      removeOutcome: 'accepted',
+      removeAcceptedAt: T0 + 5,
+      seen: 'absent',
+      seenAt: T0 + 6,
+      missingSinceAt: T0 + 7,
+      provenAbsentAt: T0 + 8,
+      failures: 2,
+      lastError: 'timeout',
+      lastErrorCode: 'unavailable',
+    });
+    const card = { id: 'c1', requestId: request.id, digest: 'd1', createdAt: T0 };
+    const approvals = [anApproval({ reason: 'fine' }), anApproval({ approver: 'okta/00u3', at: T0 + 2 * MINUTE })];
+    await store.commit({
+      changes: [
+        { put: 'request', row: request },
+        { put: 'card', row: card },
+        ...approvals.map((row) => ({ put: 'approval', row }) as const),
+        { put: 'grant', row: grant },
+        { put: 'membership', row: membership },
+      ],
+    });
+
+    expect(await store.request(request.id)).toStrictEqual({ request, approvals, grant });
+    expect(await store.card('c1')).toStrictEqual(card);
+    const held = { key: KEY, membership, grants: [grant] };
+    expect(await store.membership(KEY)).toStrictEqual(held);
+    expect(await store.memberships([KEY, OTHER_KEY])).toStrictEqual([held, { key: OTHER_KEY, grants: [grant] }]);
+    expect(await store.grant(grant.id)).toStrictEqual({
+      grant,
+      request,
+      memberships: [{ key: OTHER_KEY, grants: [grant] }, held],
+    });
+  });
+
+  test('a membership names every grant that still holds it, and none that has ended', async () => {
+    const store = await bench.store();
+    const second = aGrant({ id: 'G-2222', requestId: 'R-2222', memberships: [KEY, OTHER_KEY], approvedAt: T0 + 1 });
+    await store.commit({
+      changes: [
+        { put: 'request', row: aRequest() },
+        { put: 'request', row: aRequest({ id: 'R-2222' }) },
+        { put: 'grant', row: aGrant() },
+        { put: 'grant', row: second },
+      ],
+    });
+    expect((await store.membership(KEY)).grants).toStrictEqual([aGrant(), second]);
+
+    const ended = aGrant({ version: 2, state: 'ended', endReason: 'expired', endedAt: T0 + 5 });
+    await store.commit({ changes: [{ put: 'grant', row: ended, was: 1 }] });
+    expect((await store.membership(KEY)).grants).toStrictEqual([second]);
+    expect((await store.grant(ended.id))?.grant).toStrictEqual(ended);
+    expect((await store.grant(ended.id))?.memberships).toStrictEqual([{ key: KEY, grants: [second] }]);
+  });
+
+  test('a grant shows the pending request for more time on it, and no decided one', async () => {
+    const store = await bench.store();
+    const extension = aRequest({ id: 'R-2222', extendsGrant: 'G-7KQ2' });
+    await store.commit({
+      changes: [
+        { put: 'request', row: aRequest({ state: 'approved' }) },
+        { put: 'grant', row: aGrant() },
+        { put: 'request', row: extension },
+        { put: 'request', row: aRequest({ id: 'R-3333', extendsGrant: 'G-7KQ2', state: 'denied' }) },
+      ],
+    });
+    expect((await store.grant('G-7KQ2'))?.extension).toStrictEqual(extension);
+    const denied = { ...extension, version: 2, state: 'denied' } as const;
+    await store.commit({ changes: [{ put: 'request', row: denied, was: 1 }] });
+    expect(await store.grant('G-7KQ2')).not.toHaveProperty('extension');
+  });
+
+  test('what somebody has open on an entitlement is the pending and the unended, of that one only', async () => {
+    const store = await bench.store();
+    const changes: Change[] = [
+      { put: 'request', row: aRequest() },
+      { put: 'request', row: aRequest({ id: 'R-2222', state: 'approved' }) },
+      { put: 'grant', row: aGrant({ id: 'G-2222', requestId: 'R-2222', state: 'ending' }) },
+      { put: 'request', row: aRequest({ id: 'R-3333', state: 'approved' }) },
+      { put: 'grant', row: aGrant({ id: 'G-3333', requestId: 'R-3333', state: 'ended' }) },
+      { put: 'request', row: aRequest({ id: 'R-4444', entitlement: 'db-prod:write' }) },
+      { put: 'request', row: aRequest({ id: 'R-5555', requester: 'okta/00u9' }) },
+    ];
+    await store.commit({ changes });
+    const { pending, grants } = await store.open('okta/00u1', 'db-prod:read');
+    expect(pending).toStrictEqual([aRequest()]);
+    expect(grants.map(({ id }) => id)).toEqual(['G-2222']);
+  });
+
+  test('requests are listed newest first, by person, by state, by whether access is still open', async () => {
+    const store = await bench.store();
+    await store.commit({
+      changes: [
+        { put: 'request', row: aRequest({ id: 'R-1111' }) },
+        { put: 'request', row: aRequest({ id: 'R-2222', createdAt: T0 + 2, state: 'approved' }) },
+        { put: 'request', row: aRequest({ id: 'R-3333', createdAt: T0 + 1, requester: 'okta/00u9', state: 'denied' }) },
+        { put: 'request', row: aRequest({ id: 'R-4444', createdAt: T0 + 3, state: 'approved' }) },
+        { put: 'approval', row: anApproval({ requestId: 'R-2222' }) },
+        { put: 'grant', row: aGrant({ id: 'G-2222', requestId: 'R-2222' }) },
+        { put: 'grant', row: aGrant({ id: 'G-4444', requestId: 'R-4444', state: 'ended' }) },
+      ],
+    });
+    const ids = async (filter: Omit<Parameters<typeof store.list>[0], 'limit'>, limit = 10) =>
+      (await store.list({ ...filter, limit })).map(({ request }) => request.id);
+    expect(await ids({})).toEqual(['R-4444', 'R-2222', 'R-3333', 'R-1111']);
+    expect(await ids({}, 2)).toEqual(['R-4444', 'R-2222']);
+    expect(await ids({ person: 'okta/00u9' })).toEqual(['R-3333']);
+    expect(await ids({ states: ['denied', 'pending'] })).toEqual(['R-3333', 'R-1111']);
+    expect(await ids({ states: [] })).toEqual([]);
+    expect(await ids({ liveGrants: true })).toEqual(['R-2222']);
+    expect((await store.list({ liveGrants: true, limit: 1 }))[0]).toStrictEqual(await store.request('R-2222'));
+  });
+
+  test('what is overdue and has no job is found, and what has one is not', async () => {
+    const store = await bench.store();
+    const op = {
+      kind: 'operation',
+      id: 'op:okta:00g2:00u1',
+      lane: 'okta',
+      priority: 0,
+      dueAt: T0,
+      payload: OTHER_KEY,
+    } as const;
+    await store.commit({
+      changes: [
+        { put: 'request', row: aRequest({ lapsesAt: T0 - 1 }) },
+        { put: 'request', row: aRequest({ id: 'R-2222', lapsesAt: T0 - 1, state: 'approved' }) },
+        { put: 'request', row: aRequest({ id: 'R-3333', lapsesAt: T0 + 1 }) },
+        { put: 'grant', row: aGrant({ state: 'active', expiresAt: T0 }) },
+        { put: 'request', row: aRequest({ id: 'R-4444', state: 'approved' }) },
+        { put: 'grant', row: aGrant({ id: 'G-4444', requestId: 'R-4444', addBy: T0, hardEndAt: T0, memberships: [] }) },
+        { put: 'membership', row: aMembership({ key: OTHER_KEY, origin: 'ours' }) },
+        { put: 'membership', row: aMembership({ origin: 'ours' }) },
+        { put: 'membership', row: aMembership({ key: { ...KEY, userId: '00u7' }, origin: 'baseline' }) },
+      ],
+    });
+    expect(await store.forgotten(T0, 10)).toStrictEqual({
+      rings: [
+        { ring: 'end', grantId: 'G-4444' },
+        { ring: 'end', grantId: 'G-7KQ2' },
+        { ring: 'add_by', grantId: 'G-4444' },
+        { ring: 'lapse', requestId: 'R-7KQ2' },
+      ],
+      memberships: [OTHER_KEY],
+    });
+    expect((await store.forgotten(T0, 1)).rings).toHaveLength(1);
+
+    await store.commit({
+      changes: [
+        ...['end:G-4444', 'end:G-7KQ2', 'addby:G-4444', 'lapse:R-7KQ2'].map(
+          (id) => ({ put: 'job', row: aTimer({ id, dueAt: T0 + MINUTE }) }) as const,
+        ),
+        { put: 'job', row: op },
+      ],
+    });
+    expect(await store.forgotten(T0, 10)).toStrictEqual({ rings: [], memberships: [] });
+  });
+
+  test('removals owed are those of ours that no grant wants any more, oldest first', async () => {
+    const store = await bench.store();
+    const third = { ...KEY, groupId: '00g3' };
+    await store.commit({
+      changes: [
+        { put: 'request', row: aRequest() },
+        { put: 'grant', row: aGrant({ state: 'ending', endingAt: T0 + 2, memberships: [KEY] }) },
+        { put: 'request', row: aRequest({ id: 'R-2222' }) },
+        { put: 'grant', row: aGrant({ id: 'G-2222', requestId: 'R-2222', state: 'active', memberships: [third] }) },
+        { put: 'membership', row: aMembership({ origin: 'ours' }) },
+        { put: 'membership', row: aMembership({ key: OTHER_KEY, origin: 'ours', removeStartedAt: T0 + 1 }) },
+        { put: 'membership', row: aMembership({ key: third, origin: 'ours' }) },
+      ],
+    });
+    expect((await store.outstandingRemovals(T0, 10)).map(({ key }) => key)).toEqual([OTHER_KEY, KEY]);
+    expect(await store.outstandingRemovals(T0, 1)).toStrictEqual([await store.membership(OTHER_KEY)]);
+  });
+
+  test('a message that shows a request is replaced by what is put later', async () => {
+    const store = await bench.store();
+    const sending = { id: 'm1', requestId: 'R-7KQ2', state: 'sending', at: T0 } as const;
+    await store.putMessage(sending);
+    expect(await store.message('m1')).toStrictEqual(sending);
+    const posted = { ...sending, state: 'posted', conversation: 'C1', ts: '1.2', shown: 'h', at: T0 + 1 } as const;
+    await store.putMessage(posted);
+    expect(await store.message('m1')).toStrictEqual(posted);
+  });
+
+  test('an account stays with the person it was first seen to be, also when two ask at once', async () => {
+    const [one, two] = [await bench.store(), await bench.another()];
+    const account = { platform: 'slack', tenant: 'T1', id: 'U1' } as const;
+    const answers = await Promise.all([one.pinAccount(account, 'okta/a', T0), two.pinAccount(account, 'okta/b', T0)]);
+    expect(new Set(answers).size).toBe(1);
+    expect(await one.pinAccount(account, 'okta/c', T0)).toBe(answers[0]);
+    await one.pinAccount({ ...account, id: 'U2' }, answers[0], T0 + 1);
+    expect(await one.accountOf(answers[0], 'slack')).toStrictEqual({ ...account, id: 'U2' });
+    expect(await one.accountOf(answers[0], 'teams')).toBeUndefined();
+  });
+
+  test('a group name stays with the group it was first seen to be', async () => {
+    const store = await bench.store();
+    const pinned = { directory: 'okta', groupId: '00g1', groupName: 'prod-db-read' };
+    expect(await store.pinGroup(pinned, T0)).toStrictEqual(pinned);
+    expect(await store.pinGroup({ ...pinned, groupId: '00g-recreated' }, T0 + 1)).toStrictEqual(pinned);
+    expect(await store.pinnedGroup('okta', 'prod-db-read')).toStrictEqual(pinned);
+  });
+
+  test('a notification keeps its payload through the queue', async () => {
+    const store = await bench.store();
+    const payload: Notification = {
+      tell: 'request',
+      requestId: 'R-7KQ2',
+      audience: { kind: 'channel', conversation: 'C1' },
+    };
+    const row = { kind: 'notification', id: 'n1', lane: 'slack', priority: 5, dueAt: T0, payload } as const;
+    await store.commit({ changes: [{ put: 'job', row }] });
+    const [leased] = await store.lease({ kind: 'notification', limit: 1, now: T0, leaseUntil: T0 + MINUTE });
+    expect(leased).toMatchObject({ ...row, version: 1, attempts: 0, leaseUntil: T0 + MINUTE });
+  });
+}
