@@ -65,10 +65,12 @@ export interface Sources {
   readonly readFile: (path: string) => string;
   /** Left out: `HALLPASS_CONFIG`, then `hallpass.yaml`. */
   readonly path?: string;
+  /** The chat platform's secrets are not needed: ending access takes the database and the directories alone. */
+  readonly withoutChat?: boolean;
 }
 
 /** Never throws. */
-export function loadConfig({ env = process.env, readFile, path: given }: Sources): Loaded {
+export function loadConfig({ env = process.env, readFile, path: given, withoutChat = false }: Sources): Loaded {
   const path = given ?? (env.HALLPASS_CONFIG || 'hallpass.yaml');
   const reading = new Reading(env);
   let text: string;
@@ -92,7 +94,7 @@ export function loadConfig({ env = process.env, readFile, path: given }: Sources
     if (warning) reading.warning(at, message);
     else reading.problem(at, message, instead);
   const directories = file === undefined ? [] : readKeys(file, path, readFile, reading);
-  const settings = readEnvironment(env, file?.chat?.slack !== undefined, (name, message, instead) =>
+  const settings = readEnvironment(env, !withoutChat && file?.chat?.slack !== undefined, (name, message, instead) =>
     reading.environment(name, message, instead),
   );
   if (file === undefined || checked === undefined || settings === undefined || reading.problems.length > 0)
@@ -342,4 +344,27 @@ function sha256(text: string): string {
 /** `ENOENT` and the like; the message itself may quote what was read. */
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unreadable';
+}
+
+/** What the sandbox takes from the environment: a database to use and keep, and the bot's port. Nothing else. */
+export function sandboxEnvironment(env: Readonly<Record<string, string | undefined>> = process.env): {
+  readonly databaseUrl?: string;
+  readonly port?: number;
+  readonly problems: readonly Problem[];
+} {
+  const problems: Problem[] = [];
+  const read = readEnvironment({ DATABASE_URL: env.DATABASE_URL, PORT: env.PORT }, false, (name, message) => {
+    problems.push({ path: `env.${name}`, message });
+  });
+  return {
+    ...(env.DATABASE_URL && read !== undefined ? { databaseUrl: read.databaseUrl } : {}),
+    ...(env.PORT && read !== undefined ? { port: read.port } : {}),
+    problems,
+  };
+}
+
+export function baseUrlFromEnvironment(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): string | undefined {
+  return env.HALLPASS_BASE_URL || undefined;
 }

@@ -68,7 +68,14 @@ export function retryDelayMs(
 export function decideOperation(facts: OperationFacts, lesson: Lesson | undefined, now: Instant): OperationDecision {
   const by: Actor = { kind: 'hallpass', part: 'provision' };
   const before = facts.membership;
-  const about = (row: Membership) => ({ membership: row.key, correlation: facts.correlation });
+  // The trail names every grant concerned; the first of them is the one whose story this belongs to.
+  const first = facts.grants.find(({ grant }) => isLive(grant)) ?? facts.grants[0];
+  const about = (row: Membership) => ({
+    membership: row.key,
+    correlation: facts.correlation,
+    ...(first === undefined ? {} : { requestId: first.request.id, grantId: first.grant.id }),
+  });
+  const grants = facts.grants.map(({ grant }) => grant.id);
   const changes: Change[] = [];
   let row = before;
   let records = facts.grants;
@@ -76,14 +83,20 @@ export function decideOperation(facts: OperationFacts, lesson: Lesson | undefine
   if (lesson === undefined && answerLost(row)) {
     row = recordLostAnswer(row);
     changes.push(
-      event('membership.addition_unknown', now, by, { ...about(row), detail: { error: 'stopped before the answer' } }),
+      event('membership.addition_unknown', now, by, {
+        ...about(row),
+        detail: { grants, error: 'stopped before the answer' },
+      }),
     );
   }
   const wishBefore = wishOf(grantsOf(records), now);
   if (lesson !== undefined) {
     row = learn(row, lesson, wishBefore, now, facts.lagMs);
     changes.push(
-      event(lessonEvent(lesson, before, row), now, by, { ...about(row), detail: lessonDetail(lesson, row) }),
+      event(lessonEvent(lesson, before, row), now, by, {
+        ...about(row),
+        detail: { grants, ...lessonDetail(lesson, row) },
+      }),
     );
   }
 
@@ -122,13 +135,19 @@ export function decideOperation(facts: OperationFacts, lesson: Lesson | undefine
       changes.push(
         event('membership.addition_started', now, by, {
           ...about(row),
-          detail: { attempt: marked.addAttempts, seenAbsentAt: row.seen === 'absent' ? (row.seenAt ?? null) : null },
+          detail: {
+            grants,
+            attempt: marked.addAttempts,
+            seenAbsentAt: row.seen === 'absent' ? (row.seenAt ?? null) : null,
+          },
         }),
       );
       return { changes: put(changes, before, marked), next: { do: 'call', call: 'add' } };
     }
     case 'remove':
-      changes.push(event('membership.removal_started', now, by, { ...about(row), detail: { failures: row.failures } }));
+      changes.push(
+        event('membership.removal_started', now, by, { ...about(row), detail: { grants, failures: row.failures } }),
+      );
       return {
         changes: put(changes, before, markRemoval(row, now, facts.callDeadlineMs)),
         next: { do: 'call', call: 'remove' },

@@ -83,7 +83,9 @@ async function play(world: World, observe: Observe): Promise<void> {
   await observe('Ana presses Approve on her own request: refused', saying(own, /own request/i), ['pat']);
 
   const outsider = await (await dan.press(first, 'approve')).said(WAIT_MS);
-  await observe('Dan, who is not on call, presses Approve: refused', saying(outsider, /not.*approver|may not/i), ['pat']);
+  await observe('Dan, who is not on call, presses Approve: refused', saying(outsider, /not.*approver|may not/i), [
+    'pat',
+  ]);
 
   await ben.press(first, 'approve');
   const added = await dmSaying(world, 'ana', /Added to prod-db-read \(checked\)/);

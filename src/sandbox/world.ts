@@ -12,9 +12,12 @@ import { type OktaServer, startOktaServer } from './okta-server.ts';
 import { createPerson, type SlackPerson } from './slack-people.ts';
 import { type SlackServer, startSlackServer } from './slack-server.ts';
 
-const BOT_TOKEN = 'xoxb-sandbox';
-const SIGNING_SECRET = 'sandbox-signing-secret';
-const OKTA_TOKEN = 'sandbox-okta-token';
+/** Good for nothing but the sandbox's own servers. */
+export const SECRETS = {
+  botToken: 'xoxb-sandbox',
+  signingSecret: 'sandbox-signing-secret',
+  oktaToken: 'sandbox-okta-token',
+} as const;
 const TEAM = 'T0SANDBOX';
 
 export const APPROVALS = 'C0APPROVALS';
@@ -38,7 +41,7 @@ export const GROUPS = {
   admin: '00gproddbadmin000001',
 } as const;
 
-const CONFIGURATION = (okta: string) => `timezone: UTC
+export const configuration = (okta: string) => `timezone: UTC
 admins:     [ group:okta/security ]
 responders: [ group:okta/security ]
 viewers:    [ group:okta/engineering ]
@@ -109,7 +112,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const slack = await startSlackServer({ seed: slackSeed() });
   const okta = await startOktaServer({ seed: oktaSeed() });
   const configPath = join(folder, 'hallpass.yaml');
-  await writeFile(configPath, CONFIGURATION(okta.url));
+  await writeFile(configPath, configuration(okta.url));
 
   let bot: Bot | undefined;
   let child: ChildProcess | undefined;
@@ -123,10 +126,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         HALLPASS_CONFIG: configPath,
         DATABASE_URL: databaseUrl,
         PORT: String(port),
-        SLACK_BOT_TOKEN: BOT_TOKEN,
-        SLACK_SIGNING_SECRET: SIGNING_SECRET,
+        SLACK_BOT_TOKEN: SECRETS.botToken,
+        SLACK_SIGNING_SECRET: SECRETS.signingSecret,
         SLACK_API_URL: slack.url,
-        OKTA_TOKEN,
+        OKTA_TOKEN: SECRETS.oktaToken,
         LOG_LEVEL: options.logLevel ?? 'error',
       },
       // Its log goes to stderr: stdout is for what the sandbox says.
@@ -169,7 +172,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     startBot,
     person: (name) =>
       createPerson(slack, {
-        signingSecret: SIGNING_SECRET,
+        signingSecret: SECRETS.signingSecret,
         botUrl: `http://127.0.0.1:${port}`,
         userId: PEOPLE[name].slack,
       }),
@@ -211,11 +214,11 @@ function extension(): string {
   return import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 }
 
-function slackSeed() {
+export function slackSeed() {
   return {
     team: { id: TEAM, name: 'Sandbox', domain: 'sandbox' },
-    botToken: BOT_TOKEN,
-    signingSecret: SIGNING_SECRET,
+    botToken: SECRETS.botToken,
+    signingSecret: SECRETS.signingSecret,
     appId: 'A0SANDBOX',
     users: Object.values(PEOPLE).map(({ slack, name, email }) => ({
       id: slack,
@@ -232,7 +235,7 @@ function slackSeed() {
   };
 }
 
-function oktaSeed() {
+export function oktaSeed() {
   return {
     users: Object.values(PEOPLE).map(({ okta, name, email }) => ({ id: okta, login: email, email, name })),
     groups: [
@@ -246,6 +249,6 @@ function oktaSeed() {
       { id: GROUPS.read, name: 'prod-db-read', members: [PEOPLE.pat.okta] },
       { id: GROUPS.admin, name: 'prod-db-admin', members: [] },
     ],
-    tokens: [{ token: OKTA_TOKEN }],
+    tokens: [{ token: SECRETS.oktaToken }],
   };
 }

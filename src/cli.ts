@@ -1,0 +1,214 @@
+#!/usr/bin/env node
+/** `hallpass …`: what is run on the host. A shell here can end access and never give it. */
+import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { slackManifest, slackManifestYaml } from './chat/slack/manifest.ts';
+import { checkCommand } from './cli/check.ts';
+import { expireCommand, revokeCommand } from './cli/end.ts';
+import { createOut, EXIT, type Out, sayProblems } from './cli/out.ts';
+import { sandboxCommand } from './cli/sandbox.ts';
+import { systemClock } from './clock.ts';
+import { baseUrlFromEnvironment, jsonSchema, loadConfig, type Settings } from './config.ts';
+import { createLog } from './log.ts';
+import { run } from './main.ts';
+import { migrate } from './store/database.ts';
+
+function outOf(command: Command): Out {
+  const json = command.optsWithGlobals<{ json?: boolean }>().json === true;
+  return createOut(json, (text) => process.stdout.write(text));
+}
+
+/** The settings; or every problem is said, and there are none. */
+function settingsOf(command: Command, io: Out, withoutChat = false): Settings | undefined {
+  const { config } = command.optsWithGlobals<{ config?: string }>();
+  const loaded = loadConfig({
+    readFile: (path) => readFileSync(path, 'utf8'),
+    withoutChat,
+    ...(config === undefined ? {} : { path: config }),
+  });
+  if (loaded.ok) return loaded.settings;
+  sayProblems(io, loaded.problems, loaded.warnings);
+  return undefined;
+}
+
+/** Resolves when the process is asked to end. A second signal ends it at once. */
+function askedToStop(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const)
+      process.once(signal, () => {
+        process.once(signal, () => process.exit(EXIT.failed));
+        resolve(signal);
+      });
+  });
+}
+
+async function start(settings: Settings): Promise<number> {
+  const log = createLog(settings.env.logLevel);
+  for (const warning of settings.warnings) log.warn({ path: warning.path, line: warning.line }, warning.message);
+  const running = await run({ settings, clock: systemClock(), log });
+  log.info({ port: running.port }, 'listening');
+  log.info({ signal: await askedToStop() }, 'stopping');
+  await running.stop();
+  log.info({}, 'stopped');
+  return EXIT.done;
+}
+
+interface ManifestOptions {
+  readonly command: string;
+  readonly baseUrl?: string;
+  readonly socketMode?: boolean;
+}
+
+function manifest(options: ManifestOptions, io: Out): number {
+  const baseUrl = options.baseUrl ?? baseUrlFromEnvironment();
+  const socketMode = options.socketMode === true;
+  if (baseUrl === undefined && !socketMode) {
+    io.say(
+      { ok: false, error: 'no base URL' },
+      'Where does Slack reach Hallpass? Give --base-url https://…, set HALLPASS_BASE_URL, or use --socket-mode.',
+    );
+    return EXIT.failed;
+  }
+  const wanted = { command: options.command, socketMode, ...(baseUrl === undefined ? {} : { baseUrl }) };
+  process.stdout.write(io.json ? `${JSON.stringify(slackManifest(wanted))}\n` : slackManifestYaml(wanted));
+  return EXIT.done;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value <= 0) throw new InvalidArgumentError('must be a whole number above 0');
+  return value;
+}
+
+function commandWord(text: string): string {
+  if (!/^\/[a-z0-9_-]{1,31}$/.test(text))
+    throw new InvalidArgumentError('must begin with / and hold small letters, digits, - or _, at most 32 characters');
+  return text;
+}
+
+function address(text: string): string {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
+    throw new InvalidArgumentError('must be an https:// address');
+  return text;
+}
+
+type Action = (settings: Settings, io: Out) => Promise<number>;
+
+function program(done: (code: number) => void): Command {
+  /** Runs with the settings, or ends with every problem said. */
+  const withSettings = async (command: Command, action: Action, withoutChat = false): Promise<void> => {
+    const io = outOf(command);
+    const settings = settingsOf(command, io, withoutChat);
+    done(settings === undefined ? EXIT.failed : await action(settings, io));
+  };
+  const root = new Command('hallpass')
+    .description('Temporary production access from chat, with revocation that is proven.')
+    .option('--config <path>', 'configuration file (default: HALLPASS_CONFIG, then hallpass.yaml)')
+    .option('--json', 'answer in JSON')
+    .exitOverride()
+    .showHelpAfterError('(hallpass --help shows what can be asked)');
+
+  root
+    .command('start')
+    .description('run the bot until SIGTERM')
+    .action((_options, command: Command) => withSettings(command, start));
+
+  root
+    .command('sandbox')
+    .description('try it against a local Slack and a local Okta')
+    .requiredOption('--tour', 'play the main job through and say what was observed in the directory')
+    .action(async (_options, command: Command) => done(await sandboxCommand(outOf(command))));
+
+  root
+    .command('check')
+    .description('judge the configuration, and ask Slack and the directories whether it can work')
+    .option('--offline', 'judge the file alone')
+    .action((options: { offline?: boolean }, command: Command) =>
+      withSettings(command, (settings, io) => checkCommand(io, settings, options.offline === true)),
+    );
+
+  root
+    .command('schema')
+    .description('print the JSON Schema of hallpass.yaml, for editors')
+    .action(() => {
+      process.stdout.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
+    });
+
+  root
+    .command('migrate')
+    .description('bring the database up to date, and stop')
+    .action((_options, command: Command) =>
+      withSettings(
+        command,
+        async ({ env }, io) => {
+          const applied = await migrate(env.databaseUrl, { now: Date.now });
+          const said = applied.length === 0 ? 'The database is up to date.' : `Applied: ${applied.join(', ')}.`;
+          io.say({ ok: true, applied }, said);
+          return EXIT.done;
+        },
+        true,
+      ),
+    );
+
+  root
+    .command('manifest')
+    .description('print the manifest with which the app is installed')
+    .argument('<platform>', 'slack', (text: string) => {
+      if (text !== 'slack') throw new InvalidArgumentError('this version has a manifest for slack');
+      return text;
+    })
+    .option('--command <word>', 'the command’s own word, where /access is taken', commandWord, '/access')
+    .option('--base-url <url>', 'where Slack reaches Hallpass (default: HALLPASS_BASE_URL)', address)
+    .option('--socket-mode', 'without addresses: Hallpass calls Slack')
+    .action((_platform: string, options: ManifestOptions, command: Command) => done(manifest(options, outOf(command))));
+
+  root
+    .command('expire')
+    .description('end what is due with nothing but the database and the directories, also while the bot is dead')
+    .requiredOption('--due', 'everything that is due now')
+    .option('--wait <seconds>', 'how long to go on trying', positive, 60)
+    .action((options: { wait: number }, command: Command) =>
+      withSettings(command, (settings, io) => expireCommand(io, settings, options.wait * 1_000), true),
+    );
+
+  root
+    .command('revoke')
+    .description('end one grant at once')
+    .argument('<id>', 'G-7KQ2, R-7KQ2, or the name of a resource with only one live grant')
+    .argument('<reason...>', 'why: said to the holder and kept in the trail')
+    .option('--wait <seconds>', 'how long to wait for the proof', positive, 60)
+    .action((id: string, reason: readonly string[], options: { wait: number }, command: Command) =>
+      withSettings(
+        command,
+        (settings, io) =>
+          revokeCommand(io, settings, {
+            id,
+            reason: reason.join(' '),
+            operator: userInfo().username,
+            waitMs: options.wait * 1_000,
+          }),
+        true,
+      ),
+    );
+
+  return root;
+}
+
+async function main(): Promise<void> {
+  let code: number = EXIT.done;
+  try {
+    await program((given) => {
+      code = given;
+    }).parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) code = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    else {
+      process.stderr.write(`hallpass: ${error instanceof Error ? error.message : String(error)}\n`);
+      code = EXIT.failed;
+    }
+  }
+  process.exitCode = code;
+}
+
+await main();

@@ -1,0 +1,117 @@
+/** `hallpass check`: the file was judged when it was read; this asks the outside world whether it can work. */
+import type { Directory } from '../access/ports.ts';
+import { createSlack } from '../chat/slack/app.ts';
+import { systemClock } from '../clock.ts';
+import type { Settings } from '../config.ts';
+import { createLog } from '../log.ts';
+import { openDirectories } from '../main.ts';
+import { createMetrics } from '../metrics.ts';
+import { EXIT, type Out, problemLine } from './out.ts';
+
+const STDERR = 2;
+const SLACK_WITHIN_MS = 15_000;
+
+interface Asked {
+  readonly what: string;
+  readonly ok: boolean;
+  readonly why?: string;
+}
+
+export async function checkCommand(io: Out, settings: Settings, offline: boolean): Promise<number> {
+  const asked = offline ? [] : [...(await askDirectories(settings)), ...(await askSlack(settings))];
+  const ok = asked.every((one) => one.ok);
+  const resources = Object.values(settings.catalog.resources);
+  const entitlements = resources.flatMap((resource) => Object.values(resource.roles));
+  io.say({ ok, path: settings.path, fileHash: settings.fileHash, warnings: settings.warnings, asked }, [
+    `${settings.path}: ${resources.length} resources, ${entitlements.length} entitlements, no problems in the file.`,
+    ...settings.warnings.map((warning) => `  warning: ${problemLine(warning)}`),
+    ...asked.map(
+      (one) => `  ${one.ok ? 'ok     ' : 'PROBLEM'} ${one.what}${one.why === undefined ? '' : `: ${one.why}`}`,
+    ),
+    ...(offline ? ['  The directories and Slack were not asked (--offline).'] : []),
+  ]);
+  return ok ? EXIT.done : EXIT.failed;
+}
+
+/** Every governed group: found, and one that Hallpass may manage. */
+async function askDirectories(settings: Settings): Promise<readonly Asked[]> {
+  const directories = openDirectories(settings, systemClock(), createMetrics());
+  const wanted = new Map<string, { readonly directory: string; readonly group: string }>();
+  for (const resource of Object.values(settings.catalog.resources))
+    for (const entitlement of Object.values(resource.roles))
+      for (const one of entitlement.groups) wanted.set(`${one.directory}/${one.group}`, one);
+  return await Promise.all(
+    [...wanted.values()].map(({ directory, group }) => askGroup(directories.get(directory), directory, group)),
+  );
+}
+
+async function askGroup(directory: Directory | undefined, name: string, group: string): Promise<Asked> {
+  const what = `group ${group} in ${name}`;
+  try {
+    const found = await directory?.findGroup(group);
+    if (found === undefined) return { what, ok: false, why: 'there is no such group' };
+    if (found.unmanageable !== undefined) return { what, ok: false, why: found.unmanageable };
+    const members = (await directory?.listMembers(found.id)) ?? [];
+    return { what, ok: true, why: `${members.length} ${members.length === 1 ? 'member' : 'members'} now` };
+  } catch (error) {
+    return { what, ok: false, why: messageOf(error) };
+  }
+}
+
+async function askSlack(settings: Settings): Promise<readonly Asked[]> {
+  const { slack, env } = settings;
+  if (slack === undefined || env.slackBotToken === undefined) return [];
+  const app = createSlack({
+    botToken: env.slackBotToken,
+    // Only the Web API is asked; nothing is received.
+    signingSecret: env.slackSigningSecret ?? 'not used by check',
+    ...(env.slackApiUrl === undefined ? {} : { apiUrl: env.slackApiUrl }),
+    approvalsChannel: slack.approvals,
+    securityChannel: slack.security,
+    desk: { take: () => Promise.reject(new Error('check takes no deliveries')) },
+    wallClock: Date.now,
+    clock: systemClock(),
+    metrics: createMetrics(),
+    logger: createLog('silent', STDERR),
+  });
+  app.start();
+  let alarm: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    alarm = setTimeout(resolve, SLACK_WITHIN_MS, undefined);
+  });
+  try {
+    const identity = await Promise.race([app.connected, late]);
+    if (identity === undefined) return [{ what: 'Slack', ok: false, why: app.facts().error ?? 'it does not answer' }];
+    const channels = new Set([
+      slack.approvals,
+      slack.security,
+      ...Object.values(settings.catalog.resources).flatMap((resource) =>
+        Object.values(resource.roles).flatMap((entitlement) => entitlement.channel ?? []),
+      ),
+    ]);
+    return [
+      { what: 'Slack', ok: true, why: `workspace ${app.facts().teamName ?? app.facts().team ?? ''}`.trim() },
+      ...(await Promise.all([...channels].map((channel) => askChannel(app, channel)))),
+    ];
+  } finally {
+    clearTimeout(alarm);
+    await app.stop(1_000);
+  }
+}
+
+async function askChannel(app: ReturnType<typeof createSlack>, channel: string): Promise<Asked> {
+  const what = `channel ${channel}`;
+  try {
+    const { name, isMember, unfit } = await app.checkChannel(channel);
+    if (unfit !== undefined) return { what, ok: false, why: unfit };
+    return isMember
+      ? { what, ok: true, ...(name === undefined ? {} : { why: `#${name}` }) }
+      : { what, ok: false, why: 'the bot is not in it; invite it there' };
+  } catch (error) {
+    return { what, ok: false, why: messageOf(error) };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,268 @@
+/**
+ * Promise: whatever wishes, faults, lags, crashes and clock steps come, the rows and the directory end up where the
+ * grants want them, nothing that was there before us is taken away, and nothing is called proven that is not.
+ *
+ * What no ledger can tell, and is therefore kept out of the histories: somebody else adding the same member while our
+ * own addition is under way or a read still lags, and a wall clock that jumps ahead while a lost call may still land.
+ */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decideApprove } from '../../src/access/decide-answer.ts';
+import { decideRevoke } from '../../src/access/decide-close.ts';
+import { isLive, keyText } from '../../src/access/ledger.ts';
+import type { MembershipKey } from '../../src/access/model.ts';
+import {
+  approveFacts,
+  cardOf,
+  entitlement,
+  HOUR,
+  keyOf,
+  MINUTE,
+  pinned,
+  request,
+  requestRecord,
+  SECOND,
+  T0,
+} from '../support/builders.ts';
+import { type CallFault, changesOf, ModelDirectory, operate, Rows } from '../support/given.ts';
+
+const KINDS = {
+  read: ['a'],
+  write: ['a', 'b'],
+  admin: ['b', 'a'],
+} as const;
+
+type Action =
+  | { readonly act: 'approve'; readonly kind: keyof typeof KINDS }
+  | { readonly act: 'revoke'; readonly which: number }
+  | { readonly act: 'outside'; readonly group: 'a' | 'b'; readonly member: boolean }
+  | { readonly act: 'wait'; readonly ms: number }
+  | { readonly act: 'step'; readonly by: number }
+  | { readonly act: 'faults'; readonly next: readonly CallFault[] }
+  | { readonly act: 'stale'; readonly next: readonly boolean[] };
+
+class World {
+  readonly rows = new Rows();
+  readonly directory: ModelDirectory;
+  readonly clock = { real: T0, skew: 0 };
+  readonly owner = new Map<string, 'us' | 'outside'>();
+  readonly wrongs: string[] = [];
+  faults: CallFault[] = [];
+  stales: boolean[] = [];
+  private count = 0;
+  private calls: { key: string; at: number }[] = [];
+  private seenEvents = 0;
+  private lateAdds = new Map<string, number>();
+
+  constructor(lagMs: number, callDeadlineMs: number) {
+    this.directory = new ModelDirectory(lagMs, callDeadlineMs);
+    const set = this.directory.set.bind(this.directory);
+    this.directory.set = (key, member, real) => {
+      const before = this.directory.member(key);
+      if (before && !member && this.owner.get(key) === 'outside') this.wrongs.push(`${key} was there before us`);
+      if (!before && member) this.owner.set(key, 'us');
+      set(key, member, real);
+    };
+    const later = this.directory.later.bind(this.directory);
+    this.directory.later = (key, to, at) => {
+      if (to) this.lateAdds.set(key, Math.max(this.lateAdds.get(key) ?? 0, at));
+      later(key, to, at);
+    };
+  }
+
+  get now(): number {
+    return this.clock.real + this.clock.skew;
+  }
+
+  private get pendingLate(): boolean {
+    return [...this.lateAdds.values()].some((at) => at + this.directory.callDeadlineMs >= this.clock.real);
+  }
+
+  act(action: Action): void {
+    switch (action.act) {
+      case 'approve': {
+        const id = `R-${String(++this.count).padStart(4, '0')}`;
+        const names = KINDS[action.kind];
+        const of = request({
+          id,
+          entitlement: `db:${action.kind}`,
+          groups: names.map((name) => pinned(name)),
+          durationMs: 4 * HOUR,
+          cardId: `card-${id}`,
+          createdAt: this.now,
+          lapsesAt: this.now + HOUR,
+        });
+        this.rows.commit([{ put: 'request', row: of }]);
+        const outcome = decideApprove(
+          approveFacts({
+            record: requestRecord(of),
+            card: cardOf(of),
+            entitlement: entitlement({ id: of.entitlement }),
+            memberships: names.map((name) => this.rows.membership(keyOf(name))),
+          }),
+          this.now,
+        );
+        if ('refusal' in outcome) {
+          expect(outcome.refusal.code).toBe('already_granted');
+          return;
+        }
+        this.rows.commit(changesOf(outcome));
+        break;
+      }
+      case 'revoke': {
+        const live = [...this.rows.grants.values()].filter(isLive);
+        const grant = live[action.which % Math.max(1, live.length)];
+        const record = grant === undefined ? undefined : this.rows.grant(grant.id);
+        if (record === undefined) return;
+        this.rows.commit(
+          changesOf(decideRevoke({ reason: 'over' }, { by: { operator: 'root' }, responders: [], record }, this.now)),
+        );
+        break;
+      }
+      case 'outside': {
+        const key = keyText(keyOf(action.group));
+        const row = this.rows.memberships.get(key);
+        // Adding what is ours already, or is being added, cannot be told from our own work by anybody.
+        if (action.member && (row?.origin === 'ours' || this.pendingLate)) return;
+        this.run(35 * SECOND + this.directory.lagMs);
+        if (action.member && (this.rows.memberships.get(key)?.origin === 'ours' || this.directory.member(key))) return;
+        this.owner.delete(key);
+        this.directory.set(key, action.member, this.clock.real);
+        if (action.member) this.owner.set(key, 'outside');
+        this.clock.real += 35 * SECOND + this.directory.lagMs;
+        break;
+      }
+      case 'wait':
+        this.run(action.ms);
+        break;
+      case 'step':
+        if (action.by > 0 && this.pendingLate) return;
+        if (Math.abs(this.clock.skew + action.by) <= HOUR) this.clock.skew += action.by;
+        break;
+      case 'faults':
+        this.faults = [...action.next];
+        break;
+      case 'stale':
+        this.stales = [...action.next];
+        break;
+    }
+    this.check();
+  }
+
+  run(ms: number): void {
+    const until = this.clock.real + ms;
+    for (let turns = 0; turns < 20_000; turns++) {
+      const due = [...this.rows.jobs.values()]
+        .filter((job) => job.kind !== 'notification')
+        .sort((a, b) => a.dueAt - b.dueAt)[0];
+      const at = due === undefined ? until : Math.max(this.clock.real, due.dueAt - this.clock.skew);
+      if (due === undefined || at > until) {
+        this.clock.real = Math.max(this.clock.real, until);
+        this.directory.land(this.clock.real);
+        return;
+      }
+      this.clock.real = at;
+      this.directory.land(at);
+      if (due.kind === 'timer') this.rows.ring(due.id, this.now);
+      else this.operate(due.payload as MembershipKey);
+      this.check();
+    }
+    throw new Error('the loop never slept');
+  }
+
+  private operate(key: MembershipKey): void {
+    const calls = operate(
+      {
+        rows: this.rows,
+        directory: this.directory,
+        clock: this.clock,
+        fault: () => this.faults.shift() ?? 'none',
+        stale: () => this.stales.shift() ?? false,
+      },
+      key,
+    );
+    this.calls.push(...calls.map(() => ({ key: keyText(key), at: this.clock.real })));
+    this.calls = this.calls.filter((one) => one.at > this.clock.real - MINUTE);
+    if (this.calls.length > 150) this.wrongs.push(`${this.calls.length} calls within a minute`);
+    if (this.clock.real && calls.length === 0) this.clock.real += 1;
+  }
+
+  check(): void {
+    this.wrongs.push(...this.rows.faults());
+    for (const event of this.rows.events.slice(this.seenEvents)) {
+      if (event.kind !== 'membership.proven_absent' || event.membership === undefined) continue;
+      const key = keyText(event.membership);
+      if (this.directory.member(key) && this.owner.get(key) === 'us') this.wrongs.push(`${key} is not absent`);
+    }
+    this.seenEvents = this.rows.events.length;
+    for (const row of this.rows.memberships.values()) {
+      const key = keyText(row.key);
+      if (row.origin === 'none' && this.directory.member(key) && this.owner.get(key) === 'us')
+        this.wrongs.push(`${key} is in by us, and the ledger says none`);
+    }
+    if (this.wrongs.length > 0) throw new Error(this.wrongs.join('; '));
+  }
+}
+
+const fault = fc.constantFrom<CallFault>(
+  'none',
+  'definite',
+  'lost_before',
+  'lost_after',
+  'late',
+  'crash_before',
+  'crash_after',
+);
+const action: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ act: fc.constant('approve' as const), kind: fc.constantFrom('read', 'write', 'admin') }) },
+  { weight: 4, arbitrary: fc.record({ act: fc.constant('revoke' as const), which: fc.nat(3) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ act: fc.constant('outside' as const), group: fc.constantFrom('a', 'b'), member: fc.boolean() }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({ act: fc.constant('wait' as const), ms: fc.constantFrom(0, 60, 900, 4_000, 12_000, 70_000, 900_000) }),
+  },
+  { weight: 1, arbitrary: fc.record({ act: fc.constant('step' as const), by: fc.constantFrom(-HOUR, HOUR) }) },
+  { weight: 4, arbitrary: fc.record({ act: fc.constant('faults' as const), next: fc.array(fault, { maxLength: 6, size: 'max' }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ act: fc.constant('stale' as const), next: fc.array(fc.boolean(), { maxLength: 6, size: 'max' }) }),
+  },
+);
+
+function play(actions: readonly Action[], lagMs: number): World {
+  const world = new World(lagMs, 10 * SECOND);
+  for (const one of actions) world.act(one);
+  world.faults = [];
+  world.stales = [];
+  return world;
+}
+
+describe('when faults stop', () => {
+  test('what a running grant holds is there, and what nobody wants is gone or was there before', () => {
+    fc.assert(
+      fc.property(fc.array(action, { minLength: 8, maxLength: 25, size: 'max' }), fc.constantFrom(0, 1_000, 5_000), (actions, lagMs) => {
+        const world = play(actions, lagMs);
+        world.run(3 * HOUR);
+        for (const grant of world.rows.grants.values()) {
+          if (grant.state !== 'active') continue;
+          for (const key of grant.memberships) {
+            const row = world.rows.memberships.get(keyText(key));
+            if (row?.origin === 'ours' && row.addOutcome === 'accepted' && world.owner.has(keyText(key)))
+              expect(world.directory.member(keyText(key)), `${grant.id} holds ${keyText(key)}`).toBe(true);
+          }
+        }
+        world.run(8 * HOUR);
+        for (const grant of world.rows.grants.values()) expect(grant.state).toBe('ended');
+        for (const [key, row] of world.rows.memberships) {
+          expect(row.origin).not.toBe('ours');
+          expect(world.directory.member(key)).toBe(world.owner.get(key) === 'outside' && world.directory.member(key));
+        }
+      }),
+      { numRuns: Number(process.env['RUNS'] ?? 300), seed: Number(process.env['SEED'] ?? 7) },
+    );
+  });
+});
+

@@ -1,0 +1,187 @@
+/**
+ * A whole Hallpass in this process: the composition root over a real database, the local Slack and the local Okta, and
+ * a clock moved by hand. People act only through signed requests to the real endpoint.
+ */
+
+import type { AuditEvent } from '../../src/access/model.ts';
+import { verifyChain } from '../../src/audit/chain.ts';
+import { systemClock } from '../../src/clock.ts';
+import { loadConfig, type Settings } from '../../src/config.ts';
+import { createLog } from '../../src/log.ts';
+import { type Running, run } from '../../src/main.ts';
+import { type OktaServer, type OktaServerOptions, startOktaServer } from '../../src/sandbox/okta-server.ts';
+import { createPerson, type SlackPerson } from '../../src/sandbox/slack-people.ts';
+import { button, dmsOf, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
+import { type SlackServer, startSlackServer } from '../../src/sandbox/slack-server.ts';
+import type { SlackMessage } from '../../src/sandbox/slack-state.ts';
+import {
+  APPROVALS,
+  configuration,
+  GROUPS,
+  type Name,
+  oktaSeed,
+  PEOPLE,
+  SECRETS,
+  SECURITY,
+  slackSeed,
+} from '../../src/sandbox/world.ts';
+import { freshDatabase } from './databases.ts';
+import { sha256 } from './open-store.ts';
+
+export { APPROVALS, GROUPS, PEOPLE, SECURITY };
+
+export interface Journey {
+  readonly slack: SlackServer;
+  readonly okta: OktaServer;
+  readonly settings: Settings;
+  /** The bot as it runs now; another one after `restart`. */
+  readonly bot: Running;
+  person(name: Name): SlackPerson;
+  /** A person who is not one of the sandbox's, by Slack user id. */
+  account(userId: string): SlackPerson;
+  /** Moves the bot's wall clock and lets it look again. */
+  moveClock(ms: number): Promise<void>;
+  now(): number;
+  /** Stops the bot in order and starts another one on the same database. */
+  restart(): Promise<void>;
+  /** Whether the person is in the group, by the directory's own word. */
+  isMember(name: Name, group: keyof typeof GROUPS): boolean;
+  /** Asks, and returns the request's id and its approval message. */
+  ask(name: Name, text: string): Promise<{ readonly id: string; readonly card: SlackMessage }>;
+  /** Presses Approve and waits until the requester is told that it is added and checked. */
+  approve(name: Name, card: SlackMessage, requester: Name): Promise<SlackMessage>;
+  /** The newest direct message to the person that says this. */
+  told(name: Name, words: RegExp, timeoutMs?: number): Promise<SlackMessage>;
+  /** The newest message in a channel that says this. */
+  posted(channel: string, words: RegExp, timeoutMs?: number): Promise<SlackMessage>;
+  /** Resolves when no job is under way or due. */
+  idle(): Promise<void>;
+  /** The events of one request, oldest first. */
+  story(id: string): Promise<readonly AuditEvent[]>;
+  /** Verifies the whole chain and stops everything. Fails when a link does not hold. */
+  end(): Promise<void>;
+}
+
+export interface JourneyOptions {
+  /** Changes the sandbox's `hallpass.yaml`. */
+  readonly config?: (yaml: string) => string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly okta?: Omit<OktaServerOptions, 'seed'> & {
+    readonly seed?: (seed: ReturnType<typeof oktaSeed>) => OktaServerOptions['seed'];
+  };
+  readonly slackSeed?: (seed: ReturnType<typeof slackSeed>) => Parameters<typeof startSlackServer>[0]['seed'];
+  readonly logLevel?: string;
+}
+
+export const DIALECTS = ['sqlite', 'postgres'] as const;
+const WAIT_MS = 6_000;
+
+export async function startJourney(dialect: (typeof DIALECTS)[number], options: JourneyOptions = {}): Promise<Journey> {
+  const database = await freshDatabase(dialect);
+  const slack = await startSlackServer({ seed: options.slackSeed?.(slackSeed()) ?? slackSeed() });
+  const { seed, ...oktaOptions } = options.okta ?? {};
+  const okta = await startOktaServer({ ...oktaOptions, seed: seed?.(oktaSeed()) ?? oktaSeed() });
+  const yaml = configuration(okta.url);
+  const loaded = loadConfig({
+    env: {
+      DATABASE_URL: database.url,
+      PORT: '0',
+      SLACK_BOT_TOKEN: SECRETS.botToken,
+      SLACK_SIGNING_SECRET: SECRETS.signingSecret,
+      SLACK_API_URL: slack.url,
+      OKTA_TOKEN: SECRETS.oktaToken,
+      ...options.env,
+    },
+    readFile: () => options.config?.(yaml) ?? yaml,
+  });
+  if (!loaded.ok) throw new Error(`the journey's configuration is refused: ${JSON.stringify(loaded.problems)}`);
+  const { settings } = loaded;
+  let offset = 0;
+  const clock = systemClock();
+  const log = createLog(options.logLevel ?? 'silent');
+  const start = async () => {
+    const started = await run({ settings, clock, log, host: '127.0.0.1' });
+    await started.slack?.connected;
+    return started;
+  };
+  let bot = await start();
+
+  const account = (userId: string) =>
+    createPerson(slack, { signingSecret: SECRETS.signingSecret, botUrl: `http://127.0.0.1:${bot.port}`, userId });
+  const told: Journey['told'] = (name, words, timeoutMs = WAIT_MS) =>
+    slack.waitFor(
+      (state) => dmsOf(state, PEOPLE[name].slack).findLast((message) => words.test(textOf(message))),
+      timeoutMs,
+      `${words} said to ${name}`,
+    );
+
+  return {
+    slack,
+    okta,
+    settings,
+    get bot() {
+      return bot;
+    },
+    account,
+    person: (name) => account(PEOPLE[name].slack),
+    now: clock.now,
+    async moveClock(ms) {
+      offset += ms;
+      clock.adjust(offset);
+      await bot.sweep.sweep();
+    },
+    async restart() {
+      await bot.stop();
+      bot = await start();
+    },
+    isMember: (name, group) => okta.isMember(GROUPS[group], PEOPLE[name].okta),
+    async ask(name, text) {
+      const reply = await account(PEOPLE[name].slack).slash(`request ${text}`);
+      const said = textOf(await reply.said(WAIT_MS));
+      const id = /R-[0-9A-Z]{4,6}/.exec(said)?.[0];
+      if (id === undefined) throw new Error(`no request came of it: ${said}`);
+      const card = await slack.waitFor(
+        (state) =>
+          messagesIn(state, APPROVALS).find(
+            (message) => textOf(message).includes(id) && button(message, 'approve') !== undefined,
+          ),
+        WAIT_MS,
+        `the approval message of ${id}`,
+      );
+      return { id, card };
+    },
+    async approve(name, card, requester) {
+      const id = /R-[0-9A-Z]{4,6}/.exec(textOf(card))?.[0] ?? '';
+      await account(PEOPLE[name].slack).press(card, 'approve');
+      return await slack.waitFor(
+        (state) =>
+          dmsOf(state, PEOPLE[requester].slack).findLast(
+            (message) => textOf(message).includes(id) && /Added to .*\(checked\)/.test(textOf(message)),
+          ),
+        WAIT_MS,
+        `${id} to be added and checked`,
+      );
+    },
+    told,
+    posted: (channel, words, timeoutMs = WAIT_MS) =>
+      slack.waitFor(
+        (state) => messagesIn(state, channel).findLast((message) => words.test(textOf(message))),
+        timeoutMs,
+        `${words} posted in ${channel}`,
+      ),
+    idle: () => bot.loop.idle(),
+    story: (id) => bot.store.story(id),
+    async end() {
+      try {
+        const links = await bot.store.chain(0, 100_000);
+        const bad = verifyChain(links, sha256);
+        if (bad !== undefined) throw new Error(`the audit chain is broken at event ${bad}`);
+      } finally {
+        await bot.stop();
+        await slack.close();
+        await okta.close();
+        await database.drop();
+      }
+    },
+  };
+}
