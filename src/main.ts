@@ -5,6 +5,7 @@
 import { createHandler, type Handler } from './access/handle.ts';
 import type { Clock, Directory, OnCall, People, Store } from './access/ports.ts';
 import { createSlack, type Slack } from './chat/slack/app.ts';
+import { sharedClock } from './clock.ts';
 import type { Settings } from './config.ts';
 import { createOkta } from './directories/okta.ts';
 import { createHttp, type Http, type HttpRoute } from './http.ts';
@@ -13,7 +14,7 @@ import type { Log } from './log.ts';
 import { createMetrics, type MetricsRegistry } from './metrics.ts';
 import { createPeople } from './people/identity.ts';
 import { createSlackUserGroupOnCall, createStaticOnCall } from './people/on-call.ts';
-import { openStore } from './store/database.ts';
+import { type OpenStore, openStore } from './store/database.ts';
 import { alertLane } from './workers/alert.ts';
 import { createDesk, inboxLane } from './workers/inbox.ts';
 import { createLoop, type Lane, type Loop } from './workers/loop.ts';
@@ -28,6 +29,8 @@ export interface RunOptions {
   readonly log: Log;
   /** Left out: every interface. */
   readonly host?: string;
+  /** For tests: every call to a directory ends within this. */
+  readonly callDeadlineMs?: number;
 }
 
 export interface Running {
@@ -42,10 +45,13 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** A machine whose clock differs this much from the database's has a problem that its operator should know of. */
+const OFFSET_TOLD_MS = 2_000;
+
 /** Of the ten seconds that a stop may take, each part's share. */
 const STOP = { http: 3_000, chat: 1_500, loop: 4_500 } as const;
 
-export function openRecord(settings: Settings, clock: Clock): Promise<Store> {
+export function openRecord(settings: Settings, clock: Clock): Promise<OpenStore> {
   const ids = randomIds();
   return openStore({ url: settings.env.databaseUrl, now: clock.now, hash: ids.hash, salt });
 }
@@ -54,6 +60,7 @@ export function openDirectories(
   settings: Settings,
   clock: Clock,
   metrics: MetricsRegistry,
+  callDeadlineMs?: number,
 ): ReadonlyMap<string, Directory> {
   const ids = randomIds();
   return new Map(
@@ -66,6 +73,7 @@ export function openDirectories(
         metrics,
         jitter: ids.jitter,
         ...(keyPem === undefined ? {} : { keyPem }),
+        ...(callDeadlineMs === undefined ? {} : { callDeadlineMs }),
       }),
     ]),
   );
@@ -84,11 +92,18 @@ function waking(store: Store, wake: () => void): Store {
 }
 
 export async function run(options: RunOptions): Promise<Running> {
-  const { settings, clock, log } = options;
+  const { settings, log } = options;
   const ids = randomIds();
   const metrics = createMetrics();
-  const directories = openDirectories(settings, clock, metrics);
-  const record = await openRecord(settings, clock);
+  const record = await openRecord(settings, options.clock);
+  const clock = sharedClock(options.clock, record.serverTime);
+  const agree = async () => {
+    const offsetMs = await clock.agree();
+    if (Math.abs(offsetMs) > OFFSET_TOLD_MS)
+      log.warn({ offsetMs }, 'this clock and the database differ; the time of the database is used');
+  };
+  await agree();
+  const directories = openDirectories(settings, clock, metrics, options.callDeadlineMs);
   let loop: Loop | undefined;
   const store = waking(record, () => loop?.wake());
   const timezone = () => settings.catalog.timezone;
@@ -175,6 +190,7 @@ export async function run(options: RunOptions): Promise<Running> {
     clock,
     metrics,
     log,
+    agree,
     ...(heartbeat === undefined ? {} : { heartbeatUrl: heartbeat }),
   });
   const http = createHttp({

@@ -3,7 +3,9 @@ import type { AccountRef, EntitlementId, GrantId, Instant, RequestId } from './m
 import type { RequestView } from './view.ts';
 
 /** `30m` is a length; `until 17:00` is a time of day in the person's own zone. */
-export type DurationWish = { readonly ms: number } | { readonly until: { readonly hour: number; readonly minute: number } };
+export type DurationWish =
+  | { readonly ms: number }
+  | { readonly until: { readonly hour: number; readonly minute: number } };
 
 /** What a person points at: a button's opaque id, or a typed id or resource name. */
 export type Target = { readonly card: string } | { readonly typed: string };
@@ -75,7 +77,12 @@ export type Answer =
 /** The rules say no: a value with a code, what is wrong, and the next step. */
 export type Refusal =
   | { readonly code: 'unknown_resource'; readonly asked: string; readonly suggestions: readonly string[] }
-  | { readonly code: 'unknown_role'; readonly resource: string; readonly asked: string; readonly roles: readonly string[] }
+  | {
+      readonly code: 'unknown_role';
+      readonly resource: string;
+      readonly asked: string;
+      readonly roles: readonly string[];
+    }
   | { readonly code: 'bad_duration'; readonly asked: string; readonly example: string }
   | { readonly code: 'duration_over_maximum'; readonly askedMs: number; readonly maxMs: number }
   | { readonly code: 'time_past'; readonly at: Instant; readonly zone: string }

@@ -15,7 +15,7 @@ import {
   timerId,
 } from './decision.ts';
 import { digestOf } from './digest.ts';
-import { isLive, keyText, readyForGrant, unknownMembership } from './ledger.ts';
+import { isLive, keyText, readyForGrant, sameKey, unknownMembership } from './ledger.ts';
 import { closeRequest, endsAt, outcomeAudience } from './lifecycle.ts';
 import type {
   AccessRequest,
@@ -71,16 +71,7 @@ export function decideApprove(facts: ApproveFacts, now: Instant): Outcome {
   const entitlement = facts.entitlement;
   // The file no longer has it, or guards it with another policy, or it confers other groups: what was shown is not
   // what would be approved. Nobody's earlier approval counts for the new text either.
-  if (entitlement === undefined)
-    return refused({ code: 'changed_since_shown', requestId: request.id }, undefined, [
-      ...closeRequest(
-        request,
-        'withdrawn',
-        { kind: 'hallpass', part: 'policy' },
-        now,
-        'no longer in the configuration',
-      ),
-    ]);
+  if (entitlement === undefined) return noLongerThere(request, now);
   const digest = digestOf({ ...request, groups: facts.groups, policyHash: entitlement.policy.hash }, facts.hash);
   if (digest !== request.digest) return showAgain(facts, entitlement, digest, now);
   if (card?.digest !== digest) return refused({ code: 'changed_since_shown', requestId: request.id });
@@ -104,8 +95,8 @@ export function decideApprove(facts: ApproveFacts, now: Instant): Outcome {
     detail: { entitlement: request.entitlement, digest, policyHash: request.policyHash, number: counted.length + 1 },
     ...correlationOf(facts),
   });
-  const distinct = new Set([...counted.map((before) => before.approver), person.id]);
-  if (distinct.size < request.approvalsNeeded) {
+  const approvers = new Set([...counted.map((before) => before.approver), person.id]);
+  if (approvers.size < request.approvalsNeeded) {
     const { row, change } = putRequest(request, {});
     return {
       done: 'approval_recorded',
@@ -115,7 +106,7 @@ export function decideApprove(facts: ApproveFacts, now: Instant): Outcome {
   }
   return request.extendsGrant === undefined
     ? grantIt(facts, entitlement, approval, given, now)
-    : prolong(facts, approval, given, now);
+    : prolong(facts, entitlement, approval, given, now);
 }
 
 /** Full approval: the grant, its hard end, and the additions owed, in one commit. */
@@ -128,7 +119,8 @@ function grantIt(
 ): Decision {
   const { request } = facts.record;
   const addBy = now + ADD_WITHIN_MS;
-  const keys = facts.memberships.map((membership) => membership.key);
+  const held = distinct(facts.memberships);
+  const keys = held.map((membership) => membership.key);
   const grant: Grant = {
     id: `G-${request.id.slice(2)}`,
     version: 1,
@@ -154,7 +146,7 @@ function grantIt(
       { put: 'approval', row: approval },
       change,
       { put: 'grant', row: grant },
-      ...facts.memberships.flatMap((membership) => holdMembership(membership, request, now)),
+      ...held.flatMap((membership) => holdMembership(membership, request, now)),
       timer({ ring: 'end', grantId: grant.id }, grant.hardEndAt),
       timer({ ring: 'add_by', grantId: grant.id }, addBy),
       { drop: 'job', id: timerId({ ring: 'lapse', requestId: request.id }) },
@@ -177,6 +169,11 @@ function grantIt(
   };
 }
 
+/** A group named twice (by name and by id) is one membership: its row could not be put twice. */
+function distinct(records: readonly MembershipRecord[]): readonly MembershipRecord[] {
+  return records.filter(({ key }, index) => records.findIndex((other) => sameKey(other.key, key)) === index);
+}
+
 /** The ledger row is put even when nothing in it changes: a grant on it that ends at this moment must decide again. */
 function holdMembership(record: MembershipRecord, request: AccessRequest, now: Instant): Change[] {
   const { key, membership } = record;
@@ -197,7 +194,13 @@ function loginOf(request: AccessRequest, key: MembershipKey): string {
 }
 
 /** More time on a live grant: the end moves, and never past the maximum of the whole. */
-function prolong(facts: ApproveFacts, approval: Approval, given: Change, now: Instant): Outcome {
+function prolong(
+  facts: ApproveFacts,
+  entitlement: Entitlement,
+  approval: Approval,
+  given: Change,
+  now: Instant,
+): Outcome {
   const { request } = facts.record;
   const extended = facts.extended;
   const grant = extended?.grant;
@@ -207,7 +210,10 @@ function prolong(facts: ApproveFacts, approval: Approval, given: Change, now: In
       undefined,
       closeRequest(request, 'withdrawn', { kind: 'hallpass', part: 'policy' }, now, 'the grant is over'),
     );
-  const expiresAt = Math.min(endsAt(grant) + request.durationMs, grant.startsAt + grant.maxMs);
+  // The stricter of what held at the grant and what holds now; an end already promised is not taken back.
+  const maxMs = Math.min(grant.maxMs, entitlement.policy.duration.maxMs);
+  const expiresAt = Math.min(endsAt(grant) + request.durationMs, grant.startsAt + maxMs);
+  if (expiresAt <= endsAt(grant)) return refused({ code: 'over_maximum', grantId: grant.id, leftMs: 0, maxMs });
   const moved = putGrant(grant, { expiresAt, hardEndAt: Math.max(grant.hardEndAt, expiresAt) });
   const { row, change } = putRequest(request, { state: 'approved', decidedAt: now });
   const outcome = outcomeAudience(request);
@@ -238,11 +244,21 @@ function prolong(facts: ApproveFacts, approval: Approval, given: Change, now: In
   };
 }
 
+function noLongerThere(request: AccessRequest, now: Instant): Outcome {
+  return refused(
+    { code: 'changed_since_shown', requestId: request.id },
+    undefined,
+    closeRequest(request, 'withdrawn', { kind: 'hallpass', part: 'policy' }, now, 'no longer in the configuration'),
+  );
+}
+
 export function decideDeny(command: { readonly reason?: string }, facts: AnswerFacts, now: Instant): Outcome {
   const { record, person } = facts;
   const { request } = record;
   const no = mayAnswer(facts, 'deny', now);
   if (no !== undefined) return no;
+  // With the entitlement went the list of those who may deny it.
+  if (facts.entitlement === undefined) return noLongerThere(request, now);
   const denial: Approval = {
     requestId: request.id,
     approver: person.id,
@@ -252,11 +268,13 @@ export function decideDeny(command: { readonly reason?: string }, facts: AnswerF
     digest: request.digest,
     at: now,
   };
+  const answered = record.approvals.some((one) => one.approver === person.id && one.digest === request.digest);
   return {
     done: 'denied',
     requestId: request.id,
     changes: [
-      { put: 'approval', row: denial },
+      // One answer is kept for each person and text: whoever changes their mind closes the request all the same.
+      ...(answered ? [] : [{ put: 'approval' as const, row: denial }]),
       ...closeRequest(request, 'denied', personActor(person), now, denial.reason, facts.correlation),
     ],
   };

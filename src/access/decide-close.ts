@@ -1,8 +1,8 @@
 /** Taking back: a request that is cancelled or lapses, a grant that is returned, revoked or runs out. */
-import { event, eventRow, type Outcome, personActor, putGrant, refused } from './decision.ts';
+import { audienceId, event, eventRow, type Outcome, personActor, putGrant, refused } from './decision.ts';
 import { isLive } from './ledger.ts';
 import { addByPassed, closeRequest, endGrant, endsAt, show } from './lifecycle.ts';
-import type { Actor, Change, Entitlement, Instant, Person, Subject } from './model.ts';
+import type { Actor, Audience, Change, Entitlement, Instant, Person, Subject } from './model.ts';
 import { anyHolds, type SubjectAnswer, subjectName } from './policy.ts';
 import type { GrantRecord, RequestRecord } from './ports.ts';
 
@@ -90,6 +90,9 @@ export function respondersFor(facts: {
 
 // ------------------------------------------------------------------------------------------------------- timers
 
+/** How soon a grant that is still being added is looked at again. */
+const ADDING_LOOK_MS = 15_000;
+
 /** What follows from a ring: changes, or ringing again at the right time. */
 export type Rung = readonly Change[] | { readonly dueAt: Instant };
 
@@ -115,11 +118,17 @@ export function ringAddBy(record: GrantRecord | undefined, now: Instant): Rung {
 }
 
 export function ringWarn(record: GrantRecord | undefined, now: Instant): Rung {
-  if (record === undefined || record.grant.state !== 'active') return [];
+  if (record === undefined || !isLive(record.grant)) return [];
   const { grant, request } = record;
-  const due = endsAt(grant) - grant.warnBeforeMs;
+  const end = endsAt(grant);
+  const due = end - grant.warnBeforeMs;
   if (now < due) return { dueAt: due };
-  if (now >= endsAt(grant) || request.requesterAccount === undefined) return [];
+  if (now >= end || request.requesterAccount === undefined) return [];
+  // Partly added: there is nothing to warn of before it is active, and it may still become so.
+  if (grant.state === 'adding') return { dueAt: now + ADDING_LOOK_MS };
+  const warning: Audience = { kind: 'warning', account: request.requesterAccount, endsAt: end };
+  // Rung twice: this end has been warned of.
+  if (request.audiences.some((known) => audienceId(known) === audienceId(warning))) return [];
   return [
     // Touched, so that an end that is decided at this moment is not answered with a warning.
     putGrant(grant, {}).change,
@@ -133,7 +142,7 @@ export function ringWarn(record: GrantRecord | undefined, now: Instant): Rung {
         detail: { entitlement: grant.entitlement, endsAt: endsAt(grant) },
       },
     ),
-    ...show(request, [{ kind: 'warning', account: request.requesterAccount, endsAt: endsAt(grant) }], now),
+    ...show(request, [warning], now),
   ];
 }
 

@@ -14,6 +14,7 @@ import {
   markRemoval,
   nextStep,
   recordLostAnswer,
+  removalDidNotHold,
   removedOutside,
   type Step,
   sameKey,
@@ -108,7 +109,7 @@ export function decideOperation(facts: OperationFacts, lesson: Lesson | undefine
       if (record === undefined) continue;
       const effects = settleGrant(withMembership(record, row), now, facts.lagMs);
       settled.push(...effects);
-      records = records.map((other) => withGrants(other, effects));
+      records = records.map((other) => withRows(other, effects));
     }
   }
   changes.push(...settled.filter((change) => !concernsThis(change, row.key)));
@@ -118,10 +119,13 @@ export function decideOperation(facts: OperationFacts, lesson: Lesson | undefine
 
   const failed = lesson?.learnt === 'failed' ? lesson : undefined;
   const step: Step = nextStep(row, wish, now, facts.lagMs);
-  if (failed !== undefined && step.do !== 'nothing') {
-    const wait = retryDelayMs(row.failures, wish.wanted, facts.jitter, failed.retryAfterMs);
+  const didNotHold = lesson?.learnt === 'seen_present' && removalDidNotHold(row, facts.lagMs);
+  // The first removal does not wait because an addition failed; only the vendor's own wish holds it up.
+  const turned = step.do === 'remove' && row.removeStartedAt === undefined && failed?.retryAfterMs === undefined;
+  if ((failed !== undefined || didNotHold) && step.do !== 'nothing' && !turned) {
+    const wait = retryDelayMs(row.failures, wish.wanted, facts.jitter, failed?.retryAfterMs);
     const priority = wish.wanted ? PRIORITY.addition : PRIORITY.removal;
-    return later(put(changes, before, row), now + wait, priority, failed.error);
+    return later(put(changes, before, row), now + wait, priority, row.lastError);
   }
   switch (step.do) {
     case 'nothing':
@@ -166,13 +170,20 @@ function later(changes: readonly Change[], dueAt: Instant, priority: number, las
   return { changes, next: { do: 'later', dueAt, priority, ...(lastError === undefined ? {} : { lastError }) } };
 }
 
-/** A membership that has been there already (another grant's, or a baseline) starts a grant without any call. */
+/**
+ * Two things follow without any call: a membership that is there already (another grant's, or a baseline) starts a
+ * grant, and one that a newer grant took over lets an ending one end.
+ */
 function needsSettling(records: readonly GrantRecord[], row: Membership): boolean {
-  return row.origin !== 'none' && records.some(({ grant }) => grant.state === 'adding' && !baselineIsOld(grant, row));
+  const taken = row.origin !== 'ours' || records.some(({ grant }) => isLive(grant));
+  return records.some(({ grant }) =>
+    grant.state === 'ending' ? taken : grant.state === 'adding' && row.origin !== 'none' && !unread(row),
+  );
 }
 
-function baselineIsOld(grant: Grant, row: Membership): boolean {
-  return row.origin === 'baseline' && (row.seenAt ?? 0) < grant.approvedAt;
+/** A baseline that a new grant has not looked at yet. */
+function unread(row: Membership): boolean {
+  return row.origin === 'baseline' && row.seen === undefined;
 }
 
 /** The row is always put, one version on: whoever else decided on it in the meantime must decide again. */
@@ -184,14 +195,18 @@ function grantsOf(records: readonly GrantRecord[]): readonly Grant[] {
   return records.map(({ grant }) => grant);
 }
 
-/** The record as it is after some grants were put. */
-function withGrants(record: GrantRecord, changes: readonly Change[]): GrantRecord {
-  const rows = changes.flatMap((change) => ('put' in change && change.put === 'grant' ? [change.row] : []));
-  const newest = (grant: Grant) => rows.find((row) => row.id === grant.id) ?? grant;
+/** The record as it is after some rows were put: each put must follow on the one before it. */
+function withRows(record: GrantRecord, changes: readonly Change[]): GrantRecord {
+  const grants = changes.flatMap((change) => ('put' in change && change.put === 'grant' ? [change.row] : []));
+  const rows = changes.flatMap((change) => ('put' in change && change.put === 'membership' ? [change.row] : []));
+  const newest = (grant: Grant) => grants.findLast((row) => row.id === grant.id) ?? grant;
   return {
     ...record,
     grant: newest(record.grant),
-    memberships: record.memberships.map((membership) => ({ ...membership, grants: membership.grants.map(newest) })),
+    memberships: record.memberships.map((held) => {
+      const row = rows.findLast((one) => sameKey(one.key, held.key)) ?? held.membership;
+      return { ...held, ...(row === undefined ? {} : { membership: row }), grants: held.grants.map(newest) };
+    }),
   };
 }
 
@@ -255,12 +270,12 @@ function notices(
   const tell = (code: Notice['code'], severity: Notice['severity'], more: Partial<Notice> = {}) =>
     tellSecurity(`${code}:${id}`, { ...base, ...more, code, severity });
 
-  if (lesson.learnt === 'failed') {
+  if (lesson.learnt === 'failed' || (lesson.learnt === 'seen_present' && removalDidNotHold(row, facts.lagMs))) {
     const reached = row.failures === FAILURES_TOLD;
     if (!wanted) return reached ? tell('removal_failing', 'critical') : [];
     if (row.addOutcome === 'refused') return tell('addition_abandoned', 'warning');
     // A credential that is refused is everybody's problem at once: no need to wait for the third time.
-    return reached || (row.failures === 1 && lesson.code === 'unauthorized') ? tell('addition_failing', 'warning') : [];
+    return reached || (row.failures === 1 && row.lastErrorCode === 'unauthorized') ? tell('addition_failing', 'warning') : [];
   }
   if (row.provenAbsentAt !== undefined && before.failures >= FAILURES_TOLD)
     return tell('removal_recovered', 'info', { failures: before.failures });

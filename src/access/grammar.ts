@@ -38,6 +38,9 @@ export const NOT_AVAILABLE: readonly string[] = [
 /** In code points. Long enough for a paragraph; a whole log belongs in the ticket. */
 export const REASON_MAX = 1000;
 
+/** In code points. Slack allows 80, directories more; the rest of a longer one is nobody's name. */
+const NAME_MAX = 120;
+
 const DURATION_MAX_MS = 366 * 86_400_000;
 const DURATION_EXAMPLE = '30m';
 /** Longer words are nobody's duration, id or resource; they are shortened before they are said back. */
@@ -106,14 +109,24 @@ export function parseDuration(text: string): number | undefined {
  * direction overrides (which could make an approver read something else than is stored), and without quotes around it.
  */
 export function cleanReason(text: string): string | Refusal {
-  const oneLine = text
+  const reason = unquoted(oneLine(text)).trim();
+  const length = codePoints(reason);
+  return length > REASON_MAX ? { code: 'reason_too_long', maxLength: REASON_MAX, length } : reason;
+}
+
+/** A person's name as it is kept and shown: no directory keeps people from writing into it what they like. May be empty. */
+export function cleanName(text: string): string {
+  const name = oneLine(text);
+  return name.length <= NAME_MAX ? name : [...name.slice(0, NAME_MAX * 2)].slice(0, NAME_MAX).join('');
+}
+
+function oneLine(text: string): string {
+  const line = text
     .toWellFormed()
     .replace(INVISIBLE, (char) => (/\s/.test(char) && char !== '\ufeff' ? ' ' : ''))
     .replace(/\s+/g, ' ')
     .trim();
-  const reason = /^(?:\u200c|\u200d| )*$/.test(oneLine) ? '' : unquoted(oneLine).trim();
-  const length = codePoints(reason);
-  return length > REASON_MAX ? { code: 'reason_too_long', maxLength: REASON_MAX, length } : reason;
+  return /^(?:\u200c|\u200d| )*$/.test(line) ? '' : line;
 }
 
 /**

@@ -15,8 +15,6 @@ export interface Wish {
   readonly wanted: boolean;
   /** One of them may still be added (`addBy` has not passed). */
   readonly mayAdd: boolean;
-  /** Approval of the newest grant still waiting to be added: a baseline seen before that is looked at again. */
-  readonly since?: Instant;
 }
 
 export type Step =
@@ -39,12 +37,12 @@ export type Lesson =
       readonly retryAfterMs?: number;
     };
 
-/** A read this fresh needs no repetition before the addition it was made for. */
-const FRESH_READ_MS = 5_000;
+/** A read this fresh needs no repetition before its addition; longer than a slow read takes, which would never be fresh. */
+const FRESH_READ_MS = 30_000;
 /** Added to the deadline of a call whose answer was lost, before absence counts. */
 export const UNKNOWN_MARGIN_MS = 1_000;
 
-/** No wait is longer, so that a clock that stepped back delays a proof by this much at the most. */
+/** No wait is longer: what is waited for is looked at again from time to time, whatever the clock did. */
 const WAIT_MAX_MS = 60_000;
 
 export function keyText(key: MembershipKey): string {
@@ -61,12 +59,7 @@ export function isLive(grant: Grant): boolean {
 
 export function wishOf(holders: readonly Grant[], now: Instant): Wish {
   const live = holders.filter(isLive);
-  const adding = live.filter((grant) => grant.state === 'adding' && now < grant.addBy);
-  const since = adding.reduce<Instant | undefined>(
-    (latest, grant) => (latest === undefined || grant.approvedAt > latest ? grant.approvedAt : latest),
-    undefined,
-  );
-  return { wanted: live.length > 0, mayAdd: adding.length > 0, ...(since === undefined ? {} : { since }) };
+  return { wanted: live.length > 0, mayAdd: live.some((grant) => grant.state === 'adding' && now < grant.addBy) };
 }
 
 export function unknownMembership(key: MembershipKey, groupName: string, login: string): Membership {
@@ -85,10 +78,8 @@ export function nextStep(row: Membership, wish: Wish, now: Instant, lagMs: numbe
 function towardsPresent(row: Membership, wish: Wish, now: Instant, lagMs: number): Step {
   switch (row.origin) {
     case 'baseline':
-      // The permanent membership may have been taken away since; a new grant must not rest on an old read.
-      return wish.since !== undefined && (row.seenAt === undefined || row.seenAt < wish.since)
-        ? { do: 'read' }
-        : { do: 'nothing' };
+      // The permanent membership may have been taken away since: `readyForGrant` forgets the old read.
+      return wish.mayAdd && row.seen === undefined ? { do: 'read' } : { do: 'nothing' };
     case 'none': {
       if (!wish.mayAdd || row.addOutcome === 'refused') return { do: 'nothing' };
       const fresh =
@@ -104,15 +95,17 @@ function towardsPresent(row: Membership, wish: Wish, now: Instant, lagMs: number
         // Too late to send another addition. What is there is found out by looking.
         return row.seen === undefined ? { do: 'read' } : { do: 'nothing' };
       }
-      const settlesAt = row.removeUnknownUntil;
-      if (row.seen === 'present') {
+      // Somebody else took it away: its grants end, and nothing more is learnt by looking.
+      if (removedOutside(row, lagMs)) return { do: 'nothing' };
+      const settlesAt = removalsSettleAt(row, lagMs);
+      if (row.seen === 'present')
         // A removal whose answer was lost may land after this addition: look once more when it no longer can.
-        if (settlesAt === undefined || (row.seenAt ?? 0) > settlesAt) return { do: 'nothing' };
-        return now > settlesAt ? { do: 'read' } : { do: 'wait', until: settlesAt + 1 };
-      }
-      if (row.seen === 'absent' && row.missingSinceAt !== undefined) {
-        const again = row.missingSinceAt + lagMs + 1;
-        return now >= again ? { do: 'read' } : { do: 'wait', until: again };
+        return settlesAt === undefined || (row.seenAt ?? 0) > settlesAt
+          ? { do: 'nothing' }
+          : readAfter(settlesAt, now);
+      if (row.seen === 'absent') {
+        if (row.missingSinceAt !== undefined) return readAfter(row.missingSinceAt + lagMs, now);
+        if (settlesAt !== undefined) return readAfter(settlesAt, now);
       }
       return { do: 'read' };
     }
@@ -123,23 +116,45 @@ function towardsAbsent(row: Membership, now: Instant, lagMs: number): Step {
   // Baseline is not ours to remove, and `none` is either proven gone or was never added.
   if (row.origin !== 'ours') return { do: 'nothing' };
   if (row.removeStartedAt === undefined || row.removeOutcome !== 'accepted') return { do: 'remove' };
-  const provable = absenceCountsFrom(row);
   if (row.seen === undefined) return { do: 'read' };
-  if (row.seen === 'absent')
-    return now > provable ? { do: 'read' } : { do: 'wait', until: Math.min(provable + 1, now + WAIT_MAX_MS) };
+  if (row.seen === 'absent') return readAfter(absenceCountsFrom(row, lagMs), now);
   // Still seen: within the lag that may be an old answer, after it the removal did not hold.
   const settled = (row.removeAcceptedAt ?? now) + lagMs;
-  const lagging = (row.seenAt ?? 0) <= settled;
-  if (!lagging) return { do: 'remove' };
-  return now > settled ? { do: 'read' } : { do: 'wait', until: Math.min(settled + 1, now + lagMs + 1) };
+  if ((row.seenAt ?? 0) > settled) return { do: 'remove' };
+  // Only a clock that stepped back leaves more than the lag to wait for: sent again, the removal counts from now.
+  return settled > now + lagMs ? { do: 'remove' } : readAfter(settled, now);
 }
 
-/** From when an absent read proves: an addition whose answer was lost may take effect until its deadline. */
-function absenceCountsFrom(row: Membership): Instant {
+function readAfter(at: Instant, now: Instant): Step {
+  return now > at ? { do: 'read' } : { do: 'wait', until: Math.min(at + 1, now + WAIT_MAX_MS) };
+}
+
+/**
+ * From when an absent read proves: an addition whose answer was lost may take effect until its deadline, and a read
+ * may lag behind that.
+ */
+function absenceCountsFrom(row: Membership, lagMs: number): Instant {
   const open = answerLost(row) ? (row.addDeadlineAt ?? 0) : 0;
   const unknown = row.addUnknownUntil ?? 0;
   const until = Math.max(open, unknown);
-  return until === 0 ? Number.NEGATIVE_INFINITY : until + UNKNOWN_MARGIN_MS;
+  return until === 0 ? Number.NEGATIVE_INFINITY : until + UNKNOWN_MARGIN_MS + lagMs;
+}
+
+/** Until when a read may show, or miss, what a removal with a lost answer does to the last addition; absent: none can. */
+function removalsSettleAt(row: Membership, lagMs: number): Instant | undefined {
+  const until = row.removeUnknownUntil;
+  if (until === undefined || until < (row.addStartedAt ?? 0)) return undefined;
+  return until + UNKNOWN_MARGIN_MS + lagMs;
+}
+
+/** Still there although a removal was accepted longer ago than a read may lag. */
+export function removalDidNotHold(row: Membership, lagMs: number): boolean {
+  return (
+    row.origin === 'ours' &&
+    row.removeOutcome === 'accepted' &&
+    row.seen === 'present' &&
+    (row.seenAt ?? 0) > (row.removeAcceptedAt ?? 0) + lagMs
+  );
 }
 
 type Loose = { -readonly [K in keyof Membership]?: Membership[K] | undefined };
@@ -159,15 +174,16 @@ export function touched(row: Membership): Membership {
 /** "Addition started", committed before it is sent. From here on the membership counts as ours until proven absent. */
 export function markAddition(row: Membership, now: Instant, callDeadlineMs: number): Membership {
   const lostUntil = row.addOutcome === 'unknown' || answerLost(row) ? row.addDeadlineAt : undefined;
-  const removalOpen = row.removeStartedAt !== undefined && row.removeOutcome !== 'accepted';
   return changed(row, {
+    // Failures of a removal that is no longer owed are not the addition's.
+    ...(row.removeStartedAt === undefined ? {} : SUCCESS),
     origin: 'ours',
     addStartedAt: now,
     addDeadlineAt: now + callDeadlineMs,
     addOutcome: undefined,
     addAttempts: row.origin === 'none' ? 1 : row.addAttempts + 1,
     addUnknownUntil: latest(row.addUnknownUntil, lostUntil),
-    removeUnknownUntil: latest(row.removeUnknownUntil, removalOpen ? row.removeDeadlineAt : undefined),
+    removeUnknownUntil: latest(row.removeUnknownUntil, openRemovalUntil(row)),
     removeStartedAt: undefined,
     removeDeadlineAt: undefined,
     removeOutcome: undefined,
@@ -178,13 +194,28 @@ export function markAddition(row: Membership, now: Instant, callDeadlineMs: numb
   });
 }
 
-/** For a new grant: what an earlier one was refused is asked again, and everything else stays known. */
+/** For a new grant: what was refused is asked again, a baseline is looked at again, and everything else stays known. */
 export function readyForGrant(row: Membership): Membership {
-  return row.origin === 'none' ? changed(row, { ...NO_ADDITION, ...SUCCESS }) : touched(row);
+  switch (row.origin) {
+    case 'none':
+      return changed(row, { ...NO_ADDITION, ...SUCCESS });
+    case 'baseline':
+      return changed(row, { seen: undefined, seenAt: undefined, ...SUCCESS });
+    case 'ours':
+      return touched(row);
+  }
+}
+
+/** Until when the last removal can still take effect without our having heard of it. */
+function openRemovalUntil(row: Membership): Instant | undefined {
+  return row.removeStartedAt !== undefined && row.removeOutcome !== 'accepted' ? row.removeDeadlineAt : undefined;
 }
 
 export function markRemoval(row: Membership, now: Instant, callDeadlineMs: number): Membership {
   return changed(row, {
+    // The first removal starts its own count: it is told of after three failures, however often an addition failed.
+    ...(row.removeStartedAt === undefined ? SUCCESS : {}),
+    removeUnknownUntil: latest(row.removeUnknownUntil, openRemovalUntil(row)),
     removeStartedAt: now,
     removeDeadlineAt: now + callDeadlineMs,
     removeOutcome: undefined,
@@ -206,15 +237,15 @@ export function recordLostAnswer(row: Membership): Membership {
 export function learn(row: Membership, lesson: Lesson, wish: Wish, now: Instant, lagMs: number): Membership {
   switch (lesson.learnt) {
     case 'seen_present':
-      return seenPresent(row, lesson.readAt, now, lagMs);
+      return seenPresent(row, lesson.readAt, lagMs);
     case 'seen_absent':
-      return seenAbsent(row, wish, lesson.readAt);
+      return seenAbsent(row, wish, lesson.readAt, lagMs);
     case 'added':
       return changed(row, { addOutcome: 'accepted', ...SUCCESS });
     case 'already_member':
       // A first addition that finds somebody already there has added nothing: as good as a read before it, unless the
       // directory may still be showing a membership of ours that we have just removed.
-      return row.addAttempts === 1 && !withinLag(row, now, lagMs)
+      return row.addAttempts === 1 && !withinLag(row, row.addStartedAt ?? now, lagMs)
         ? changed(row, { origin: 'baseline', seen: 'present', seenAt: now, ...NO_ADDITION, ...SUCCESS })
         : changed(row, { addOutcome: 'accepted', ...SUCCESS });
     case 'removed':
@@ -237,7 +268,6 @@ const NO_REMOVAL = {
   removeStartedAt: undefined,
   removeDeadlineAt: undefined,
   removeOutcome: undefined,
-  removeUnknownUntil: undefined,
 } as const;
 
 function withinLag(row: Membership, at: Instant, lagMs: number): boolean {
@@ -245,15 +275,15 @@ function withinLag(row: Membership, at: Instant, lagMs: number): boolean {
   return row.removeAcceptedAt !== undefined && Math.abs(at - row.removeAcceptedAt) <= lagMs;
 }
 
-function seenPresent(row: Membership, readAt: Instant, now: Instant, lagMs: number): Membership {
+function seenPresent(row: Membership, readAt: Instant, lagMs: number): Membership {
   if (row.origin === 'none') {
     // Within the lag of our own removal the ledger wins over the read: else our ending grant would turn into
     // somebody's permanent access.
-    if (withinLag(row, now, lagMs)) return changed(row, { seen: 'absent', seenAt: readAt, ...SUCCESS });
+    if (withinLag(row, readAt, lagMs)) return changed(row, { seen: 'absent', seenAt: readAt, ...SUCCESS });
     return changed(row, { origin: 'baseline', seen: 'present', seenAt: readAt, ...NO_ADDITION, ...SUCCESS });
   }
   const removing = row.removeStartedAt !== undefined;
-  return changed(row, {
+  const next = changed(row, {
     seen: 'present',
     seenAt: readAt,
     missingSinceAt: undefined,
@@ -261,15 +291,19 @@ function seenPresent(row: Membership, readAt: Instant, now: Instant, lagMs: numb
     // While a removal is owed, a read that answers is no success of the removal.
     ...(removing ? {} : SUCCESS),
   });
+  // Counted as a failure, so that it is sent again more and more slowly, and told.
+  return removalDidNotHold(next, lagMs)
+    ? { ...next, failures: row.failures + 1, lastError: 'still a member after an accepted removal' }
+    : next;
 }
 
-function seenAbsent(row: Membership, wish: Wish, readAt: Instant): Membership {
+function seenAbsent(row: Membership, wish: Wish, readAt: Instant, lagMs: number): Membership {
   if (row.origin === 'baseline')
     // Somebody took the permanent membership away: it is no longer a baseline, and a grant may add it.
     return changed(row, { origin: 'none', seen: 'absent', seenAt: readAt, ...NO_ADDITION, ...SUCCESS });
   if (row.origin === 'none') return changed(row, { seen: 'absent', seenAt: readAt, ...SUCCESS });
   if (row.removeStartedAt !== undefined) {
-    const proven = row.removeOutcome === 'accepted' && readAt > absenceCountsFrom(row);
+    const proven = row.removeOutcome === 'accepted' && readAt > absenceCountsFrom(row, lagMs);
     return proven
       ? changed(row, {
           origin: 'none',
@@ -284,9 +318,13 @@ function seenAbsent(row: Membership, wish: Wish, readAt: Instant): Membership {
       : changed(row, { seen: 'absent', seenAt: readAt });
   }
   if (!wish.wanted) return changed(row, { seen: 'absent', seenAt: readAt });
-  // A late removal of ours explains the absence: add again instead of calling it somebody else's doing.
-  if (row.removeUnknownUntil !== undefined)
-    return changed(row, { seen: 'absent', seenAt: readAt, addOutcome: 'unknown', removeUnknownUntil: undefined });
+  const settlesAt = removalsSettleAt(row, lagMs);
+  if (settlesAt !== undefined)
+    // A late removal of ours explains the absence: once none can land any more, it is added again instead of being
+    // called somebody else's doing.
+    return readAt > settlesAt
+      ? changed(row, { seen: 'absent', seenAt: readAt, addOutcome: 'unknown', removeUnknownUntil: undefined })
+      : changed(row, { seen: 'absent', seenAt: readAt });
   return changed(row, { seen: 'absent', seenAt: readAt, missingSinceAt: row.missingSinceAt ?? readAt });
 }
 
@@ -297,7 +335,14 @@ function failed(row: Membership, lesson: Lesson & { learnt: 'failed' }): Members
     lastErrorCode: lesson.code,
   };
   if (lesson.call === 'read') return changed(row, trouble);
-  if (lesson.call === 'remove') return changed(row, { ...trouble, removeOutcome: 'unknown' });
+  if (lesson.call === 'remove')
+    return changed(row, {
+      ...trouble,
+      removeOutcome: 'unknown',
+      ...(lesson.effect === 'unknown'
+        ? { removeUnknownUntil: latest(row.removeUnknownUntil, row.removeDeadlineAt) }
+        : {}),
+    });
   if (lesson.effect === 'unknown')
     return changed(row, {
       ...trouble,

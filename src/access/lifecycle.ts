@@ -170,13 +170,16 @@ export function closeRequest(
 /** The membership is in the group for this grant, as far as the directory has told us. */
 function isHeld(row: Membership | undefined): boolean {
   if (row === undefined) return false;
-  if (row.origin === 'baseline') return true;
+  // A baseline counts once it was read for this grant: the permanent membership may have been taken away meanwhile.
+  if (row.origin === 'baseline') return row.seen !== undefined;
   return row.origin === 'ours' && row.addOutcome === 'accepted' && row.removeStartedAt === undefined;
 }
 
 /** An addition that was accepted or may have happened: the clock starts. */
 function clockStartedAt(row: Membership | undefined): Instant | undefined {
-  return row?.origin === 'ours' && row.addOutcome !== undefined ? row.addStartedAt : undefined;
+  // One that is being removed for an earlier grant is added again first.
+  if (row?.origin !== 'ours' || row.removeStartedAt !== undefined) return undefined;
+  return row.addOutcome === undefined ? undefined : row.addStartedAt;
 }
 
 /**
@@ -188,12 +191,11 @@ export function settleGrant(record: GrantRecord, now: Instant, lagMs: number): C
   const { grant, request } = record;
   switch (grant.state) {
     case 'adding':
-      return settleAdding(record, now);
     case 'active': {
       const gone = record.memberships.find(
         ({ membership }) => membership !== undefined && removedOutside(membership, lagMs),
       );
-      if (gone === undefined) return showEverywhere(request, now);
+      if (gone === undefined) return grant.state === 'adding' ? settleAdding(record, now) : showEverywhere(request, now);
       return endGrant(
         record,
         { reason: 'removed_outside', by: { kind: 'hallpass', part: 'ledger' }, note: gone.membership?.groupName ?? '' },
@@ -215,39 +217,15 @@ function settleAdding(record: GrantRecord, now: Instant): Change[] {
   const { grant, request } = record;
   const rows = record.memberships.map(({ membership }) => membership);
   const by: Actor = { kind: 'hallpass', part: 'ledger' };
-  if (rows.every((row) => row?.origin === 'baseline'))
+  if (rows.every((row) => row?.origin === 'baseline' && isHeld(row)))
     return endGrant(record, { reason: 'abandoned', by, note: 'already a member' }, now);
   const open = rows.filter((row) => !isHeld(row) && !(row?.origin === 'none' && row.addOutcome === 'refused'));
   const ours = rows.filter((row) => row?.origin === 'ours');
   if (open.length === 0 && ours.length === 0)
     return endGrant(record, { reason: 'abandoned', by, note: 'the directory refused it' }, now);
 
-  const starts = rows.map(clockStartedAt).filter((at): at is Instant => at !== undefined);
-  const startsAt =
-    grant.startsAt ?? (starts.length === 0 ? undefined : Math.max(grant.approvedAt, Math.min(...starts)));
-  const begins = grant.startsAt === undefined && startsAt !== undefined;
-  // Never past the hard end, whatever the clock did between the approval and now.
-  const expiresAt =
-    startsAt === undefined ? undefined : (grant.expiresAt ?? Math.min(startsAt + grant.durationMs, grant.hardEndAt));
   const active = open.length === 0;
-  const { change } = putGrant(grant, {
-    state: active ? 'active' : 'adding',
-    ...(startsAt === undefined ? {} : { startsAt }),
-    ...(expiresAt === undefined ? {} : { expiresAt }),
-  });
-  const changes: Change[] = [change];
-  if (begins && startsAt !== undefined && expiresAt !== undefined) {
-    changes.push(timer({ ring: 'end', grantId: grant.id }, expiresAt));
-    if (grant.durationMs > 2 * grant.warnBeforeMs && grant.warnBeforeMs > 0)
-      changes.push(timer({ ring: 'warn', grantId: grant.id }, expiresAt - grant.warnBeforeMs));
-    changes.push(
-      event('grant.started', now, by, {
-        requestId: request.id,
-        grantId: grant.id,
-        detail: { entitlement: grant.entitlement, startsAt, expiresAt },
-      }),
-    );
-  }
+  const changes = begin(record, { state: active ? 'active' : 'adding' }, now);
   if (active) {
     changes.push({ drop: 'job', id: timerId({ ring: 'add_by', grantId: grant.id }) });
     changes.push(
@@ -272,6 +250,29 @@ function settleAdding(record: GrantRecord, now: Instant): Change[] {
   return [...changes, ...show(request, [holder], now)];
 }
 
+/** Puts the grant, and fixes its end once an addition was accepted or may have happened. */
+function begin(record: GrantRecord, next: Pick<Grant, 'state'>, now: Instant): Change[] {
+  const { grant, request } = record;
+  const starts = record.memberships
+    .map(({ membership }) => clockStartedAt(membership))
+    .filter((at): at is Instant => at !== undefined);
+  if (grant.startsAt !== undefined || starts.length === 0) return [putGrant(grant, next).change];
+  const startsAt = Math.max(grant.approvedAt, Math.min(...starts));
+  // Never past the hard end, whatever the clock did between the approval and now.
+  const expiresAt = Math.min(startsAt + grant.durationMs, grant.hardEndAt);
+  const warned = grant.durationMs > 2 * grant.warnBeforeMs && grant.warnBeforeMs > 0;
+  return [
+    putGrant(grant, { ...next, startsAt, expiresAt }).change,
+    timer({ ring: 'end', grantId: grant.id }, expiresAt),
+    ...(warned ? [timer({ ring: 'warn', grantId: grant.id }, expiresAt - grant.warnBeforeMs)] : []),
+    event('grant.started', now, { kind: 'hallpass', part: 'ledger' }, {
+      requestId: request.id,
+      grantId: grant.id,
+      detail: { entitlement: grant.entitlement, startsAt, expiresAt },
+    }),
+  ];
+}
+
 /** `addBy` has passed: what is in place stays until its end, what is not is given up. */
 export function addByPassed(record: GrantRecord, now: Instant): Change[] {
   const { grant } = record;
@@ -280,13 +281,13 @@ export function addByPassed(record: GrantRecord, now: Instant): Change[] {
     ({ membership }) => membership?.origin === 'ours' && membership.addOutcome === 'accepted' && isHeld(membership),
   );
   if (!accepted) return endGrant(record, { reason: 'abandoned', by, note: 'not added in time' }, now);
-  const { change } = putGrant(grant, { state: 'active' });
   const holder: Audience | undefined =
     record.request.requesterAccount === undefined
       ? undefined
       : { kind: 'holder', account: record.request.requesterAccount };
   return [
-    change,
+    // The worker may not have come to this grant yet (a membership that another grant holds): the clock starts here.
+    ...begin(record, { state: 'active' }, now),
     event('grant.activated', now, by, {
       requestId: record.request.id,
       grantId: grant.id,

@@ -4,8 +4,8 @@ import type {
   AccessRequest,
   AccountRef,
   Approval,
-  AuditEvent,
   Audience,
+  AuditEvent,
   Card,
   Change,
   DirectoryErrorCode,
@@ -75,7 +75,12 @@ export type JobSettlement =
       readonly job: string;
       readonly epoch: number;
       readonly version: number;
-      readonly later: { readonly dueAt: Instant; readonly attempts: number; readonly priority?: number; readonly lastError?: string };
+      readonly later: {
+        readonly dueAt: Instant;
+        readonly attempts: number;
+        readonly priority?: number;
+        readonly lastError?: string;
+      };
     };
 
 /** A delivery from a chat platform, durable before it is acknowledged. */
@@ -148,7 +153,10 @@ export interface Store {
   membership(key: MembershipKey): Promise<MembershipRecord>;
   memberships(keys: readonly MembershipKey[]): Promise<readonly MembershipRecord[]>;
   /** The person's pending requests and unended grants on one entitlement. */
-  open(person: PersonId, entitlement: EntitlementId): Promise<{ pending: readonly AccessRequest[]; grants: readonly Grant[] }>;
+  open(
+    person: PersonId,
+    entitlement: EntitlementId,
+  ): Promise<{ pending: readonly AccessRequest[]; grants: readonly Grant[] }>;
   /** Newest first. */
   list(filter: ListFilter): Promise<readonly RequestRecord[]>;
   /** Live grants past their end, pending requests past their lapse, and memberships of ours that nobody wants, each without a job that will see to it. */
@@ -180,7 +188,11 @@ export interface Store {
   /** Durable when it returns. `false`: this delivery is known already. */
   receive(delivery: Delivery, leaseUntil: Instant): Promise<boolean>;
   /** Deliveries that were acknowledged and never answered, taken for another try. */
-  unanswered(now: Instant, leaseUntil: Instant, limit: number): Promise<readonly (Delivery & { readonly attempts: number })[]>;
+  unanswered(
+    now: Instant,
+    leaseUntil: Instant,
+    limit: number,
+  ): Promise<readonly (Delivery & { readonly attempts: number })[]>;
   /** Closes a delivery that ended in nothing to commit. */
   answered(key: string): Promise<void>;
   /** Forgets answered deliveries older than this. */

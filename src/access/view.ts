@@ -237,18 +237,23 @@ function membershipView(record: GrantRecord, held: MembershipRecord, index: numb
   });
   const { grant } = record;
   if (row === undefined) return is('adding');
-  if (row.origin === 'baseline') return is('already_there', row.seenAt);
+  if (row.origin === 'baseline')
+    return grant.state === 'adding' && row.seen === undefined ? is('adding') : is('already_there', row.seenAt);
   if (isLive(grant)) {
     if (row.origin === 'none') {
       if (row.addOutcome === 'refused') return is('refused');
       return grant.state === 'active' ? is('not_added') : is('adding');
     }
-    if (row.removeStartedAt !== undefined || row.addOutcome === undefined) return is('adding');
+    // Being removed for an earlier grant: it is added again, unless the time for that is over.
+    if (row.removeStartedAt !== undefined) return is(grant.state === 'active' ? 'not_added' : 'adding');
+    if (row.addOutcome === undefined) return is('adding');
     if (row.addOutcome === 'unknown') return is('maybe_added', row.addStartedAt);
     return row.seen === 'present' ? is('seen', row.seenAt) : is('added', row.addStartedAt);
   }
   if (row.origin === 'none') {
-    if (row.provenAbsentAt === undefined) return is(row.addOutcome === 'refused' ? 'refused' : 'not_added');
+    // A proof from before this grant is not this grant's removal.
+    if (row.provenAbsentAt === undefined || row.provenAbsentAt < grant.approvedAt)
+      return is(row.addOutcome === 'refused' ? 'refused' : 'not_added');
     return is('checked', row.removeAcceptedAt ?? row.provenAbsentAt);
   }
   if (heldByAnother(grant, held)) return is('still_held');
@@ -265,7 +270,8 @@ function headline(view: Omit<RequestView, 'headline' | 'severity'>): Pick<Reques
       return { severity: 'waiting', headline: `Waiting for approval.${count} Lapses ${time(view.lapsesAt)}.` };
     }
     case 'denied': {
-      const by = view.denial === undefined ? '' : ` by ${view.denial.name}`;
+      const name = view.denial?.name ?? view.closedBy;
+      const by = name === undefined ? '' : ` by ${name}`;
       return { severity: 'over', headline: `Denied${by} ${time(view.decidedAt ?? view.at)}. Nothing was added.` };
     }
     case 'cancelled':
@@ -305,13 +311,15 @@ function grantHeadline(
       if (failing !== undefined)
         return {
           severity: 'warning',
-          headline: `Approved, not added yet: ${failing.directory} says "${failing.error}". Trying again until ${time(grant.addBy)}.`,
+          headline: `Approved, ${names('maybe_added') === '' ? 'not added' : 'not known to be added'} yet: ${failing.directory} says "${failing.error}". Trying again until ${time(grant.addBy)}.`,
         };
       return { severity: 'waiting', headline: `Approved. Adding to ${open}.` };
     }
     case 'active': {
       const end = grant.expiresAt ?? grant.hardEndAt;
-      const added = names('added', 'seen', 'maybe_added', 'already_there');
+      const added = names('added', 'seen');
+      const there = names('already_there');
+      const maybe = names('maybe_added');
       const missing = names('refused', 'not_added');
       const seen = grant.memberships.every((one) => one.standing === 'seen' || one.standing === 'already_there');
       const ended = view.at >= end;
@@ -320,10 +328,13 @@ function grantHeadline(
           ? ''
           : ` ${grant.pendingExtension.requestId} asks for more time, until ${time(grant.pendingExtension.until)}.`;
       return {
-        severity: missing === '' && !ended ? 'good' : 'warning',
-        headline: `Added to ${added}${seen ? ' (checked)' : ''}. ${ended ? 'Was due to end' : 'Ends'} ${time(end)}.${
-          missing === '' ? '' : ` Not added to ${missing}.`
-        }${extension}`,
+        severity: missing === '' && maybe === '' && !ended ? 'good' : 'warning',
+        headline: [
+          ...(added === '' ? [] : [`Added to ${added}${seen ? ' (checked)' : ''}.`]),
+          ...(there === '' ? [] : [`${there} was there before.`]),
+          ...(maybe === '' ? [] : [`Perhaps added to ${maybe}: the directory's answer was lost.`]),
+          `${ended ? 'Was due to end' : 'Ends'} ${time(end)}.${missing === '' ? '' : ` Not added to ${missing}.`}${extension}`,
+        ].join(' '),
       };
     }
     case 'ending': {
@@ -333,7 +344,9 @@ function grantHeadline(
       if (failing !== undefined)
         return {
           severity: 'warning',
-          headline: `${why} Still a member of ${waiting || removed}: ${failing.directory} says "${failing.error}". Trying again until it is gone.`,
+          headline: `${why} ${
+            waiting === '' ? `Removed from ${removed}, not checked yet` : `Perhaps still a member of ${waiting}`
+          }: ${failing.directory} says "${failing.error}". Trying again until it is gone.`,
         };
       return {
         severity: 'waiting',
@@ -367,7 +380,11 @@ function endedHeadline(
   if (there.length > 0) parts.push(`${names(there)} was there before and stays.`);
   if (grant.sessionsUntil !== undefined && checked.length > 0 && grant.sessionsUntil > view.at)
     parts.push(`Sessions already open may last until ${time(grant.sessionsUntil)}.`);
-  if (parts.length === 0) parts.push('Nothing was added.');
+  if (parts.length === 0)
+    // What the ledger shows of a membership today may be a later grant's; of this one only its own record is left.
+    parts.push(
+      grant.startsAt === undefined || grant.endedAt === undefined ? 'Nothing was added.' : `Ended ${time(grant.endedAt)}.`,
+    );
   const over = grant.endReason === 'abandoned' || grant.endReason === 'removed_outside';
   return { severity: over ? 'warning' : 'over', headline: [endingWords(grant), ...parts].join(' ') };
 }
@@ -414,7 +431,7 @@ export function noticeView(notice: Notice, zone: string): Extract<MessageView, {
       : `${notice.holderName}, ${notice.entitlement ?? ''} (${notice.grantId ?? ''})`;
   const group = notice.group === undefined ? undefined : `${notice.group} in ${notice.directory ?? ''}`;
   const holds: Record<Notice['code'], string> = {
-    removal_failing: `Still a member of ${group ?? 'the group'} after ${notice.failures ?? 0} failures. Hallpass goes on trying, up to every 5 minutes, until it is proven gone.`,
+    removal_failing: `Not proven gone from ${group ?? 'the group'} after ${notice.failures ?? 0} failures. Hallpass goes on trying, up to every 5 minutes, until it is proven gone.`,
     removal_recovered: `Removed from ${group ?? 'the group'} and checked, after ${notice.failures ?? 0} failures.`,
     addition_failing: `Not yet a member of ${group ?? 'the group'}. Hallpass tries until the request's time to be added is over, then gives up.`,
     addition_abandoned: `Not added to ${group ?? 'the group'}. Hallpass does not try again; ask again when it is mended.`,

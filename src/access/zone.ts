@@ -1,7 +1,8 @@
 /** Times of day in a person's own zone. Uses the language's own `Intl`; no clock, no package. */
 import type { Instant } from './model.ts';
 
-const DAY_MS = 86_400_000;
+/** A day is 25 hours long when the clock is put back; which one it is, the wall says. */
+const LONGEST_DAY_MS = 26 * 3_600_000;
 
 interface WallTime {
   readonly year: number;
@@ -54,7 +55,7 @@ export function nextTimeOfDay(
   const candidates: Instant[] = [];
   for (let offset = -14 * 60; offset <= 14 * 60; offset += 15) {
     const at = asUtc - offset * 60_000;
-    if (Math.abs(at - now) > DAY_MS) continue;
+    if (Math.abs(at - now) > LONGEST_DAY_MS) continue;
     const wall = read(format, at);
     if (wall.day === today.day && wall.month === today.month && wall.hour === time.hour && wall.minute === time.minute)
       candidates.push(at);

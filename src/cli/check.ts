@@ -1,4 +1,5 @@
 /** `hallpass check`: the file was judged when it was read; this asks the outside world whether it can work. */
+import type { DirectoryUser } from '../access/model.ts';
 import type { Directory } from '../access/ports.ts';
 import { createSlack } from '../chat/slack/app.ts';
 import { systemClock } from '../clock.ts';
@@ -52,10 +53,20 @@ async function askGroup(directory: Directory | undefined, name: string, group: s
     if (found === undefined) return { what, ok: false, why: 'there is no such group' };
     if (found.unmanageable !== undefined) return { what, ok: false, why: found.unmanageable };
     const members = (await directory?.listMembers(found.id)) ?? [];
-    return { what, ok: true, why: `${members.length} ${members.length === 1 ? 'member' : 'members'} now` };
+    return { what, ok: true, why: standing(members) };
   } catch (error) {
     return { what, ok: false, why: messageOf(error) };
   }
+}
+
+const MEMBERS_NAMED = 10;
+
+/** Default deny, measured: whoever is in a governed group today has standing access, unless a grant put them there. */
+function standing(members: readonly DirectoryUser[]): string {
+  if (members.length === 0) return 'nobody is a member now';
+  const named = members.slice(0, MEMBERS_NAMED).map(({ login }) => login);
+  const more = members.length - named.length;
+  return `members now: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 async function askSlack(settings: Settings): Promise<readonly Asked[]> {

@@ -2,7 +2,7 @@
 import { createHandler, requestIdOf } from '../access/handle.ts';
 import { type People, PeopleError } from '../access/ports.ts';
 import { refusalText } from '../access/words.ts';
-import { systemClock } from '../clock.ts';
+import { sharedClock, systemClock } from '../clock.ts';
 import type { Settings } from '../config.ts';
 import { randomIds } from '../ids.ts';
 import { createLog } from '../log.ts';
@@ -15,9 +15,17 @@ const STDERR = 2;
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
+/** With the time that all processes on this database mean. */
+async function opened(settings: Settings) {
+  const base = systemClock();
+  const store = await openRecord(settings, base);
+  const clock = sharedClock(base, store.serverTime);
+  await clock.agree();
+  return { store, clock };
+}
+
 export async function expireCommand(io: Out, settings: Settings, waitMs: number): Promise<number> {
-  const clock = systemClock();
-  const store = await openRecord(settings, clock);
+  const { store, clock } = await opened(settings);
   try {
     const directories = openDirectories(settings, clock, createMetrics());
     const log = createLog(settings.env.logLevel, STDERR);
@@ -33,8 +41,7 @@ export async function revokeCommand(
   settings: Settings,
   order: { readonly id: string; readonly reason: string; readonly operator: string; readonly waitMs: number },
 ): Promise<number> {
-  const clock = systemClock();
-  const store = await openRecord(settings, clock);
+  const { store, clock } = await opened(settings);
   try {
     const directories = openDirectories(settings, clock, createMetrics());
     const ids = randomIds();

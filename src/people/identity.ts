@@ -3,6 +3,8 @@
  * configuration states (a confirmed email, or an entry under `people:`), and an active user of the identity directory.
  * Names and whatever a message carries never identify anybody.
  */
+
+import { cleanName } from '../access/grammar.ts';
 import type { AccountRef, DirectoryUser, Person, PersonId, PinnedGroup, Subject } from '../access/model.ts';
 import { type AccountFacts, DirectoryError, type Metrics, type People, PeopleError } from '../access/ports.ts';
 import { asked, createLookups, type Sources } from './lookups.ts';
@@ -87,7 +89,7 @@ export function createPeople(options: PeopleOptions): People {
       );
     return {
       id,
-      name: user.name || facts.name,
+      name: nameOf(user, cleanName(facts.name)),
       email: user.email || email,
       ...(facts.zone !== undefined && { zone: facts.zone }),
       account,
@@ -209,7 +211,7 @@ export function createPeople(options: PeopleOptions): People {
       throw new PeopleError('unmapped', `The directory "${identityDirectory}" has nobody with the login ${email}.`);
     if (!user.active)
       throw new PeopleError('deactivated', `${email} is deactivated in the directory "${identityDirectory}".`);
-    return { id: personId(user), name: user.name, email: user.email || email, active: true };
+    return { id: personId(user), name: nameOf(user), email: user.email || email, active: true };
   }
 
   async function membersOf(subject: Subject): Promise<readonly Person[]> {
@@ -298,6 +300,11 @@ export function createPeople(options: PeopleOptions): People {
 /** Own keys only: an account called `constructor` must not be found. */
 function own(record: Readonly<Record<string, string>>, key: string): string | undefined {
   return Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+/** The directory's name, else the platform's, else the login: nobody is anonymous to an approver. */
+function nameOf(user: DirectoryUser, otherwise = ''): string {
+  return cleanName(user.name) || otherwise || cleanName(user.login);
 }
 
 function accountRef(key: string, tenant: string): AccountRef | undefined {

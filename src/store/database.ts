@@ -36,6 +36,8 @@ export interface StoreOptions extends Secrets {
 
 export interface OpenStore extends Store {
   readonly dialect: Dialect;
+  /** The wall clock that all processes on this database share; absent on SQLite. */
+  serverTime(): Promise<Instant | undefined>;
 }
 
 const SHIPPED = fileURLToPath(new URL('../../migrations', import.meta.url));
@@ -167,6 +169,7 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
         return false;
       }
     },
+    serverTime: () => driver.serverTime(),
     close: () => driver.close(),
   };
 }

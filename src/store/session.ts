@@ -39,5 +39,7 @@ export interface Driver {
   snapshot<T>(program: Program<T>): Promise<T>;
   /** Each statement for itself. */
   each<T>(program: Program<T>): Promise<T>;
+  /** The server's wall clock; absent where the database has none but this process's. */
+  serverTime(): Promise<number | undefined>;
   close(): Promise<void>;
 }

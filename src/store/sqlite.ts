@@ -65,6 +65,7 @@ export function sqliteDriver(client: Client.Database): Driver {
     write: async <T>(program: Program<T>) => transaction.immediate(program) as T,
     snapshot: async <T>(program: Program<T>) => transaction.deferred(program) as T,
     each: async (program) => runAll(program),
+    serverTime: () => Promise.resolve(undefined),
     close: async () => {
       client.close();
     },

@@ -7,7 +7,7 @@
  */
 import { messageId, tellSecurity } from '../access/decision.ts';
 import { actionableMessage } from '../access/messages.ts';
-import type { AccountRef, Notification } from '../access/model.ts';
+import type { AccessRequest, AccountRef, Notification } from '../access/model.ts';
 import {
   type Clock,
   type Ids,
@@ -101,23 +101,20 @@ async function tell(parts: NotifyParts, job: LeasedJob, what: Notification): Pro
 
 async function tellRequest(parts: NotifyParts, id: string, what: Notification & { tell: 'request' }): Promise<void> {
   const { audience } = what;
-  const forPerson = audience.kind !== 'channel';
-  const request = await parts.view(what.requestId, forPerson ? await zoneFor(parts, what) : undefined);
+  const stored = (await parts.store.request(what.requestId))?.request;
+  if (stored === undefined) return;
+  // The requester's own messages are in the requester's zone; everybody else's in the configured one.
+  const own = audience.kind !== 'channel' && audience.kind !== 'approver';
+  const request = await parts.view(what.requestId, own ? stored.requesterZone : undefined);
   if (request === undefined) return;
-  const view: MessageView = { kind: 'request', audience: audience.kind, request, ...mentions(request, audience.kind) };
+  const view: MessageView = { kind: 'request', audience: audience.kind, request, ...mentions(stored, audience.kind) };
   await show(parts, id, what.requestId, targetOf(audience), view);
 }
 
-/** The requester's own messages are in the requester's zone; everybody else's in the configured one. */
-async function zoneFor(parts: NotifyParts, what: Notification & { tell: 'request' }): Promise<string | undefined> {
-  if (what.audience.kind === 'approver') return undefined;
-  return (await parts.store.request(what.requestId))?.request.requesterZone;
-}
-
-function mentions(request: RequestView, audience: string): { readonly mention?: readonly AccountRef[] } {
-  return audience === 'channel' && request.requesterAccount !== undefined
-    ? { mention: [request.requesterAccount] }
-    : {};
+/** In the channel, those who were asked are named while it waits, so that it rings for them. */
+function mentions(request: AccessRequest, audience: string): { readonly mention?: readonly AccountRef[] } {
+  if (audience !== 'channel' || request.state !== 'pending') return {};
+  return { mention: request.audiences.flatMap((asked) => (asked.kind === 'approver' ? [asked.account] : [])) };
 }
 
 async function show(

@@ -19,6 +19,8 @@ export interface SweepParts {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: LoopLog;
+  /** Measures again how far this clock is from the one all processes share. */
+  readonly agree: () => Promise<void>;
   readonly heartbeatUrl?: string;
   readonly fetch?: typeof globalThis.fetch;
 }
@@ -37,6 +39,7 @@ export function createSweep(parts: SweepParts): Sweep {
 
   async function once(): Promise<void> {
     try {
+      await parts.agree();
       const now = clock.now();
       const { rings, memberships } = await store.forgotten(now, FORGOTTEN_MAX);
       if (rings.length + memberships.length > 0) {

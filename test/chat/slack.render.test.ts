@@ -40,7 +40,7 @@ describe('an approver', () => {
   test('hears the same from a screen reader, which gets only the text', () => {
     for (const fact of [
       'R-7KQ2',
-      'waiting for approval',
+      'Waiting for',
       'Ana Torres',
       'Orders database',
       '30 min',

@@ -4,8 +4,8 @@
  */
 
 import type { AuditEvent } from '../../src/access/model.ts';
+import type { Clock } from '../../src/access/ports.ts';
 import { verifyChain } from '../../src/audit/chain.ts';
-import { systemClock } from '../../src/clock.ts';
 import { loadConfig, type Settings } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { type Running, run } from '../../src/main.ts';
@@ -34,16 +34,31 @@ export interface Journey {
   readonly slack: SlackServer;
   readonly okta: OktaServer;
   readonly settings: Settings;
-  /** The bot as it runs now; another one after `restart`. */
+  /** The bot as it runs now; another one after `restart` or `crash`. */
   readonly bot: Running;
   person(name: Name): SlackPerson;
   /** A person who is not one of the sandbox's, by Slack user id. */
   account(userId: string): SlackPerson;
-  /** Moves the bot's wall clock and lets it look again. */
+  /** Lets time pass, on both of the bot's clocks, and lets it look again. */
   moveClock(ms: number): Promise<void>;
+  /** The same in small steps, each worked off before the next: for what needs several looks, such as a proof. */
+  pass(ms: number, stepMs?: number): Promise<void>;
+  /** The wall clock alone is set on or back. */
+  stepClock(ms: number): Promise<void>;
   now(): number;
-  /** Stops the bot in order and starts another one on the same database. */
-  restart(): Promise<void>;
+  /** Stops the bot in order and starts another one on the same database, with this `hallpass.yaml` from now on. */
+  restart(change?: { readonly config?: (yaml: string) => string }): Promise<void>;
+  /**
+   * The bot is gone between two instructions: nothing under way is finished, said or committed any more. Calls that
+   * were sent may still take effect. Another bot starts on the same database.
+   */
+  crash(): Promise<void>;
+  /** What `/readyz` says. */
+  ready(): Promise<{
+    readonly status: string;
+    readonly degraded: readonly { readonly what: string; readonly why: string }[];
+    readonly removalsOutstanding: number;
+  }>;
   /** Whether the person is in the group, by the directory's own word. */
   isMember(name: Name, group: keyof typeof GROUPS): boolean;
   /** Asks, and returns the request's id and its approval message. */
@@ -71,6 +86,8 @@ export interface JourneyOptions {
   };
   readonly slackSeed?: (seed: ReturnType<typeof slackSeed>) => Parameters<typeof startSlackServer>[0]['seed'];
   readonly logLevel?: string;
+  /** The longest that a call to Okta may take; 8 s by default. */
+  readonly callDeadlineMs?: number;
 }
 
 export const DIALECTS = ['sqlite', 'postgres'] as const;
@@ -82,29 +99,47 @@ export async function startJourney(dialect: (typeof DIALECTS)[number], options: 
   const { seed, ...oktaOptions } = options.okta ?? {};
   const okta = await startOktaServer({ ...oktaOptions, seed: seed?.(oktaSeed()) ?? oktaSeed() });
   const yaml = configuration(okta.url);
-  const loaded = loadConfig({
-    env: {
-      DATABASE_URL: database.url,
-      PORT: '0',
-      SLACK_BOT_TOKEN: SECRETS.botToken,
-      SLACK_SIGNING_SECRET: SECRETS.signingSecret,
-      SLACK_API_URL: slack.url,
-      OKTA_TOKEN: SECRETS.oktaToken,
-      ...options.env,
-    },
-    readFile: () => options.config?.(yaml) ?? yaml,
-  });
-  if (!loaded.ok) throw new Error(`the journey's configuration is refused: ${JSON.stringify(loaded.problems)}`);
-  const { settings } = loaded;
-  let offset = 0;
-  const clock = systemClock();
+  const settingsOf = (config: ((yaml: string) => string) | undefined): Settings => {
+    const loaded = loadConfig({
+      env: {
+        DATABASE_URL: database.url,
+        PORT: '0',
+        SLACK_BOT_TOKEN: SECRETS.botToken,
+        SLACK_SIGNING_SECRET: SECRETS.signingSecret,
+        SLACK_API_URL: slack.url,
+        OKTA_TOKEN: SECRETS.oktaToken,
+        ...options.env,
+      },
+      readFile: () => config?.(yaml) ?? yaml,
+    });
+    if (!loaded.ok) throw new Error(`the journey's configuration is refused: ${JSON.stringify(loaded.problems)}`);
+    return loaded.settings;
+  };
+  let settings = settingsOf(options.config);
+  let wallOffset = 0;
+  let passed = 0;
+  const clock: Clock = { now: () => Date.now() + wallOffset, monotonic: () => performance.now() + passed };
   const log = createLog(options.logLevel ?? 'silent');
+  const { callDeadlineMs } = options;
   const start = async () => {
-    const started = await run({ settings, clock, log, host: '127.0.0.1' });
+    const started = await run({
+      settings,
+      clock,
+      log,
+      host: '127.0.0.1',
+      ...(callDeadlineMs === undefined ? {} : { callDeadlineMs }),
+    });
     await started.slack?.connected;
     return started;
   };
   let bot = await start();
+  /** What is left of bots that crashed. */
+  const remains: Promise<unknown>[] = [];
+  const moveClock = async (ms: number) => {
+    wallOffset += ms;
+    passed += ms;
+    await bot.sweep.sweep();
+  };
 
   const account = (userId: string) =>
     createPerson(slack, { signingSecret: SECRETS.signingSecret, botUrl: `http://127.0.0.1:${bot.port}`, userId });
@@ -118,21 +153,42 @@ export async function startJourney(dialect: (typeof DIALECTS)[number], options: 
   return {
     slack,
     okta,
-    settings,
+    get settings() {
+      return settings;
+    },
     get bot() {
       return bot;
     },
     account,
     person: (name) => account(PEOPLE[name].slack),
     now: clock.now,
-    async moveClock(ms) {
-      offset += ms;
-      clock.adjust(offset);
+    moveClock,
+    async pass(ms, stepMs = 4_000) {
+      for (let left = ms; left > 0; left -= stepMs) {
+        await moveClock(Math.min(left, stepMs));
+        await bot.loop.idle();
+      }
+    },
+    async stepClock(ms) {
+      wallOffset += ms;
       await bot.sweep.sweep();
     },
-    async restart() {
+    async restart(change) {
       await bot.stop();
+      if (change?.config !== undefined) settings = settingsOf(change.config);
       bot = await start();
+    },
+    async crash() {
+      const gone = bot;
+      // Without its database, whatever the dead bot still learns cannot be written down.
+      void gone.loop.stop(0);
+      await gone.store.close();
+      remains.push(gone.stop().catch(() => undefined));
+      bot = await start();
+    },
+    async ready() {
+      const response = await fetch(`http://127.0.0.1:${bot.port}/readyz`);
+      return (await response.json()) as Awaited<ReturnType<Journey['ready']>>;
     },
     isMember: (name, group) => okta.isMember(GROUPS[group], PEOPLE[name].okta),
     async ask(name, text) {
@@ -180,6 +236,7 @@ export async function startJourney(dialect: (typeof DIALECTS)[number], options: 
         await bot.stop();
         await slack.close();
         await okta.close();
+        await Promise.all(remains);
         await database.drop();
       }
     },

@@ -6,7 +6,7 @@
 import type { ActionsBlock, Button, KnownBlock, ModalView, RichTextText } from '@slack/types';
 import type { Answer } from '../../access/command.ts';
 import { REASON_MAX } from '../../access/grammar.ts';
-import type { AccountRef, Instant } from '../../access/model.ts';
+import type { AccountRef, Audience, Instant } from '../../access/model.ts';
 import type { MessageView, RequestView } from '../../access/view.ts';
 import {
   answerText,
@@ -58,11 +58,15 @@ export function renderMessage(view: MessageView, context: RenderContext): Render
     : audience === 'requester'
       ? ['cancel']
       : ['extend', 'return'];
+  const title = messageTitle(request, audience);
   return {
-    text: fallback(request, context),
+    text: fallback(request, context, title),
     blocks: [
-      header(`${titleOf(request)}: ${stateOf(request)}`),
+      header(title),
       section(request.headline),
+      ...(audience === 'warning' && request.can.return
+        ? [aside('Extend asks your approvers for more time. Return gives it back now.')]
+        : []),
       facts(request, context),
       ...mentions(asksForAnswer ? (view.mention ?? []) : []),
       ...buttons(request, offered),
@@ -94,7 +98,7 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
     case 'status': {
       const { request } = answer;
       return {
-        text: answer.say === 'card' ? fallback(request, context) : text,
+        text: answer.say === 'card' ? fallback(request, context, `${titleOf(request)}: ${stateOf(request)}`) : text,
         blocks: [
           header(`${titleOf(request)}: ${stateOf(request)}`),
           section(request.headline),
@@ -154,6 +158,16 @@ export function renderDenyModal(card: string): ModalView {
 
 function titleOf(request: RequestView): string {
   return request.extension === undefined ? `Access request ${request.id}` : `More time, ${request.id}`;
+}
+
+/** The requester's later messages ring, so they begin with the news; everybody else's begin with the request. */
+function messageTitle(request: RequestView, audience: Audience['kind']): string {
+  const what = `${cut(request.title, 80)} (${request.entitlement})`;
+  if (request.grant?.state === 'active') {
+    if (audience === 'holder') return `You have access: ${what}`;
+    if (audience === 'warning') return `Your access ends soon: ${what}`;
+  }
+  return `${titleOf(request)}: ${stateOf(request)}`;
 }
 
 /** One word for where it stands, so that neither colour nor a symbol is the only sign. */
@@ -220,14 +234,15 @@ function approvals(request: RequestView): string {
 }
 
 /** Read aloud it must stand alone: who, what, how long, why, and what happens next. */
-function fallback(request: RequestView, context: RenderContext): string {
+function fallback(request: RequestView, context: RenderContext, title: string): string {
   const { zone } = request;
   const asked =
     request.extension === undefined
       ? `${request.requesterName} asks for ${request.title} (${request.entitlement}) for ${durationText(request.durationMs)}.`
       : `${request.requesterName} asks to keep ${request.title} (${request.entitlement}) until ${timeText(request.extension.until, context.now, zone)}.`;
   const parts = [
-    `${titleOf(request)}: ${stateOf(request)}.`,
+    // The headline says "Waiting for approval" itself; twice in a row sounds like a fault.
+    `${request.state === 'pending' ? titleOf(request) : title}.`,
     cut(request.headline, 800),
     ...(request.state === 'pending' ? [cut(asked, 500), `Reason: ${cut(request.reason, 500)}`] : []),
   ];

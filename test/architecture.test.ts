@@ -1,0 +1,131 @@
+/** The dependency rule of ARCHITECTURE.md, held by reading the import lines. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const SRC = join(import.meta.dirname, '../src');
+
+interface Import {
+  readonly file: string;
+  /** A path inside `src/`, or a package's name. */
+  readonly what: string;
+  readonly inside: boolean;
+}
+
+const FILES = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .sort();
+
+const IMPORTS: readonly Import[] = FILES.flatMap((file) => {
+  const text = readFileSync(join(SRC, file), 'utf8');
+  const found = text.matchAll(
+    /^(?:import|export)\b[^;]*?\bfrom\s+'([^']+)'|\bimport\(\s*'([^']+)'|^import\s+'([^']+)'/gms,
+  );
+  return [...found].map((match) => {
+    const said = match[1] ?? match[2] ?? match[3] ?? '';
+    const inside = said.startsWith('.');
+    return { file, inside, what: inside ? relative(SRC, join(SRC, file, '..', said)) : packageOf(said) };
+  });
+});
+
+function packageOf(said: string): string {
+  if (said.startsWith('node:')) return said;
+  const parts = said.split('/');
+  return said.startsWith('@') ? parts.slice(0, 2).join('/') : (parts[0] ?? '');
+}
+
+/** The room a file of `src/` belongs to; a file at the top is a room of its own. */
+function room(file: string): string {
+  const parts = file.split('/');
+  if (parts.length === 1) return `${parts[0]}`;
+  return parts[0] === 'chat' ? parts.slice(0, 2).join('/') : (parts[0] ?? '');
+}
+
+/** Besides `access/` and itself, what a room may import from `src/`. Rooms that are not named here: nothing. */
+const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
+  // The composition root, the command line and the sandbox put the rooms together.
+  'main.ts': [/.*/],
+  'cli.ts': [/.*/],
+  cli: [/.*/],
+  sandbox: [/.*/],
+  // The schema of each adapter's own section, and nothing else of it.
+  'config.ts': [/^config-/, /^directories\/okta\.ts$/, /^people\/on-call\.ts$/],
+  'config-schema.ts': [/^config-/, /^directories\/okta/, /^people\/on-call\.ts$/],
+  'config-checks.ts': [/^config-/],
+  'config-env.ts': [/^config-/],
+  'config-positions.ts': [/^config-/],
+};
+
+/** The code without its comments. */
+function code(file: string): string {
+  return readFileSync(join(SRC, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+}
+
+/** Where a package may be imported. Those that are not named here: nowhere. */
+const HOMES: Readonly<Record<string, RegExp>> = {
+  '@slack/bolt': /^chat\/slack\//,
+  '@slack/types': /^chat\/slack\//,
+  'better-sqlite3': /^store\//,
+  canonicalize: /^(store\/|config)/,
+  commander: /^cli\.ts$/,
+  'drizzle-orm': /^store\//,
+  jose: /^(directories\/|sandbox\/okta)/,
+  'node-cron': /^workers\//,
+  pg: /^store\//,
+  pino: /^log\.ts$/,
+  'prom-client': /^metrics\.ts$/,
+  yaml: /^(config|chat\/slack\/manifest\.ts)/,
+  zod: /^(config|directories\/|people\/|chat\/)/,
+};
+
+describe('the rooms', () => {
+  it('are found at all', () => {
+    expect(FILES.length).toBeGreaterThan(40);
+    expect(IMPORTS.length).toBeGreaterThan(150);
+  });
+
+  it('import only access/ and themselves, but for those that put rooms together', () => {
+    const wrong = IMPORTS.filter(({ file, what, inside }) => {
+      if (!inside || room(what) === room(file)) return false;
+      if (room(file) !== 'access' && room(what) === 'access') return false;
+      return !(MAY_IMPORT[room(file)] ?? []).some((allowed) => allowed.test(what));
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('keep each package in its home', () => {
+    const wrong = IMPORTS.filter(
+      ({ file, what, inside }) => !inside && !what.startsWith('node:') && !(HOMES[what]?.test(file) ?? false),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('leave the environment to config.ts', () => {
+    const readers = FILES.filter((file) => /process\.env\b/.test(readFileSync(join(SRC, file), 'utf8')));
+    expect(readers).toEqual(['config.ts']);
+  });
+});
+
+describe('the core', () => {
+  const core = FILES.filter((file) => file.startsWith('access/'));
+
+  it('imports nothing but itself, not even from Node', () => {
+    expect(
+      IMPORTS.filter(({ file, what, inside }) => core.includes(file) && !(inside && room(what) === 'access')),
+    ).toEqual([]);
+  });
+
+  it('has no clock, no randomness and no environment of its own', () => {
+    const forbidden =
+      /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\brandomUUID\b|\bprocess\.|\bperformance\.|\bsetTimeout\(/;
+    expect(core.filter((file) => forbidden.test(code(file)))).toEqual([]);
+  });
+});
+
+describe('what has no place in the code', () => {
+  it('is in none of it: switched-off checks, things left for later', () => {
+    const forbidden = /@ts-(?:ignore|nocheck)|\bTODO\b|\bFIXME\b/;
+    expect(FILES.filter((file) => forbidden.test(readFileSync(join(SRC, file), 'utf8')))).toEqual([]);
+    expect(FILES.filter((file) => /\bas any\b|: any\b/.test(code(file)))).toEqual([]);
+  });
+});

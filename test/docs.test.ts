@@ -1,0 +1,157 @@
+/** What the documents tell people to type is typed here, and what they show as configuration is read. */
+import { spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../src/config.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+
+interface Page {
+  readonly name: string;
+  readonly text: string;
+}
+
+const names = ['README.md', 'CONTRIBUTING.md', ...(await readdir(join(ROOT, 'docs'))).map((name) => `docs/${name}`)];
+const PAGES: readonly Page[] = await Promise.all(
+  names
+    .filter((name) => name.endsWith('.md'))
+    .map(async (name) => ({ name, text: await readFile(join(ROOT, name), 'utf8') })),
+);
+
+function fenced(text: string, language: string): readonly string[] {
+  const found = text.matchAll(new RegExp(`^ *\`\`\`${language}\\n([\\s\\S]*?)^ *\`\`\`$`, 'gm'));
+  return [...found].map((match) => match[1] ?? '');
+}
+
+const COMMANDS = PAGES.flatMap(({ name, text }) =>
+  fenced(text, 'sh').flatMap((block) =>
+    block
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '')
+      .map((line) => ({ page: name, line })),
+  ),
+);
+
+interface Ran {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** In an empty folder, with nothing of this machine's environment but PATH and HOME. */
+function runIn(folder: string, command: string, args: readonly string[], cwd = folder): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const env = { PATH: process.env.PATH, HOME: process.env.HOME, HALLPASS_CONFIG: join(folder, 'hallpass.yaml') };
+    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    child.on('error', reject);
+    child.on('exit', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+describe('commands shown in the documents', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hallpass-docs-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('are found', () => {
+    expect(COMMANDS.length).toBeGreaterThan(8);
+  });
+
+  it('begin with the two that need nothing but a checkout', () => {
+    expect(COMMANDS.slice(0, 2).map(({ line }) => line)).toEqual([
+      'npm ci && npm run sandbox -- --tour',
+      'npm ci && npm test',
+    ]);
+  });
+
+  it('include the tour, which ends well when typed as shown', { timeout: 60_000 }, async () => {
+    const { code, stdout } = await runIn(folder, 'npm', ['run', '--silent', 'sandbox', '--', '--tour'], ROOT);
+    expect(stdout).toContain('ended as they should');
+    expect(stdout).not.toContain('✗');
+    expect(code).toBe(0);
+  });
+
+  it('name scripts that exist', async () => {
+    const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { scripts: object };
+    const named = COMMANDS.flatMap(({ line }) =>
+      [...line.matchAll(/npm run ([a-z-]+)/g)].map((match) => match[1] ?? ''),
+    );
+    expect(named.length).toBeGreaterThan(1);
+    for (const script of named) expect(Object.keys(scripts)).toContain(script);
+  });
+
+  const cli = COMMANDS.filter(({ line }) => line.startsWith('npx node src/cli.ts '));
+  it.each(cli)('$page: $line is understood', { timeout: 30_000 }, async ({ line }) => {
+    const words = line.replace(/ >.*$/, '').split(' ').slice(3);
+    await rm(join(folder, 'hallpass.yaml'), { force: true });
+    const { code, stdout, stderr } = await runIn(folder, process.execPath, [join(ROOT, 'src/cli.ts'), ...words]);
+    // 2 is "called wrongly". Without a configuration most refuse, and say so; the others do what they say.
+    expect(stderr).toBe('');
+    const needsNothing = ['schema', 'manifest', 'sandbox'].includes(words[0] ?? '');
+    expect(code).toBe(needsNothing ? 0 : 1);
+    if (!needsNothing) expect(stdout).toContain('hallpass.yaml cannot be read');
+  });
+});
+
+describe('configuration shown in the documents', () => {
+  const examples = PAGES.flatMap(({ name, text }) => fenced(text, 'yaml').map((yaml) => ({ name, yaml })));
+  const env = {
+    OKTA_TOKEN: 'token',
+    SLACK_BOT_TOKEN: 'xoxb-token',
+    SLACK_SIGNING_SECRET: 'secret',
+  };
+
+  it('is found', () => {
+    expect(examples.length).toBeGreaterThan(1);
+  });
+
+  it('is accepted as a whole file', () => {
+    const whole = examples.filter(({ yaml }) => yaml.includes('resources:'));
+    expect(whole.length).toBeGreaterThan(0);
+    for (const { yaml } of whole) {
+      const loaded = loadConfig({ env, readFile: () => yaml });
+      expect(loaded.ok ? [] : loaded.problems).toEqual([]);
+    }
+  });
+
+  it('is accepted as a part of one', () => {
+    const whole = examples.find(({ yaml }) => yaml.includes('resources:'))?.yaml ?? '';
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    for (const { yaml } of examples.filter((example) => example.yaml.startsWith('directories:'))) {
+      const text = whole.replace(/^directories:\n(?: .*\n)+/m, yaml.endsWith('\n') ? yaml : `${yaml}\n`);
+      const loaded = loadConfig({ env, readFile: (path) => (path.endsWith('.pem') ? key : text) });
+      expect(loaded.ok ? [] : loaded.problems).toEqual([]);
+    }
+  });
+});
+
+describe('links between the documents', () => {
+  it('lead to files that are there', async () => {
+    const missing: string[] = [];
+    for (const { name, text } of PAGES)
+      for (const [, target] of text.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)) {
+        const path = join(ROOT, name, '..', target ?? '');
+        const found = await readFile(path).then(
+          () => true,
+          (error: NodeJS.ErrnoException) => error.code === 'EISDIR',
+        );
+        if (!found) missing.push(`${name}: ${target}`);
+      }
+    expect(missing).toEqual([]);
+  });
+});

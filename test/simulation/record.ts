@@ -1,0 +1,202 @@
+/**
+ * The real store, watched: every write that was committed is also applied to rows in memory, so that what must hold can
+ * be looked at after each event without a query; at the end of a history both are compared. Calls go one at a time, on
+ * both databases, so that a history depends on nothing but its seed.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { keyText } from '../../src/access/ledger.ts';
+import type {
+  AccessRequest,
+  Approval,
+  AuditEvent,
+  Change,
+  Grant,
+  Instant,
+  Job,
+  Membership,
+} from '../../src/access/model.ts';
+import type { Commit, LeasedJob, Store } from '../../src/access/ports.ts';
+
+export interface JobRow {
+  readonly job: Job;
+  readonly dueAt: Instant;
+  readonly leaseUntil: Instant | undefined;
+}
+
+export interface Record {
+  readonly store: Store;
+  readonly requests: ReadonlyMap<string, AccessRequest>;
+  readonly grants: ReadonlyMap<string, Grant>;
+  readonly memberships: ReadonlyMap<string, Membership>;
+  readonly jobs: ReadonlyMap<string, JobRow>;
+  readonly approvals: readonly Approval[];
+  /** Deliveries taken in, and whether each is answered. */
+  readonly deliveries: ReadonlyMap<string, { readonly leaseUntil: Instant; readonly answered: boolean }>;
+  /** Deliveries whose commits changed something. */
+  readonly acted: ReadonlyMap<string, number>;
+  readonly faults: readonly string[];
+  /** Resolves when no call is under way; absent when there is none. */
+  busy(): Promise<unknown> | undefined;
+  /** Where the rows in memory differ from those in the database. */
+  differences(): Promise<readonly string[]>;
+}
+
+export interface Watch {
+  /** Each committed event, in the order of the chain. */
+  onEvent(event: AuditEvent): void;
+  onApproval(approval: Approval, correlation: string | undefined): void;
+}
+
+export function watchRecord(raw: Store, watch: Watch): Record {
+  const requests = new Map<string, AccessRequest>();
+  const grants = new Map<string, Grant>();
+  const memberships = new Map<string, Membership>();
+  const jobs = new Map<string, JobRow>();
+  const approvals: Approval[] = [];
+  const deliveries = new Map<string, { leaseUntil: Instant; answered: boolean }>();
+  const acted = new Map<string, number>();
+  const faults: string[] = [];
+  let last: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+
+  function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
+    waiting++;
+    const result = last.then(work).finally(() => {
+      waiting--;
+    });
+    last = result.catch(() => undefined);
+    return result;
+  }
+
+  function apply(change: Change, correlation: string | undefined): void {
+    if ('drop' in change) {
+      jobs.delete(change.id);
+      return;
+    }
+    switch (change.put) {
+      case 'request':
+        requests.set(change.row.id, change.row);
+        break;
+      case 'grant':
+        if (change.was === undefined && [...grants.values()].some((one) => one.requestId === change.row.requestId))
+          faults.push(`${change.row.requestId} has two grants`);
+        grants.set(change.row.id, change.row);
+        break;
+      case 'membership':
+        memberships.set(keyText(change.row.key), change.row);
+        break;
+      case 'approval':
+        approvals.push(change.row);
+        watch.onApproval(change.row, correlation);
+        break;
+      case 'job': {
+        const known = jobs.get(change.row.id);
+        jobs.set(change.row.id, { job: change.row, dueAt: change.row.dueAt, leaseUntil: known?.leaseUntil });
+        break;
+      }
+      case 'event':
+        watch.onEvent(change.row);
+        break;
+      case 'card':
+        break;
+    }
+  }
+
+  function committed({ changes, job, delivery }: Commit): void {
+    if (delivery !== undefined) {
+      const known = deliveries.get(delivery);
+      deliveries.set(delivery, { leaseUntil: known?.leaseUntil ?? 0, answered: true });
+      acted.set(delivery, (acted.get(delivery) ?? 0) + 1);
+    }
+    if (job !== undefined) {
+      const row = jobs.get(job.job);
+      if ('done' in job) jobs.delete(job.job);
+      else if (row !== undefined)
+        jobs.set(
+          job.job,
+          'keep' in job
+            ? { ...row, leaseUntil: job.keep.leaseUntil }
+            : { ...row, dueAt: job.later.dueAt, leaseUntil: undefined },
+        );
+    }
+    // The chain comes last in every commit.
+    for (const change of changes) if ('drop' in change || change.put !== 'event') apply(change, delivery);
+    for (const change of changes) if ('put' in change && change.put === 'event') apply(change, delivery);
+  }
+
+  function leased(rows: readonly LeasedJob[]): void {
+    for (const { id, leaseUntil } of rows) {
+      const row = jobs.get(id);
+      if (row === undefined) faults.push(`${id} was leased and should not exist`);
+      else jobs.set(id, { ...row, leaseUntil });
+    }
+  }
+
+  const methods = Object.entries(raw).map(([name, value]) => [
+    name,
+    typeof value === 'function'
+      ? (...args: unknown[]) => oneAtATime(() => Promise.resolve(Reflect.apply(value, raw, args)))
+      : value,
+  ]);
+  const store: Store = {
+    ...(Object.fromEntries(methods) as unknown as Store),
+    commit: (commit) =>
+      oneAtATime(async () => {
+        await raw.commit(commit);
+        committed(commit);
+      }),
+    lease: (want) =>
+      oneAtATime(async () => {
+        const rows = await raw.lease(want);
+        leased(rows);
+        return rows;
+      }),
+    receive: (delivery, leaseUntil) =>
+      oneAtATime(async () => {
+        const fresh = await raw.receive(delivery, leaseUntil);
+        if (fresh) deliveries.set(delivery.key, { leaseUntil, answered: false });
+        return fresh;
+      }),
+    unanswered: (now, leaseUntil, limit) =>
+      oneAtATime(async () => {
+        const rows = await raw.unanswered(now, leaseUntil, limit);
+        for (const { key } of rows) deliveries.set(key, { leaseUntil, answered: false });
+        return rows;
+      }),
+    answered: (key) =>
+      oneAtATime(async () => {
+        await raw.answered(key);
+        const known = deliveries.get(key);
+        if (known !== undefined) deliveries.set(key, { ...known, answered: true });
+      }),
+  };
+
+  return {
+    store,
+    requests,
+    grants,
+    memberships,
+    jobs,
+    approvals,
+    deliveries,
+    acted,
+    faults,
+    busy: () => (waiting === 0 ? undefined : last),
+    async differences() {
+      const wrong: string[] = [];
+      const same = (what: string, mine: unknown, theirs: unknown) => {
+        if (!isDeepStrictEqual(plain(mine), plain(theirs))) wrong.push(`${what} differs from the database's`);
+      };
+      for (const [id, row] of requests) same(id, row, (await raw.request(id))?.request);
+      for (const [id, row] of grants) same(id, row, (await raw.grant(id))?.grant);
+      for (const [id, row] of memberships) same(id, row, (await raw.membership(row.key)).membership);
+      for (const [id, row] of jobs) same(id, row.dueAt, (await raw.job(id))?.dueAt);
+      return wrong;
+    },
+  };
+}
+
+/** Absent and `undefined` alike. */
+function plain(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+}

@@ -1,0 +1,31 @@
+/** A clock that is moved by hand. */
+import type { Instant } from '../../src/access/model.ts';
+import type { Clock } from '../../src/access/ports.ts';
+
+export interface HandClock extends Clock {
+  /** Time really goes by: both clocks move. */
+  pass(ms: number): void;
+  /** Somebody sets the wall clock: only that one moves, either way. */
+  step(ms: number): void;
+  /** Wall clock minus time gone by. */
+  readonly skew: number;
+}
+
+/** `monotonic` starts at zero. */
+export function handClock(start: Instant): HandClock {
+  let gone = 0;
+  let skew = 0;
+  return {
+    now: () => start + gone + skew,
+    monotonic: () => gone,
+    pass(ms) {
+      gone += ms;
+    },
+    step(ms) {
+      skew += ms;
+    },
+    get skew() {
+      return skew;
+    },
+  };
+}
