@@ -272,10 +272,15 @@ function notices(
 
   if (lesson.learnt === 'failed' || (lesson.learnt === 'seen_present' && removalDidNotHold(row, facts.lagMs))) {
     const reached = row.failures === FAILURES_TOLD;
+    if (lesson.learnt === 'failed' && lesson.call === 'add') {
+      // Also when this very refusal has just ended the last grant that wanted it.
+      if (row.addOutcome === 'refused') return tell('addition_abandoned', 'warning');
+      if (!wanted) return [];
+    }
     if (!wanted) return reached ? tell('removal_failing', 'critical') : [];
-    if (row.addOutcome === 'refused') return tell('addition_abandoned', 'warning');
     // A credential that is refused is everybody's problem at once: no need to wait for the third time.
-    return reached || (row.failures === 1 && row.lastErrorCode === 'unauthorized') ? tell('addition_failing', 'warning') : [];
+    const locked = row.failures === 1 && row.lastErrorCode === 'unauthorized';
+    return reached || locked ? tell('addition_failing', 'warning') : [];
   }
   if (row.provenAbsentAt !== undefined && before.failures >= FAILURES_TOLD)
     return tell('removal_recovered', 'info', { failures: before.failures });

@@ -116,7 +116,8 @@ describe('an addition', () => {
   });
 
   test('of two memberships of one grant puts the grant whichever settles first', () => {
-    const first = decide(marked(), [grant(wide)], { learnt: 'added' }, T0 + MINUTE, { rows: [other(marked())] });
+    const sent = { ...marked(), key: keyOf(B) };
+    const first = decide(marked(), [grant(wide)], { learnt: 'added' }, T0 + MINUTE, { rows: [sent] });
     expect(put(first.changes, 'grant')[0]).toMatchObject({ state: 'adding', version: 2 });
     const ending = activeGrant({ ...wide, state: 'ending' });
     const rows = [{ ...removing(), key: keyOf(B) }];
@@ -171,7 +172,7 @@ describe('a membership that two grants share', () => {
     const both = [activeGrant(wide), activeGrant({ ...wide, id: 'G-OTHR', requestId: 'R-OTHR' })];
     const decision = decide(missing, both, absent(T0 + MINUTE), T0 + MINUTE, { rows: [other()] });
     expect(put(decision.changes, 'grant').map((one) => [one.state, one.endReason])).toEqual([
-      ['ending', 'removed_outside'],
+      ['ended', 'removed_outside'],
       ['ending', 'removed_outside'],
     ]);
     expect(decision.next).toEqual({ do: 'call', call: 'remove' });
@@ -181,7 +182,7 @@ describe('a membership that two grants share', () => {
 
   test('and was removed by somebody else while another is still being added ends that grant too', () => {
     const missing = ourMembership({ seen: 'absent', seenAt: T0, missingSinceAt: T0 });
-    const decision = decide(missing, [grant(wide)], absent(T0 + MINUTE), T0 + MINUTE, { rows: [other(marked())] });
+    const decision = decide(missing, [grant(wide)], absent(T0 + MINUTE), T0 + MINUTE, { rows: [{ ...marked(), key: keyOf(B) }] });
     expect(put(decision.changes, 'grant')[0]).toMatchObject({ state: 'ending', endReason: 'removed_outside' });
   });
 });
