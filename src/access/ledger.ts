@@ -100,9 +100,7 @@ function towardsPresent(row: Membership, wish: Wish, now: Instant, lagMs: number
       const settlesAt = removalsSettleAt(row, lagMs);
       if (row.seen === 'present')
         // A removal whose answer was lost may land after this addition: look once more when it no longer can.
-        return settlesAt === undefined || (row.seenAt ?? 0) > settlesAt
-          ? { do: 'nothing' }
-          : readAfter(settlesAt, now);
+        return settlesAt === undefined || (row.seenAt ?? 0) > settlesAt ? { do: 'nothing' } : readAfter(settlesAt, now);
       if (row.seen === 'absent') {
         if (row.missingSinceAt !== undefined) return readAfter(row.missingSinceAt + lagMs, now);
         if (settlesAt !== undefined) return readAfter(settlesAt, now);

@@ -195,7 +195,8 @@ export function settleGrant(record: GrantRecord, now: Instant, lagMs: number): C
       const gone = record.memberships.find(
         ({ membership }) => membership !== undefined && removedOutside(membership, lagMs),
       );
-      if (gone === undefined) return grant.state === 'adding' ? settleAdding(record, now) : showEverywhere(request, now);
+      if (gone === undefined)
+        return grant.state === 'adding' ? settleAdding(record, now) : showEverywhere(request, now);
       return endGrant(
         record,
         { reason: 'removed_outside', by: { kind: 'hallpass', part: 'ledger' }, note: gone.membership?.groupName ?? '' },
@@ -265,11 +266,16 @@ function begin(record: GrantRecord, next: Pick<Grant, 'state'>, now: Instant): C
     putGrant(grant, { ...next, startsAt, expiresAt }).change,
     timer({ ring: 'end', grantId: grant.id }, expiresAt),
     ...(warned ? [timer({ ring: 'warn', grantId: grant.id }, expiresAt - grant.warnBeforeMs)] : []),
-    event('grant.started', now, { kind: 'hallpass', part: 'ledger' }, {
-      requestId: request.id,
-      grantId: grant.id,
-      detail: { entitlement: grant.entitlement, startsAt, expiresAt },
-    }),
+    event(
+      'grant.started',
+      now,
+      { kind: 'hallpass', part: 'ledger' },
+      {
+        requestId: request.id,
+        grantId: grant.id,
+        detail: { entitlement: grant.entitlement, startsAt, expiresAt },
+      },
+    ),
   ];
 }
 

@@ -383,7 +383,9 @@ function endedHeadline(
   if (parts.length === 0)
     // What the ledger shows of a membership today may be a later grant's; of this one only its own record is left.
     parts.push(
-      grant.startsAt === undefined || grant.endedAt === undefined ? 'Nothing was added.' : `Ended ${time(grant.endedAt)}.`,
+      grant.startsAt === undefined || grant.endedAt === undefined
+        ? 'Nothing was added.'
+        : `Ended ${time(grant.endedAt)}.`,
     );
   const over = grant.endReason === 'abandoned' || grant.endReason === 'removed_outside';
   return { severity: over ? 'warning' : 'over', headline: [endingWords(grant), ...parts].join(' ') };

@@ -31,7 +31,10 @@ describe('a resource', () => {
 
   test('has no role called constructor, and says which roles it has', () => {
     for (const role of ['constructor', '__proto__', 'write'])
-      expect(findEntitlement(catalog, 'db-prod', role)).toMatchObject({ code: 'unknown_role', roles: ['read', 'admin'] });
+      expect(findEntitlement(catalog, 'db-prod', role)).toMatchObject({
+        code: 'unknown_role',
+        roles: ['read', 'admin'],
+      });
   });
 
   test('without its default role is refused, not thrown at', () => {

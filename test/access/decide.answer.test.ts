@@ -17,11 +17,11 @@ import {
   grant,
   grantRecord,
   group,
-  hash,
   HOUR,
+  hash,
   keyOf,
-  membershipRecord,
   MINUTE,
+  membershipRecord,
   no,
   onCall,
   ourMembership,
@@ -111,9 +111,18 @@ describe('nobody approves', () => {
   });
 
   test('who is no approver at the click, whoever was asked before; security is told', () => {
-    const asked = request({ audiences: [{ kind: 'approver', person: dan.id, account: { platform: 'slack', tenant: 'T1', id: 'U-dan' } }] });
-    const outcome = approve({ record: requestRecord(asked), person: dan, subjects: [no(onCall('dba')), no(group('dba-leads'))] });
-    expect(refusalOf(outcome)).toMatchObject({ code: 'not_an_approver', wanted: ['on-call:dba', 'group:okta/dba-leads'] });
+    const asked = request({
+      audiences: [{ kind: 'approver', person: dan.id, account: { platform: 'slack', tenant: 'T1', id: 'U-dan' } }],
+    });
+    const outcome = approve({
+      record: requestRecord(asked),
+      person: dan,
+      subjects: [no(onCall('dba')), no(group('dba-leads'))],
+    });
+    expect(refusalOf(outcome)).toMatchObject({
+      code: 'not_an_approver',
+      wanted: ['on-call:dba', 'group:okta/dba-leads'],
+    });
     expect(outcome).toMatchObject({ record: { kind: 'approval.refused' } });
   });
 
@@ -259,7 +268,9 @@ describe('a denial', () => {
     expect(deny({ person: ana })).toEqual({ code: 'own_request' });
     expect(deny({ subjects: [no(onCall('dba')), no(group('dba-leads'))] })).toMatchObject({ code: 'not_an_approver' });
     expect(deny({ subjects: [broken(onCall('dba'))] })).toMatchObject({ code: 'cannot_check' });
-    expect(deny({ subjects: [yes(onCall('dba'))], record: requestRecord(request({ state: 'approved' })) })).toMatchObject({
+    expect(
+      deny({ subjects: [yes(onCall('dba'))], record: requestRecord(request({ state: 'approved' })) }),
+    ).toMatchObject({
       code: 'not_pending',
     });
   });

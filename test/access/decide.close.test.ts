@@ -4,11 +4,11 @@ import {
   decideReturn,
   decideRevoke,
   type RevokeFacts,
+  type Rung,
   ringAddBy,
   ringEnd,
   ringLapse,
   ringWarn,
-  type Rung,
 } from '../../src/access/decide-close.ts';
 import {
   activeGrant,
@@ -22,8 +22,8 @@ import {
   group,
   HOUR,
   keyOf,
-  membership,
   MINUTE,
+  membership,
   no,
   onCall,
   ourMembership,
@@ -106,7 +106,9 @@ describe('a grant', () => {
 
 describe('revoking', () => {
   const responders = [group('security'), onCall('dba'), onCall('web')];
-  const revoke = (subjects: RevokeFacts['by'] extends infer T ? Extract<T, { subjects: unknown }>['subjects'] : never) =>
+  const revoke = (
+    subjects: RevokeFacts['by'] extends infer T ? Extract<T, { subjects: unknown }>['subjects'] : never,
+  ) =>
     decideRevoke(
       { reason: 'incident' },
       { by: { person: ben, subjects }, responders, entitlement: entitlement(), record: ours() },

@@ -14,8 +14,8 @@ import {
   grantRecord,
   HOUR,
   keyOf,
-  membership,
   MINUTE,
+  membership,
   ourMembership,
   request,
   SECOND,
@@ -49,7 +49,13 @@ function decide(
   return decision;
 }
 
-const marked = (at = T0) => ({ ...membership(), origin: 'ours' as const, addAttempts: 1, addStartedAt: at, addDeadlineAt: at + 10 * SECOND });
+const marked = (at = T0) => ({
+  ...membership(),
+  origin: 'ours' as const,
+  addAttempts: 1,
+  addStartedAt: at,
+  addDeadlineAt: at + 10 * SECOND,
+});
 const removing = (more: Partial<Membership> = {}) =>
   ourMembership({ removeStartedAt: T0, removeOutcome: 'accepted', removeAcceptedAt: T0, ...more });
 const failed = (call: 'read' | 'add' | 'remove', more: Partial<Lesson> = {}): Lesson =>
@@ -57,14 +63,18 @@ const failed = (call: 'read' | 'add' | 'remove', more: Partial<Lesson> = {}): Le
 const absent = (at: number): Lesson => ({ learnt: 'seen_absent', readAt: at });
 const notices = (changes: Parameters<typeof put>[0]) =>
   put(changes, 'job').flatMap((job) =>
-    job.kind === 'notification' && job.payload.tell !== 'request' ? [`${job.payload.tell}:${job.payload.notice.code}`] : [],
+    job.kind === 'notification' && job.payload.tell !== 'request'
+      ? [`${job.payload.tell}:${job.payload.notice.code}`]
+      : [],
   );
 
 describe('an addition', () => {
   test('is marked in the same commit that lets it be sent', () => {
     const decision = decide(membership(), [grant()], absent(T0 + MINUTE));
     expect(decision.next).toEqual({ do: 'call', call: 'add' });
-    expect(put(decision.changes, 'membership')).toMatchObject([{ origin: 'ours', version: 2, addStartedAt: T0 + MINUTE }]);
+    expect(put(decision.changes, 'membership')).toMatchObject([
+      { origin: 'ours', version: 2, addStartedAt: T0 + MINUTE },
+    ]);
     expect(eventKinds(decision.changes)).toEqual(['membership.seen_absent', 'membership.addition_started']);
   });
 
@@ -127,7 +137,11 @@ describe('an addition', () => {
 
   test('is not needed by somebody who was there before, and nothing is ever removed from them', () => {
     const { changes, next } = decide(membership(), [grant()], { learnt: 'seen_present', readAt: T0 + MINUTE });
-    expect(put(changes, 'grant')[0]).toMatchObject({ state: 'ended', endReason: 'abandoned', endNote: 'already a member' });
+    expect(put(changes, 'grant')[0]).toMatchObject({
+      state: 'ended',
+      endReason: 'abandoned',
+      endNote: 'already a member',
+    });
     expect(next).toEqual({ do: 'done' });
   });
 
@@ -182,7 +196,9 @@ describe('a membership that two grants share', () => {
 
   test('and was removed by somebody else while another is still being added ends that grant too', () => {
     const missing = ourMembership({ seen: 'absent', seenAt: T0, missingSinceAt: T0 });
-    const decision = decide(missing, [grant(wide)], absent(T0 + MINUTE), T0 + MINUTE, { rows: [{ ...marked(), key: keyOf(B) }] });
+    const decision = decide(missing, [grant(wide)], absent(T0 + MINUTE), T0 + MINUTE, {
+      rows: [{ ...marked(), key: keyOf(B) }],
+    });
     expect(put(decision.changes, 'grant')[0]).toMatchObject({ state: 'ending', endReason: 'removed_outside' });
   });
 });
@@ -229,7 +245,9 @@ describe('a removal that keeps failing', () => {
 });
 
 test('a grant never calls absent what has not been read since the removal', () => {
-  const { changes } = decide(ourMembership({ removeStartedAt: T0 }), [activeGrant({ state: 'ending' })], { learnt: 'removed' });
+  const { changes } = decide(ourMembership({ removeStartedAt: T0 }), [activeGrant({ state: 'ending' })], {
+    learnt: 'removed',
+  });
   expect(put(changes, 'grant')[0]).toMatchObject({ state: 'ending' });
   expect(eventKinds(changes)).not.toContain('grant.ended');
 });

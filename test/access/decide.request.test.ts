@@ -3,16 +3,16 @@ import { decideExtend, decideRequest, type ExtendFacts } from '../../src/access/
 import {
   activeGrant,
   ana,
-  ben,
   baseline,
+  ben,
   broken,
   cat,
   entitlement,
   group,
   HOUR,
+  MINUTE,
   membership,
   membershipRecord,
-  MINUTE,
   no,
   ourMembership,
   person,
@@ -121,7 +121,9 @@ describe('a request for more time', () => {
     });
     const nearly = activeGrant({ expiresAt: T0 + 3 * HOUR + 50 * MINUTE });
     expect(put(changesOf(extend({ grant: nearly })), 'request')[0]?.durationMs).toBe(10 * MINUTE);
-    expect(refusalOf(extend({ grant: activeGrant({ expiresAt: T0 + 4 * HOUR }) }))).toMatchObject({ code: 'over_maximum' });
+    expect(refusalOf(extend({ grant: activeGrant({ expiresAt: T0 + 4 * HOUR }) }))).toMatchObject({
+      code: 'over_maximum',
+    });
   });
 
   test('is only for the holder of a grant that runs', () => {
@@ -133,12 +135,16 @@ describe('a request for more time', () => {
   });
 
   test('until a time before the present end is refused', () => {
-    expect(refusalOf(extend({}, { duration: { until: { hour: 9, minute: 20 } } }))).toMatchObject({ code: 'time_past' });
+    expect(refusalOf(extend({}, { duration: { until: { hour: 9, minute: 20 } } }))).toMatchObject({
+      code: 'time_past',
+    });
   });
 
   test('is held to the present policy', () => {
     const strict = entitlement({ policy: policy({ duration: { defaultMs: MINUTE, maxMs: 40 * MINUTE } }) });
-    expect(refusalOf(extend({ entitlement: strict }, { duration: { ms: HOUR } }))).toMatchObject({ code: 'over_maximum' });
+    expect(refusalOf(extend({ entitlement: strict }, { duration: { ms: HOUR } }))).toMatchObject({
+      code: 'over_maximum',
+    });
     expect(refusalOf(extend({ subjects: [no(group('engineering'))] }))).toMatchObject({ code: 'not_eligible' });
   });
 });

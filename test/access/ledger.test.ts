@@ -25,7 +25,12 @@ const see = (row: Membership, member: boolean, wish: Wish, at: number) =>
   learn(row, { learnt: member ? 'seen_present' : 'seen_absent', readAt: at }, wish, at, LAG);
 const told = (row: Membership, learnt: 'added' | 'already_member' | 'removed', wish: Wish, at: number) =>
   learn(row, { learnt }, wish, at, LAG);
-const fails = (row: Membership, call: 'read' | 'add' | 'remove', effect: 'none' | 'unknown', more: Partial<Lesson> = {}) =>
+const fails = (
+  row: Membership,
+  call: 'read' | 'add' | 'remove',
+  effect: 'none' | 'unknown',
+  more: Partial<Lesson> = {},
+) =>
   learn(
     row,
     { learnt: 'failed', call, effect, code: 'unavailable', error: 'no answer', ...more } as Lesson,
@@ -230,7 +235,12 @@ describe('a wall clock that steps', () => {
   test('back never makes a wait longer than a minute, nor a read that follows on itself', () => {
     const rows = [
       fails(add(membership(), T0), 'add', 'unknown'),
-      see(told(remove(fails(add(membership(), T0), 'add', 'unknown'), T0), 'removed', UNWANTED, T0), false, UNWANTED, T0),
+      see(
+        told(remove(fails(add(membership(), T0), 'add', 'unknown'), T0), 'removed', UNWANTED, T0),
+        false,
+        UNWANTED,
+        T0,
+      ),
       see(ourMembership(), false, RUNNING, T0),
       see(told(remove(ourMembership(), T0), 'removed', UNWANTED, T0), true, UNWANTED, T0),
     ];

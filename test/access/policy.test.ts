@@ -35,7 +35,9 @@ describe('an approver', () => {
   const asked = { ask: 'approve', approver: ben.id, requester: ana.id } as const;
 
   test('is whoever one of the subjects holds, whatever the others say', () => {
-    expect(evaluate(policy(), { ...asked, subjects: [broken(onCall('dba')), yes(group('dba-leads'))] }).allowed).toBe(true);
+    expect(evaluate(policy(), { ...asked, subjects: [broken(onCall('dba')), yes(group('dba-leads'))] }).allowed).toBe(
+      true,
+    );
   });
 
   test('is never the requester, even when every subject holds', () => {

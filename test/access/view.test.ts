@@ -10,8 +10,8 @@ import {
   grantRecord,
   HOUR,
   keyOf,
-  membership,
   MINUTE,
+  membership,
   ourMembership,
   request,
   requestRecord,
@@ -42,11 +42,27 @@ describe('a request that is not granted', () => {
   const two = request({ approvalsNeeded: 2 });
   test.each([
     [waiting(), 'Waiting for approval. Lapses 11:00 CET.', 'waiting'],
-    [waiting({ approvalsNeeded: 2 }, [approval(two, ben)]), 'Waiting for approval. 1 of 2 approvals so far. Lapses 11:00 CET.', 'waiting'],
-    [waiting({ state: 'denied', decidedAt: NOW, closedBy: 'Ben' }), 'Denied by Ben 10:05 CET. Nothing was added.', 'over'],
+    [
+      waiting({ approvalsNeeded: 2 }, [approval(two, ben)]),
+      'Waiting for approval. 1 of 2 approvals so far. Lapses 11:00 CET.',
+      'waiting',
+    ],
+    [
+      waiting({ state: 'denied', decidedAt: NOW, closedBy: 'Ben' }),
+      'Denied by Ben 10:05 CET. Nothing was added.',
+      'over',
+    ],
     [waiting({ state: 'cancelled', decidedAt: NOW }), 'Cancelled 10:05 CET. Nothing was added.', 'over'],
-    [waiting({ state: 'lapsed', decidedAt: NOW }), 'Lapsed 10:05 CET: nobody approved it in time. Ask again if you still need it.', 'over'],
-    [waiting({ state: 'withdrawn', decidedAt: NOW, closedNote: 'G-7KQ2 is over' }), 'Withdrawn 10:05 CET: G-7KQ2 is over.', 'over'],
+    [
+      waiting({ state: 'lapsed', decidedAt: NOW }),
+      'Lapsed 10:05 CET: nobody approved it in time. Ask again if you still need it.',
+      'over',
+    ],
+    [
+      waiting({ state: 'withdrawn', decidedAt: NOW, closedNote: 'G-7KQ2 is over' }),
+      'Withdrawn 10:05 CET: G-7KQ2 is over.',
+      'over',
+    ],
   ])('says so (%#)', (view, headline, severity) => {
     expect(view).toMatchObject({ headline, severity });
   });
@@ -67,24 +83,76 @@ describe('a grant', () => {
   const failing = { failures: 2, lastError: 'timeout' };
   test.each<[string, ReturnType<typeof shown>, string]>([
     ['waiting', shown(grant(), [membership()]), 'Approved. Adding to prod-db-read.'],
-    ['warning', shown(grant(), [membership(failing)]), 'Approved, not added yet: okta says "timeout". Trying again until 10:10 CET.'],
-    ['warning', shown(grant(), [ourMembership({ ...failing, addOutcome: 'unknown' })]), 'Approved, not known to be added yet: okta says "timeout". Trying again until 10:10 CET.'],
+    [
+      'warning',
+      shown(grant(), [membership(failing)]),
+      'Approved, not added yet: okta says "timeout". Trying again until 10:10 CET.',
+    ],
+    [
+      'warning',
+      shown(grant(), [ourMembership({ ...failing, addOutcome: 'unknown' })]),
+      'Approved, not known to be added yet: okta says "timeout". Trying again until 10:10 CET.',
+    ],
     ['good', shown(activeGrant(), [ourMembership()]), 'Added to prod-db-read. Ends 10:30 CET.'],
-    ['good', shown(activeGrant(), [ourMembership({ seen: 'present', seenAt: T0 })]), 'Added to prod-db-read (checked). Ends 10:30 CET.'],
-    ['warning', shown(activeGrant(wide), [ourMembership(), second(membership())]), 'Added to prod-db-read. Ends 10:30 CET. Not added to prod-db-admin.'],
-    ['warning', shown(activeGrant(wide), [ourMembership(), second(removed)]), 'Added to prod-db-read. Ends 10:30 CET. Not added to prod-db-admin.'],
-    ['warning', shown(activeGrant(), [ourMembership({ addOutcome: 'unknown' })]), "Perhaps added to prod-db-read: the directory's answer was lost. Ends 10:30 CET."],
-    ['good', shown(activeGrant(wide), [ourMembership(), second(baseline())]), 'Added to prod-db-read. prod-db-admin was there before. Ends 10:30 CET.'],
-    ['warning', shown(activeGrant(), [ourMembership()], T0 + 31 * MINUTE), 'Added to prod-db-read. Was due to end 10:30 CET.'],
+    [
+      'good',
+      shown(activeGrant(), [ourMembership({ seen: 'present', seenAt: T0 })]),
+      'Added to prod-db-read (checked). Ends 10:30 CET.',
+    ],
+    [
+      'warning',
+      shown(activeGrant(wide), [ourMembership(), second(membership())]),
+      'Added to prod-db-read. Ends 10:30 CET. Not added to prod-db-admin.',
+    ],
+    [
+      'warning',
+      shown(activeGrant(wide), [ourMembership(), second(removed)]),
+      'Added to prod-db-read. Ends 10:30 CET. Not added to prod-db-admin.',
+    ],
+    [
+      'warning',
+      shown(activeGrant(), [ourMembership({ addOutcome: 'unknown' })]),
+      "Perhaps added to prod-db-read: the directory's answer was lost. Ends 10:30 CET.",
+    ],
+    [
+      'good',
+      shown(activeGrant(wide), [ourMembership(), second(baseline())]),
+      'Added to prod-db-read. prod-db-admin was there before. Ends 10:30 CET.',
+    ],
+    [
+      'warning',
+      shown(activeGrant(), [ourMembership()], T0 + 31 * MINUTE),
+      'Added to prod-db-read. Was due to end 10:30 CET.',
+    ],
     ['waiting', shown(ending, [ourMembership()]), 'The time is over. Removing from prod-db-read.'],
-    ['warning', shown(ending, [{ ...removing, ...failing }]), 'The time is over. Perhaps still a member of prod-db-read: okta says "timeout". Trying again until it is gone.'],
+    [
+      'warning',
+      shown(ending, [{ ...removing, ...failing }]),
+      'The time is over. Perhaps still a member of prod-db-read: okta says "timeout". Trying again until it is gone.',
+    ],
     ['waiting', shown(ending, [removed]), 'The time is over. Removed from prod-db-read; checking that it is gone.'],
-    ['warning', shown(ending, [{ ...removed, ...failing }]), 'The time is over. Removed from prod-db-read, not checked yet: okta says "timeout". Trying again until it is gone.'],
+    [
+      'warning',
+      shown(ending, [{ ...removed, ...failing }]),
+      'The time is over. Removed from prod-db-read, not checked yet: okta says "timeout". Trying again until it is gone.',
+    ],
     ['over', shown(ended, [proven]), 'The time is over. Removed from prod-db-read 10:30 CET, checked.'],
-    ['over', shown(ended, [ourMembership()], NOW, [activeGrant({ id: 'G-OTHR' })]), 'The time is over. Another grant still needs prod-db-read.'],
+    [
+      'over',
+      shown(ended, [ourMembership()], NOW, [activeGrant({ id: 'G-OTHR' })]),
+      'The time is over. Another grant still needs prod-db-read.',
+    ],
     ['over', shown(ended, [removing]), 'The time is over. Ended 10:31 CET.'],
-    ['warning', shown(grant({ state: 'ended', endReason: 'abandoned', endNote: 'not added in time' }), [membership()]), 'Given up: not added in time. Nothing was added.'],
-    ['warning', shown(grant({ state: 'ended', endReason: 'abandoned', endNote: 'already a member' }), [baseline()]), 'Given up: already a member. prod-db-read was there before and stays.'],
+    [
+      'warning',
+      shown(grant({ state: 'ended', endReason: 'abandoned', endNote: 'not added in time' }), [membership()]),
+      'Given up: not added in time. Nothing was added.',
+    ],
+    [
+      'warning',
+      shown(grant({ state: 'ended', endReason: 'abandoned', endNote: 'already a member' }), [baseline()]),
+      'Given up: already a member. prod-db-read was there before and stays.',
+    ],
   ])('says what holds and no more (%#, %s)', (severity, view, headline) => {
     expect(view).toMatchObject({ headline, severity });
   });
@@ -130,7 +198,14 @@ test('an extension says from when to when', () => {
 });
 
 test('a notice about a removal claims neither presence nor absence, and carries a zone', () => {
-  const notice = { code: 'removal_failing', severity: 'critical', at: T0, group: 'g', directory: 'okta', failures: 3 } as const;
+  const notice = {
+    code: 'removal_failing',
+    severity: 'critical',
+    at: T0,
+    group: 'g',
+    directory: 'okta',
+    failures: 3,
+  } as const;
   const view = noticeView(notice, BERLIN);
   expect(view.lines.join(' ')).toContain('Not proven gone from g in okta after 3 failures');
   expect(view.lines.join(' ')).toContain('10:00 CET');

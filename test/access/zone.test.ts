@@ -35,12 +35,29 @@ describe('until a time of day', () => {
   });
 
   test.each([
-    ['Europe/Berlin', 2, '2026-10-24T23:30:00Z', '2026-10-25T00:30:00.000Z', '2026-10-25T00:45:00Z', '2026-10-25T01:30:00.000Z'],
-    ['America/New_York', 1, '2026-11-01T04:30:00Z', '2026-11-01T05:30:00.000Z', '2026-11-01T05:45:00Z', '2026-11-01T06:30:00.000Z'],
-  ])('in the hour that %s has twice is the earlier one, unless that has passed', (zone, hour, before, first, between, second) => {
-    expect(until(hour, 30, zone, before)).toBe(first);
-    expect(until(hour, 30, zone, between)).toBe(second);
-  });
+    [
+      'Europe/Berlin',
+      2,
+      '2026-10-24T23:30:00Z',
+      '2026-10-25T00:30:00.000Z',
+      '2026-10-25T00:45:00Z',
+      '2026-10-25T01:30:00.000Z',
+    ],
+    [
+      'America/New_York',
+      1,
+      '2026-11-01T04:30:00Z',
+      '2026-11-01T05:30:00.000Z',
+      '2026-11-01T05:45:00Z',
+      '2026-11-01T06:30:00.000Z',
+    ],
+  ])(
+    'in the hour that %s has twice is the earlier one, unless that has passed',
+    (zone, hour, before, first, between, second) => {
+      expect(until(hour, 30, zone, before)).toBe(first);
+      expect(until(hour, 30, zone, between)).toBe(second);
+    },
+  );
 
   test('late in the evening is found just after midnight of a day of 25 hours', () => {
     expect(until(23, 59, 'Europe/Berlin', '2026-10-24T22:05:00Z')).toBe('2026-10-25T22:59:00.000Z');

@@ -38,14 +38,7 @@ describe('an approver', () => {
   });
 
   test('hears the same from a screen reader, which gets only the text', () => {
-    for (const fact of [
-      'R-7KQ2',
-      'Waiting for',
-      'Ana Torres',
-      'Orders database',
-      '30 min',
-      'fix stuck migration',
-    ])
+    for (const fact of ['R-7KQ2', 'Waiting for', 'Ana Torres', 'Orders database', '30 min', 'fix stuck migration'])
       expect(rendered.text).toContain(fact);
   });
 

@@ -3,8 +3,8 @@
  * Slack; what is looked at afterwards is the directory and the record, not the answer alone.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createPerson, type Reply, type SlackPerson, signature } from '../../src/sandbox/slack-people.ts';
-import { button, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
+import { createPerson, type Reply, signature } from '../../src/sandbox/slack-people.ts';
+import { button, dmsOf, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
 import type { SlackMessage } from '../../src/sandbox/slack-state.ts';
 import { type Name, SECRETS } from '../../src/sandbox/world.ts';
 import {
@@ -165,8 +165,13 @@ describe.each(DIALECTS)('a delivery that comes more than once, on %s', (dialect)
     const dialog = await (await denier.press(card, 'deny')).opened(WAIT_MS);
     await Promise.all([
       denier.submitView(dialog, { reason: 'not today, please' }),
-      ...ten.slice(1).map(({ id: user }) => journey.account(user).press(card, 'approve')),
+      ...ten.slice(1).map(({ id: user }) => says(journey.account(user).press(card, 'approve'))),
     ]);
+    await journey.slack.waitFor(
+      (state) => dmsOf(state, 'U0TEN0').find((shown) => /Denied|no longer waiting/.test(textOf(shown))),
+      WAIT_MS,
+      'what became of the denial',
+    );
     await journey.idle();
     const record = await journey.bot.store.request(id);
     const approved = record?.request.state === 'approved';
@@ -262,39 +267,48 @@ describe('accounts that are not an employee’s', () => {
     expect(await says(account.press(card, 'approve'))).toMatch(words);
     for (const text of [`request ${ASK}`, `approve ${id}`, `deny ${id} because`, `status ${id}`, 'list active'])
       expect(await says(account.slash(text))).toMatch(words);
-    const dialog = await (await account.press(card, 'deny')).opened(WAIT_MS);
-    await account.submitView(dialog, { reason: 'let me deny it' });
+    const deny = await account.press(card, 'deny');
+    if (user === 'U0FOREIGN') expect(await says(deny)).toMatch(words);
+    else {
+      const told = dmsOf(journey.slack.state, user).length;
+      await account.submitView(await deny.opened(WAIT_MS), { reason: 'let me deny it' });
+      await journey.slack.waitFor((state) => dmsOf(state, user)[told], WAIT_MS, 'the answer to the dialog');
+    }
     await journey.idle();
     await expectUntouched();
     expect(await journey.bot.store.chain(0, 100_000)).toHaveLength(before);
   });
 
-  it('an account that says it is of another workspace is refused at the door', async () => {
-    const account = elsewhere(journey, PEOPLE.ben.slack);
-    expect(await says(account.slash(`request ${ASK}`))).toMatch(/belongs to another workspace/);
-    await account.press(card, 'approve');
-    await journey.idle();
+  it('an account of another workspace is refused at the door, whatever its id', async () => {
+    const botUrl = new URL(endpoint(journey)).origin;
+    const typing = { signingSecret: SECRETS.signingSecret, botUrl, userId: PEOPLE.ben.slack, teamId: 'T0ELSEWHERE' };
+    const reply = createPerson(journey.slack, typing).slash(`request ${ASK}`);
+    expect(await says(reply)).toMatch(/belongs to another workspace/);
+    const before = journey.slack.state.ephemerals.length;
+    await pressAs({ id: PEOPLE.ben.slack, team_id: 'T0ELSEWHERE' });
+    await answered(before, /belongs to another workspace/);
     await expectUntouched();
   });
 
-  it('somebody whom Slack does not know is refused', async () => {
-    await journey.slack.control({ do: 'set_user', user: { id: 'U0LATER', email: 'ben@example.com' } });
-    const message = { ...card, channel: APPROVALS };
-    const body = JSON.stringify({
-      ...(await pressPayload(journey, 'ben', message)),
-      user: { id: 'U0NOBODY', team_id: journey.slack.state.team.id },
-    });
-    const form = new URLSearchParams({ payload: body }).toString();
-    const headers = { 'content-type': FORM, ...signature(SECRETS.signingSecret, form) };
-    const response = await fetch(endpoint(journey), { method: 'POST', headers, body: form });
-    expect(response.status).toBe(200);
-    await journey.slack.waitFor(
-      (state) => state.ephemerals.find((shown) => /does not know this account/.test(textOf(shown))),
-      WAIT_MS,
-    );
-    await journey.idle();
+  it('an account that Slack does not know is refused', async () => {
+    const before = journey.slack.state.ephemerals.length;
+    await pressAs({ id: 'U0NOBODY', team_id: journey.slack.state.team.id });
+    await answered(before, /does not know this account/);
     await expectUntouched();
   });
+
+  async function pressAs(user: { readonly id: string; readonly team_id: string }): Promise<void> {
+    const payload = JSON.stringify({ ...(await pressPayload(journey, 'ben', card)), user });
+    const body = new URLSearchParams({ payload }).toString();
+    const headers = { 'content-type': FORM, ...signature(SECRETS.signingSecret, body) };
+    expect((await fetch(endpoint(journey), { method: 'POST', headers, body })).status).toBe(200);
+  }
+
+  async function answered(before: number, words: RegExp): Promise<void> {
+    const shown = await journey.slack.waitFor((state) => state.ephemerals[before], WAIT_MS, `${words}`);
+    expect(textOf(shown)).toMatch(words);
+    await journey.idle();
+  }
 
   async function expectUntouched(): Promise<void> {
     const record = await journey.bot.store.request(id);
@@ -305,12 +319,6 @@ describe('accounts that are not an employee’s', () => {
     expect(journey.okta.state().groups[GROUPS.read]).toEqual([PEOPLE.pat.okta]);
   }
 });
-
-/** The same account, as if Slack had sent it from another workspace. */
-function elsewhere(journey: Journey, userId: string): SlackPerson {
-  const botUrl = new URL(endpoint(journey)).origin;
-  return createPerson(journey.slack, { signingSecret: SECRETS.signingSecret, botUrl, userId, teamId: 'T0ELSEWHERE' });
-}
 
 describe('who somebody is', () => {
   let journey: Journey;
@@ -401,7 +409,11 @@ describe('a Slack user group as the on-call source', () => {
   afterEach(() => journey.end());
   const dba = (users: readonly string[]): JourneyOptions => ({
     ...withMore([{ id: 'U0GUEST', email: 'guest@example.com', more: { is_restricted: true } }]),
-    config: (yaml) => yaml.replace(/dba: \{ type: static.*\}/, 'dba: { type: slack-user-group, group: S0DBA }'),
+    // The file is refused when nobody but the group could approve.
+    config: (yaml) =>
+      yaml
+        .replace(/dba: \{ type: static.*\}/, 'dba: { type: slack-user-group, group: S0DBA }')
+        .replace('[ on-call:dba ]', `[ on-call:dba, user:${PEOPLE.sam.email} ]`),
     slackSeed: (seed) => ({
       ...seed,
       users: [...seed.users, slackUser({ id: 'U0GUEST', email: 'guest@example.com', more: { is_restricted: true } })],

@@ -194,7 +194,11 @@ export function membershipRecord(row: Membership, grants: readonly Grant[] = [])
 export function grantRecord(
   of: Grant,
   rows: readonly Membership[] = [],
-  more: { readonly others?: readonly Grant[]; readonly extension?: AccessRequest; readonly request?: AccessRequest } = {},
+  more: {
+    readonly others?: readonly Grant[];
+    readonly extension?: AccessRequest;
+    readonly request?: AccessRequest;
+  } = {},
 ): GrantRecord {
   const grants = of.state === 'ended' ? [...(more.others ?? [])] : [of, ...(more.others ?? [])];
   return {

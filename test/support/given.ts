@@ -2,8 +2,9 @@
  * The rows a decision is made on, held in memory and guarded as the store guards them, and a directory that behaves
  * as badly as a real one: it lags, loses answers before and after the effect, and lets a lost call land late.
  */
-import { decideOperation, type OperationDecision } from '../../src/access/decide-operation.ts';
+
 import { type Rung, ringAddBy, ringEnd, ringLapse, ringWarn } from '../../src/access/decide-close.ts';
+import { decideOperation, type OperationDecision } from '../../src/access/decide-operation.ts';
 import { isRefused, type Outcome } from '../../src/access/decision.ts';
 import { isLive, keyText, type Lesson } from '../../src/access/ledger.ts';
 import type {
