@@ -195,6 +195,15 @@ function program(done: (code: number) => void): Command {
   return root;
 }
 
+function failureText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ('code' in error && error.code === 'EADDRINUSE' && 'port' in error)
+    return `Port ${String(error.port)} is in use already. Stop what listens there, or set PORT to another.`;
+  // Where several addresses were tried, the whole has no message of its own.
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(failureText).join('; ');
+  return error.message;
+}
+
 async function main(): Promise<void> {
   let code: number = EXIT.done;
   try {
@@ -204,7 +213,10 @@ async function main(): Promise<void> {
   } catch (error) {
     if (error instanceof CommanderError) code = error.exitCode === 0 ? EXIT.done : EXIT.usage;
     else {
-      process.stderr.write(`hallpass: ${error instanceof Error ? error.message : String(error)}\n`);
+      const said = failureText(error);
+      process.stderr.write(`hallpass: ${said}\n`);
+      // It may have failed before any command could look at its options.
+      if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ ok: false, error: said })}\n`);
       code = EXIT.failed;
     }
   }

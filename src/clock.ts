@@ -2,19 +2,53 @@
 import type { Clock } from './access/ports.ts';
 
 export interface AdjustableClock extends Clock {
-  /** Added to the wall clock: the measured offset to a shared database, or the sandbox's own time. */
-  adjust(offsetMs: number): void;
+  /** The sandbox's own time, added to this machine's. */
+  adjust(shiftMs: number): void;
+  readonly shiftMs: number;
+  /** Told when this machine's clock was set back, and by how much. */
+  onStepBack: ((byMs: number) => void) | undefined;
 }
 
-export function systemClock(offsetMs = 0): AdjustableClock {
-  let offset = offsetMs;
-  return {
-    now: () => Date.now() + offset,
-    monotonic: () => performance.now(),
-    adjust(ms) {
-      offset = ms;
+/** What the composition root needs to know of a clock beyond the time. */
+export type ProcessClock = Clock & Partial<Pick<AdjustableClock, 'shiftMs' | 'onStepBack'>>;
+
+/** Less is a clock being slewed, and two readings that were not taken at the same moment. */
+const STEP_MS = 2_000;
+
+/**
+ * The process's wall clock, which never goes back: when the machine's is set back by an hour, every end that was
+ * written down before would come an hour late. Going on at the old time, each grant gets the length it was approved
+ * for; a little early is better than late. A restart takes the machine's time as it then is.
+ */
+export function systemClock(
+  shiftMs = 0,
+  machine: { wall(): number; monotonic(): number } = { wall: Date.now, monotonic: () => performance.now() },
+): AdjustableClock {
+  let shift = shiftMs;
+  let held = 0;
+  let last = { wall: machine.wall(), monotonic: machine.monotonic() };
+  const clock: AdjustableClock = {
+    now() {
+      const wall = machine.wall();
+      const monotonic = machine.monotonic();
+      const ahead = wall - last.wall - (monotonic - last.monotonic);
+      last = { wall, monotonic };
+      if (ahead < -STEP_MS) {
+        held -= ahead;
+        clock.onStepBack?.(-ahead);
+      } else if (ahead > STEP_MS) held = Math.max(0, held - ahead);
+      return Math.floor(wall + held + shift);
     },
+    monotonic: machine.monotonic,
+    adjust(ms) {
+      shift = ms;
+    },
+    get shiftMs() {
+      return shift;
+    },
+    onStepBack: undefined,
   };
+  return clock;
 }
 
 /** A measurement that took longer says too little about when the server read its clock. */
@@ -25,7 +59,7 @@ const ROUND_TRIP_MAX_MS = 1_000;
  * so they must mean the same by "now"; which of them is right matters less.
  */
 export function sharedClock(
-  base: Clock,
+  base: ProcessClock,
   serverTime: () => Promise<number | undefined>,
 ): Clock & {
   /** Measures once more; keeps the last offset when that fails. Returns the offset in milliseconds. */
@@ -36,12 +70,12 @@ export function sharedClock(
     now: () => base.now() + offset,
     monotonic: base.monotonic,
     async agree() {
-      const before = Date.now();
+      const before = base.now();
       const server = await serverTime();
-      const after = Date.now();
+      const after = base.now();
       if (server !== undefined && after >= before && after - before <= ROUND_TRIP_MAX_MS)
-        // Against the real clock: an offset that the sandbox has put on the base is its own affair.
-        offset = Math.round(server - (before + after) / 2);
+        // The shift of a sandbox is its own affair, and stays.
+        offset = Math.round(server - (before + after) / 2 + (base.shiftMs ?? 0));
       return offset;
     },
   };

@@ -5,7 +5,7 @@
 import { createHandler, type Handler } from './access/handle.ts';
 import type { Clock, Directory, OnCall, People, Store } from './access/ports.ts';
 import { createSlack, type Slack } from './chat/slack/app.ts';
-import { sharedClock } from './clock.ts';
+import { type ProcessClock, sharedClock } from './clock.ts';
 import type { Settings } from './config.ts';
 import { createOkta } from './directories/okta.ts';
 import { createHttp, type Http, type HttpRoute } from './http.ts';
@@ -25,7 +25,7 @@ import { timerLane } from './workers/timers.ts';
 
 export interface RunOptions {
   readonly settings: Settings;
-  readonly clock: Clock;
+  readonly clock: ProcessClock;
   readonly log: Log;
   /** Left out: every interface. */
   readonly host?: string;
@@ -97,6 +97,8 @@ export async function run(options: RunOptions): Promise<Running> {
   const metrics = createMetrics();
   const record = await openRecord(settings, options.clock);
   const clock = sharedClock(options.clock, record.serverTime);
+  options.clock.onStepBack = (byMs) =>
+    log.warn({ byMs: Math.round(byMs) }, "this machine's clock was set back; Hallpass goes on at the old time");
   const agree = async () => {
     const offsetMs = await clock.agree();
     if (Math.abs(offsetMs) > OFFSET_TOLD_MS)

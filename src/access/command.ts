@@ -92,7 +92,6 @@ export type Refusal =
   | { readonly code: 'not_eligible'; readonly entitlement: EntitlementId; readonly wanted: readonly string[] }
   | { readonly code: 'already_pending'; readonly requestId: RequestId }
   | { readonly code: 'already_granted'; readonly grantId: GrantId; readonly expiresAt?: Instant }
-  | { readonly code: 'still_ending'; readonly grantId: GrantId }
   | { readonly code: 'already_member'; readonly groups: readonly string[] }
   | { readonly code: 'nobody_to_ask'; readonly entitlement: EntitlementId }
   | { readonly code: 'own_request' }

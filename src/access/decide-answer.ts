@@ -213,7 +213,12 @@ function prolong(
   // The stricter of what held at the grant and what holds now; an end already promised is not taken back.
   const maxMs = Math.min(grant.maxMs, entitlement.policy.duration.maxMs);
   const expiresAt = Math.min(endsAt(grant) + request.durationMs, grant.startsAt + maxMs);
-  if (expiresAt <= endsAt(grant)) return refused({ code: 'over_maximum', grantId: grant.id, leftMs: 0, maxMs });
+  if (expiresAt <= endsAt(grant))
+    return refused(
+      { code: 'over_maximum', grantId: grant.id, leftMs: 0, maxMs },
+      undefined,
+      closeRequest(request, 'withdrawn', { kind: 'hallpass', part: 'policy' }, now, 'the maximum is reached'),
+    );
   const moved = putGrant(grant, { expiresAt, hardEndAt: Math.max(grant.hardEndAt, expiresAt) });
   const { row, change } = putRequest(request, { state: 'approved', decidedAt: now });
   const outcome = outcomeAudience(request);

@@ -85,8 +85,7 @@ export function decideRequest(command: RequestCommand, facts: RequestFacts, now:
   // Only if every group is a baseline is there nothing to grant; the ledger knows which memberships are ours.
   if (facts.standing.length > 0 && facts.standing.every(isBaseline))
     return refused({ code: 'already_member', groups: facts.groups.map((group) => group.groupName) });
-  if (facts.approvers.complete && facts.approvers.people.every((approver) => approver.id === person.id))
-    return refused({ code: 'nobody_to_ask', entitlement: entitlement.id });
+  if (nobodyElse(facts)) return refused({ code: 'nobody_to_ask', entitlement: entitlement.id });
   return open(facts, { durationMs: asked, reason: command.reason }, undefined, now);
 }
 
@@ -133,7 +132,13 @@ export function decideExtend(
   if (no !== undefined) return refused(no);
   const pending = facts.pending[0];
   if (pending !== undefined) return refused({ code: 'already_pending', requestId: pending.id });
+  if (nobodyElse(facts)) return refused({ code: 'nobody_to_ask', entitlement: entitlement.id });
   return open(facts, { durationMs: more, reason }, grant, now);
+}
+
+/** Everybody who could approve is known, and it is nobody but the requester. */
+function nobodyElse({ approvers, person }: RequestFacts): boolean {
+  return approvers.complete && approvers.people.every((approver) => approver.id === person.id);
 }
 
 function open(

@@ -159,7 +159,10 @@ export interface Store {
   ): Promise<{ pending: readonly AccessRequest[]; grants: readonly Grant[] }>;
   /** Newest first. */
   list(filter: ListFilter): Promise<readonly RequestRecord[]>;
-  /** Live grants past their end, pending requests past their lapse, and memberships of ours that nobody wants, each without a job that will see to it. */
+  /**
+   * Live grants past their end, pending requests past their lapse, memberships of ours that nobody wants, and those of
+   * ending grants that nobody is working on: each without a job that will see to it.
+   */
   forgotten(now: Instant, limit: number): Promise<{ rings: readonly Ring[]; memberships: readonly MembershipKey[] }>;
   /** Removals owed and not proven, oldest first: what `/readyz` and `expire` report. */
   outstandingRemovals(now: Instant, limit: number): Promise<readonly MembershipRecord[]>;

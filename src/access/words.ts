@@ -127,11 +127,6 @@ export function refusalText(
             : `You have this access already: ${refusal.grantId}, until ${timeText(refusal.expiresAt, undefined, zone)}.`,
         next: `For more time, type ${commandWord} extend ${refusal.grantId} 30m.`,
       };
-    case 'still_ending':
-      return {
-        reason: `Your last access to this (${refusal.grantId}) is still being removed.`,
-        next: 'Ask again when its removal has been checked; you will be told.',
-      };
     case 'already_member':
       return {
         reason: `You are a permanent member of ${listed(refusal.groups)} already.`,

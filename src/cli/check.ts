@@ -11,6 +11,7 @@ import { EXIT, type Out, problemLine } from './out.ts';
 
 const STDERR = 2;
 const SLACK_WITHIN_MS = 15_000;
+const LOOK_EVERY_MS = 50;
 
 interface Asked {
   readonly what: string;
@@ -87,11 +88,14 @@ async function askSlack(settings: Settings): Promise<readonly Asked[]> {
   });
   app.start();
   let alarm: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
+  let look: NodeJS.Timeout | undefined;
+  const failed = new Promise<undefined>((resolve) => {
     alarm = setTimeout(resolve, SLACK_WITHIN_MS, undefined);
+    // The bot would go on asking; somebody who runs a check waits for the first answer.
+    look = setInterval(() => app.facts().error !== undefined && resolve(undefined), LOOK_EVERY_MS);
   });
   try {
-    const identity = await Promise.race([app.connected, late]);
+    const identity = await Promise.race([app.connected, failed]);
     if (identity === undefined) return [{ what: 'Slack', ok: false, why: app.facts().error ?? 'it does not answer' }];
     const channels = new Set([
       slack.approvals,
@@ -106,6 +110,7 @@ async function askSlack(settings: Settings): Promise<readonly Asked[]> {
     ];
   } finally {
     clearTimeout(alarm);
+    clearInterval(look);
     await app.stop(1_000);
   }
 }

@@ -1,5 +1,5 @@
 /** What is owed and has no job: the sweep's questions. Normally every answer is empty. */
-import { and, asc, eq, lte, notExists, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, lte, notExists, or, type SQL, sql } from 'drizzle-orm';
 import { type Prepare, value } from './prepare.ts';
 import type { Tables } from './schema.ts';
 import type { Database } from './session.ts';
@@ -20,6 +20,15 @@ export function forgottenStatements(db: Database, t: Tables, prepare: Prepare) {
     .from(grantMemberships)
     .innerJoin(grants, eq(grants.id, grantMemberships.grantId));
   const owed = and(sql`${memberships.origin} = 'ours'`, notExists(holding.where(and(held, live))));
+  // An ending grant of which nothing is being worked on: it is looked at again, and closes if nothing is owed.
+  const stuck = sql`exists (
+    select 1 from grant_memberships gm join grants g on g.id = gm.grant_id
+    where g.state = 'ending' and gm.directory = ${memberships.directory}
+      and gm.group_id = ${memberships.groupId} and gm.user_id = ${memberships.userId}
+      and not exists (
+        select 1 from grant_memberships om
+        join jobs j on j.id = 'op:' || om.directory || ':' || om.group_id || ':' || om.user_id
+        where om.grant_id = g.id))`;
   const end = sql<number>`coalesce(${grants.expiresAt}, ${grants.hardEndAt})`;
   // Owed since the first of its grants began to end; where that grant's paper is closed, since we last touched it.
   const endedAt = db
@@ -77,7 +86,7 @@ export function forgottenStatements(db: Database, t: Tables, prepare: Prepare) {
         .from(memberships)
         .where(
           and(
-            owed,
+            or(owed, stuck),
             notExists(
               job(
                 sql`'op:' || ${memberships.directory} || ':' || ${memberships.groupId} || ':' || ${memberships.userId}`,

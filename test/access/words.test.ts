@@ -17,7 +17,6 @@ const refusals: { readonly [Code in RefusalCode]: Extract<Refusal, { code: Code 
   not_eligible: { code: 'not_eligible', entitlement: 'db-prod:read', wanted: ['group okta/engineering'] },
   already_pending: { code: 'already_pending', requestId: 'R-7KQ2' },
   already_granted: { code: 'already_granted', grantId: 'G-7KQ2', expiresAt: at },
-  still_ending: { code: 'still_ending', grantId: 'G-7KQ2' },
   already_member: { code: 'already_member', groups: ['prod-db-read'] },
   nobody_to_ask: { code: 'nobody_to_ask', entitlement: 'db-prod:read' },
   own_request: { code: 'own_request' },

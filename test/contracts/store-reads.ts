@@ -222,6 +222,24 @@ export function readContract(bench: Bench): void {
     expect(await store.forgotten(T0, 10)).toStrictEqual({ rings: [], memberships: [] });
   });
 
+  test('an ending grant that nobody is working on is found by its memberships, until one of them has a job', async () => {
+    const store = await bench.store();
+    await store.commit({
+      changes: [
+        { put: 'request', row: aRequest({ state: 'approved' }) },
+        { put: 'grant', row: aGrant({ state: 'ending', endingAt: T0, memberships: [KEY, OTHER_KEY] }) },
+        { put: 'membership', row: aMembership({ origin: 'none' }) },
+        { put: 'membership', row: aMembership({ key: OTHER_KEY, origin: 'baseline' }) },
+      ],
+    });
+    expect((await store.forgotten(T0, 10)).memberships).toStrictEqual([KEY, OTHER_KEY]);
+    const payload = OTHER_KEY;
+    const id = `op:${payload.directory}:${payload.groupId}:${payload.userId}`;
+    const row = { kind: 'operation', id, lane: 'okta', priority: 0, dueAt: T0, payload } as const;
+    await store.commit({ changes: [{ put: 'job', row }] });
+    expect((await store.forgotten(T0, 10)).memberships).toStrictEqual([]);
+  });
+
   test('removals owed are those of ours that no grant wants any more, oldest first', async () => {
     const store = await bench.store();
     const third = { ...KEY, groupId: '00g3' };

@@ -271,6 +271,41 @@ describe.each(DIALECTS)('a bot that dies, on %s', (dialect) => {
     const listed = await journey.person('ana').slash('list');
     expect(textOf(await listed.said()).match(/Waiting for approval/g)?.length).toBeGreaterThan(0);
   });
+
+  it('after it acknowledged an approval and before it decided it: the next one grants it, once', async () => {
+    journey = await startJourney(dialect);
+    const { id, card } = await journey.ask('ana', 'db-prod 30m fix stuck migration');
+    await journey.moveClock(2 * MINUTE);
+    fault({ kind: 'hang', method: 'GET' });
+    const reply = await journey.person('ben').press(card, 'approve');
+    expect(reply.status).toBe(200);
+    await journey.crash();
+    journey.okta.control({ do: 'clear' });
+    await journey.moveClock(15 * SECOND);
+    await journey.told('ana', new RegExp(`${id}: active`));
+    await reply.again();
+    await journey.idle();
+    expect((await kindsOf(id)).filter((kind) => kind === 'request.approved')).toHaveLength(1);
+    await journey.moveClock(31 * MINUTE);
+    await journey.pass(SETTLED);
+    await over(id);
+  });
+
+  it('before it told anybody: the next one tells', async () => {
+    journey = await startJourney(dialect);
+    const { id, card } = await journey.ask('ana', 'db-prod 30m fix stuck migration');
+    await (await journey.person('ben').slash('list pending')).said();
+    // Slack answers at first only to those who ask who Ben is.
+    await journey.slack.control({ do: 'fault', method: 'chat.postMessage', kind: 'server_error', times: 50 });
+    await journey.slack.control({ do: 'fault', method: 'chat.update', kind: 'server_error', times: 50 });
+    await journey.person('ben').press(card, 'approve');
+    await recorded(id, 'grant.activated');
+    await journey.crash();
+    await journey.slack.control({ do: 'clear_faults' });
+    await journey.pass(2 * MINUTE, 30 * SECOND);
+    await journey.told('ana', new RegExp(`${id}: active.*Added to prod-db-read \\(checked\\)`));
+    await journey.posted(APPROVALS, new RegExp(`${id}: active`));
+  });
 });
 
 describe.each(DIALECTS)('an end that overtakes an addition, on %s', (dialect) => {

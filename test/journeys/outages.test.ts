@@ -399,4 +399,46 @@ describe.each(DIALECTS)('Slack is down, on %s', (dialect) => {
     await journey.idle();
     expect(messagesIn(journey.slack.state, APPROVALS)).toHaveLength(0);
   });
+
+  it('for the answer to a post: it is posted once more, and both copies act once', async () => {
+    journey = await startJourney(dialect);
+    await journey.slack.control({ do: 'fault', method: 'chat.postMessage', kind: 'reset', after: true, times: 4 });
+    const { id } = await journey.ask('ana', 'db-prod 30m fix stuck migration');
+    await journey.pass(10 * SECOND, 2 * SECOND);
+    const copies = saidIn(APPROVALS, new RegExp(id));
+    expect(copies.length).toBeGreaterThan(1);
+    for (const copy of copies) await journey.person('ben').press(copy, 'approve');
+    await recorded(id, 'grant.activated');
+    expect((await kindsOf(id)).filter((kind) => kind === 'approval.given')).toHaveLength(1);
+  });
+});
+
+describe.each(DIALECTS)('a wall clock that is set wrong and right again, on %s', (dialect) => {
+  afterEach(() => journey.end());
+
+  it('set on, ends what is due by it; set back, takes nothing for permanent', async () => {
+    journey = await startJourney(dialect);
+    const first = await active();
+    await journey.stepClock(HOUR);
+    await removed(first);
+    await journey.stepClock(-HOUR);
+    await journey.pass(5 * SECOND, SECOND);
+
+    const second = await active('db-prod 30m fix stuck migration again');
+    await journey.moveClock(31 * MINUTE);
+    await journey.pass(2 * MINUTE, 20 * SECOND);
+    await removed(second);
+  });
+
+  it('set back while a removal is being proven, does not keep it from being proven', async () => {
+    journey = await startJourney(dialect);
+    const id = await active();
+    fault({ kind: 'status', status: 503, method: 'GET' });
+    await journey.moveClock(31 * MINUTE);
+    await recorded(id, 'membership.removed');
+    await journey.stepClock(-10 * MINUTE);
+    clear();
+    await journey.pass(15 * MINUTE, MINUTE);
+    await removed(id);
+  });
 });

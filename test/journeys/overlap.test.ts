@@ -225,3 +225,80 @@ describe.each(DIALECTS)('memberships that somebody else gave, on %s', (dialect) 
     expect(journey.isMember('ana', 'read')).toBe(true);
   });
 });
+
+describe.each(DIALECTS)('a grant of two groups, on %s', (dialect) => {
+  let journey: Journey;
+  afterEach(() => journey.end());
+
+  const both = (yaml: string) =>
+    yaml.replace(
+      'grants: [ { directory: okta, group: prod-db-admin } ]',
+      'grants: [ { directory: okta, group: prod-db-admin }, { directory: okta, group: prod-db-read } ]',
+    );
+  const toAdmin = { method: 'PUT', path: GROUPS.admin } as const;
+
+  async function approved(): Promise<string> {
+    const { id, card } = await journey.ask('ana', 'db-prod:admin 30m fix stuck migration');
+    await journey.person('ben').press(card, 'approve');
+    return id;
+  }
+
+  async function over(id: string): Promise<void> {
+    await journey.moveClock(31 * MINUTE);
+    await journey.pass(20 * SECOND);
+    await journey.told('ana', new RegExp(`${id}: ended`));
+    expect(journey.isMember('ana', 'read')).toBe(false);
+    expect(journey.isMember('ana', 'admin')).toBe(false);
+  }
+
+  it('shares one of them with another grant, and each is removed with the last that needs it', async () => {
+    journey = await startJourney(dialect, { config: both });
+    const { id: wide, card } = await journey.ask('ana', 'db-prod:admin 30m fix stuck migration');
+    await journey.approve('ben', card, 'ana');
+    const narrow = await journey.ask('ana', 'reports 1h the monthly report');
+    await journey.approve('ben', narrow.card, 'ana');
+
+    await journey.moveClock(31 * MINUTE);
+    await journey.told(
+      'ana',
+      new RegExp(`${wide}: ended.*Removed from prod-db-admin.*Another grant still needs prod-db-read`),
+    );
+    expect(journey.isMember('ana', 'admin')).toBe(false);
+    expect(journey.isMember('ana', 'read')).toBe(true);
+    await journey.moveClock(30 * MINUTE);
+    await journey.told('ana', new RegExp(`${narrow.id}: ended.*Removed from prod-db-read`));
+    expect(journey.isMember('ana', 'read')).toBe(false);
+  });
+
+  it('of which Okta refuses one goes on with the other, says so, and ends with it', async () => {
+    journey = await startJourney(dialect, { config: both });
+    journey.okta.control({ do: 'fault', fault: { kind: 'status', status: 403, ...toAdmin } });
+    const id = await approved();
+    await journey.told('ana', new RegExp(`${id}: active.*Added to prod-db-read.*Not added to prod-db-admin`));
+    expect(journey.isMember('ana', 'read')).toBe(true);
+    await over(id);
+  });
+
+  it('of which one cannot be added in time goes on with the other, and never adds it later', async () => {
+    journey = await startJourney(dialect, { config: both });
+    journey.okta.control({ do: 'fault', fault: { kind: 'status', status: 429, ...toAdmin } });
+    const id = await approved();
+    await journey.pass(11 * MINUTE, 30 * SECOND);
+    await journey.told('ana', new RegExp(`${id}: active.*Added to prod-db-read.*Not added to prod-db-admin`));
+    journey.okta.control({ do: 'clear' });
+    await journey.pass(10 * MINUTE, MINUTE);
+    expect(journey.isMember('ana', 'admin')).toBe(false);
+    expect(journey.isMember('ana', 'read')).toBe(true);
+    await over(id);
+  });
+
+  it('of which one was added with every answer lost ends with both removed', async () => {
+    journey = await startJourney(dialect, { config: both });
+    journey.okta.control({ do: 'fault', fault: { kind: 'reset', after: true, ...toAdmin } });
+    const id = await approved();
+    await journey.pass(11 * MINUTE, 30 * SECOND);
+    await journey.told('ana', new RegExp(`${id}: active`));
+    expect(journey.isMember('ana', 'admin')).toBe(true);
+    await over(id);
+  });
+});

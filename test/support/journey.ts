@@ -4,8 +4,8 @@
  */
 
 import type { AuditEvent } from '../../src/access/model.ts';
-import type { Clock } from '../../src/access/ports.ts';
 import { verifyChain } from '../../src/audit/chain.ts';
+import type { ProcessClock } from '../../src/clock.ts';
 import { loadConfig, type Settings } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { type Running, run } from '../../src/main.ts';
@@ -43,7 +43,7 @@ export interface Journey {
   moveClock(ms: number): Promise<void>;
   /** The same in small steps, each worked off before the next: for what needs several looks, such as a proof. */
   pass(ms: number, stepMs?: number): Promise<void>;
-  /** The wall clock alone is set on or back. */
+  /** This machine's wall clock is set on or back; a database's is not. */
   stepClock(ms: number): Promise<void>;
   now(): number;
   /** Stops the bot in order and starts another one on the same database, with this `hallpass.yaml` from now on. */
@@ -116,9 +116,23 @@ export async function startJourney(dialect: (typeof DIALECTS)[number], options: 
     return loaded.settings;
   };
   let settings = settingsOf(options.config);
-  let wallOffset = 0;
+  let set = 0;
   let passed = 0;
-  const clock: Clock = { now: () => Date.now() + wallOffset, monotonic: () => performance.now() + passed };
+  const machine = systemClock(0, { wall: () => Date.now() + set, monotonic: () => performance.now() });
+  const clock: ProcessClock = {
+    now: () => machine.now() + passed,
+    monotonic: () => machine.monotonic() + passed,
+    // A database has its own clock, which does not know of the time that the test lets pass.
+    get shiftMs() {
+      return passed;
+    },
+    get onStepBack() {
+      return machine.onStepBack;
+    },
+    set onStepBack(told) {
+      machine.onStepBack = told;
+    },
+  };
   const log = createLog(options.logLevel ?? 'silent');
   const { callDeadlineMs } = options;
   const start = async () => {
@@ -136,7 +150,6 @@ export async function startJourney(dialect: (typeof DIALECTS)[number], options: 
   /** What is left of bots that crashed. */
   const remains: Promise<unknown>[] = [];
   const moveClock = async (ms: number) => {
-    wallOffset += ms;
     passed += ms;
     await bot.sweep.sweep();
   };
@@ -170,7 +183,7 @@ export async function startJourney(dialect: (typeof DIALECTS)[number], options: 
       }
     },
     async stepClock(ms) {
-      wallOffset += ms;
+      set += ms;
       await bot.sweep.sweep();
     },
     async restart(change) {
@@ -204,12 +217,14 @@ export async function startJourney(dialect: (typeof DIALECTS)[number], options: 
         WAIT_MS,
         `the approval message of ${id}`,
       );
+      // A clock that is moved while a message is being posted takes its lease away, and it is posted twice.
+      await bot.loop.idle();
       return { id, card };
     },
     async approve(name, card, requester) {
       const id = /R-[0-9A-Z]{4,6}/.exec(textOf(card))?.[0] ?? '';
       await account(PEOPLE[name].slack).press(card, 'approve');
-      return await slack.waitFor(
+      const added = await slack.waitFor(
         (state) =>
           dmsOf(state, PEOPLE[requester].slack).findLast(
             (message) => textOf(message).includes(id) && /Added to .*\(checked\)/.test(textOf(message)),
@@ -217,6 +232,8 @@ export async function startJourney(dialect: (typeof DIALECTS)[number], options: 
         WAIT_MS,
         `${id} to be added and checked`,
       );
+      await bot.loop.idle();
+      return added;
     },
     told,
     posted: (channel, words, timeoutMs = WAIT_MS) =>

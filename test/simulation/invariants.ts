@@ -1,0 +1,108 @@
+/**
+ * What must hold after every event of any history, as far as rows and the directories' true memberships show.
+ *
+ * The clock. All instants are on the wall clock, which may be set back. Nothing then ends before its time by that
+ * clock, so a grant lives longer, in time that really goes by, by as much as the clock was set back and no more:
+ * bounded delay. What is compared here is therefore the wall clock with instants on the wall clock.
+ */
+import { verifyChain } from '../../src/audit/chain.ts';
+import { isLive, keyText } from '../../src/access/ledger.ts';
+import { endsAt } from '../../src/access/lifecycle.ts';
+import { hash } from '../support/builders.ts';
+import type { World } from './world.ts';
+
+export function invariants(world: World): void {
+  const { rows, fail } = world;
+  const grants = [...rows.grants.values()];
+  const open = grants.filter((grant) => grant.state !== 'ended');
+
+  for (const key of world.keys) {
+    const text = keyText(key);
+    const row = rows.memberships.get(text);
+    const held = open.filter((grant) => grant.memberships.some((one) => keyText(one) === text));
+    const live = held.some(isLive);
+    if (row?.origin === 'ours' && !live && !rows.jobs.has(`op:${text}`))
+      fail(`${text} is ours, nobody holds it, and nothing is due`);
+    const spell = world.directories.get(key.directory)?.spell(key.groupId, key.userId);
+    if (spell?.by !== 'us') continue;
+    if (row?.origin !== 'ours') fail(`${text} is in by us, and the ledger says ${row?.origin ?? 'nothing'}`);
+    if (held.length === 0) fail(`${text} is in by us, and every grant that held it is ended`);
+  }
+
+  for (const grant of open) {
+    const job = rows.jobs.get(`end:${grant.id}`);
+    if (isLive(grant)) {
+      if (job === undefined) fail(`${grant.id} is live without an end timer`);
+      else if (job.dueAt > endsAt(grant)) fail(`${grant.id} ends at ${endsAt(grant)} and its timer rings at ${job.dueAt}`);
+    }
+    if (grant.startsAt !== undefined && grant.expiresAt !== undefined) {
+      if (grant.expiresAt - grant.startsAt > grant.maxMs) fail(`${grant.id} is longer than its policy's maximum`);
+      if (grant.expiresAt > grant.hardEndAt) fail(`${grant.id} expires after its hard end`);
+    }
+    const due = grant.memberships.some((key) => rows.jobs.has(`op:${keyText(key)}`));
+    if (grant.state === 'ending' && !due) fail(`${grant.id} is ending and nothing is due`);
+    if (grant.state === 'adding' && !due && !rows.jobs.has(`addby:${grant.id}`))
+      fail(`${grant.id} is being added and nothing is due`);
+  }
+
+  for (const grant of grants) {
+    const request = rows.requests.get(grant.requestId);
+    if (request === undefined) continue;
+    const given = rows.approvals.filter(
+      (one) => one.requestId === request.id && one.answer === 'approved' && one.digest === request.digest,
+    );
+    const people = new Set(given.map((one) => one.approver.replace(/#.*$/, '')));
+    if (people.size < request.approvalsNeeded)
+      fail(`${request.id} was granted by ${people.size} of ${request.approvalsNeeded}`);
+  }
+  for (const request of rows.requests.values())
+    if (request.state === 'pending' && !rows.jobs.has(`lapse:${request.id}`)) fail(`${request.id} never lapses`);
+  for (const [key, times] of rows.acted) if (times > 1) fail(`${key} acted ${times} times`);
+  for (const fault of rows.faults) fail(fault);
+}
+
+/** What takes a query: now and then, and at the end. */
+export async function deepInvariants(world: World): Promise<void> {
+  const { rows, fail } = world;
+  const links = await rows.store.chain(0, 100_000);
+  const broken = verifyChain(links, hash);
+  if (broken !== undefined) fail(`the audit chain is broken at ${broken}`);
+  for (const wrong of await rows.differences()) fail(wrong);
+}
+
+/** Faults have stopped, and a running grant holds what it says it holds. */
+export function honoured(world: World): void {
+  const { rows, clock, fail } = world;
+  for (const grant of rows.grants.values()) {
+    if (grant.state === 'adding') fail(`${grant.id} is still being added`);
+    if (grant.state === 'ending') fail(`${grant.id} is still ending`);
+    if (isLive(grant) && clock.now() > endsAt(grant) + 60_000) fail(`${grant.id} lives on after its end`);
+    if (grant.state !== 'active') continue;
+    for (const key of grant.memberships) {
+      const text = keyText(key);
+      const row = rows.memberships.get(text);
+      if (row?.origin !== 'ours' || rows.jobs.has(`op:${text}`)) continue;
+      const fake = world.directories.get(key.directory);
+      if (fake?.spell(key.groupId, key.userId) !== undefined) continue;
+      if (fake?.lastChange(key.groupId, key.userId)?.by === 'us') fail(`${grant.id} is active and ${text} is not in`);
+    }
+  }
+}
+
+/** Faults have stopped, every grant's time is over, and nothing is left to do. */
+export function quiet(world: World): void {
+  const { rows, fail } = world;
+  for (const grant of rows.grants.values()) {
+    if (grant.state !== 'ended') fail(`${grant.id} is ${grant.state} for ever`);
+    else if (world.ledgerOf.events.get(`grant.ended ${grant.id}`) !== 1) fail(`${grant.id} has no end in the trail`);
+  }
+  for (const request of rows.requests.values()) if (request.state === 'pending') fail(`${request.id} is pending for ever`);
+  for (const [id, { job }] of rows.jobs)
+    if (job.kind !== 'notification' || world.temper.chat) fail(`${id} is never done`);
+  for (const [key, { answered }] of rows.deliveries) if (!answered) fail(`${key} is never answered`);
+  for (const key of world.keys) {
+    const text = keyText(key);
+    if (rows.memberships.get(text)?.origin === 'ours') fail(`${text} is ours for ever`);
+    if (world.directories.get(key.directory)?.spell(key.groupId, key.userId)?.by === 'us') fail(`${text} is in for ever`);
+  }
+}
