@@ -7,7 +7,7 @@ import { slackManifest, slackManifestYaml } from './chat/slack/manifest.ts';
 import { checkCommand } from './cli/check.ts';
 import { expireCommand, revokeCommand } from './cli/end.ts';
 import { createOut, EXIT, type Out, sayProblems } from './cli/out.ts';
-import { sandboxCommand } from './cli/sandbox.ts';
+import { sandboxCommand, tourCommand } from './cli/sandbox.ts';
 import { systemClock } from './clock.ts';
 import { baseUrlFromEnvironment, jsonSchema, loadConfig, type Settings } from './config.ts';
 import { createLog } from './log.ts';
@@ -81,6 +81,13 @@ function positive(text: string): number {
   return value;
 }
 
+function portNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d{1,5}$/.test(text) || value > 65_535)
+    throw new InvalidArgumentError('must be a whole number from 0 to 65535');
+  return value;
+}
+
 function commandWord(text: string): string {
   if (!/^\/[a-z0-9_-]{1,31}$/.test(text))
     throw new InvalidArgumentError('must begin with / and hold small letters, digits, - or _, at most 32 characters');
@@ -117,8 +124,12 @@ function program(done: (code: number) => void): Command {
   root
     .command('sandbox')
     .description('try it against a local Slack and a local Okta')
-    .requiredOption('--tour', 'play the main job through and say what was observed in the directory')
-    .action(async (_options, command: Command) => done(await sandboxCommand(outOf(command))));
+    .option('--tour', 'without the page: play the main job through and say what was observed in the directory')
+    .option('--port <port>', 'the page’s port (default: 4400, or the next free one)', portNumber)
+    .action(async (options: { tour?: boolean; port?: number }, command: Command) => {
+      const io = outOf(command);
+      done(options.tour === true ? await tourCommand(io) : await sandboxCommand(io, askedToStop, options.port));
+    });
 
   root
     .command('check')

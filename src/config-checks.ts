@@ -41,6 +41,7 @@ export function checkConfig(
       'nobody could be identified: neither emails are trusted nor does `people` name anyone',
       'identity: { match: confirmed-email }, or people: { U012ABC: ann@acme.com }',
     );
+  if (file.digest !== undefined && file.chat?.slack === undefined) report(['digest'], 'a digest needs chat.slack');
   for (const [source, section] of Object.entries(file.onCall ?? {}))
     if (section.type === 'slack-user-group' && file.chat?.slack === undefined)
       report(['onCall', source], 'a Slack user group needs chat.slack');

@@ -177,6 +177,20 @@ export const configSchema = z
           .describe('A system people ask for.'),
       )
       .describe('What can be asked for, by name.'),
+    digest: z
+      .strictObject({
+        at: z
+          .string()
+          .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, "must be a time of day in quotes, such as '09:00'")
+          .optional()
+          .describe("When it is posted each day, in `timezone`. Default '09:00'."),
+        to: z
+          .union([z.literal('security'), channel])
+          .optional()
+          .describe('`security` (the security channel) or the id of a channel. Default security.'),
+      })
+      .optional()
+      .describe('What was granted, what is live and what is late, once a day. Left out: only when asked for.'),
   })
   .describe('Hallpass: who may get temporary access to what, and who decides.');
 
@@ -200,7 +214,7 @@ function isTimeZone(value: string): boolean {
 
 /** Keys of the full design that this version does not know, by the section they belong to ('' for the top). */
 const LATER: Readonly<Record<string, readonly string[]>> = {
-  '': ['incidents', 'digest', 'stepUp', 'workloads', 'audit', 'retention', 'findings', 'activity'],
+  '': ['incidents', 'stepUp', 'workloads', 'audit', 'retention', 'findings', 'activity'],
   chat: ['teams'],
   directories: ['nativeExpiry', 'observe', 'rootUrl'],
   onCall: ['rotation', 'token'],

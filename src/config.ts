@@ -44,6 +44,8 @@ export interface Settings {
   readonly identityDirectory: string;
   readonly slack?: { readonly approvals: string; readonly security: string; readonly workspaces?: readonly string[] };
   readonly onCall: Readonly<Record<string, StaticSection | SlackUserGroupSection>>;
+  /** The scheduled digest; absent: there is none. The time is in the catalog's zone. */
+  readonly digest?: { readonly hour: number; readonly minute: number; readonly conversation: string };
   readonly identity: { readonly match?: 'confirmed-email' };
   readonly people: Readonly<Record<string, string>>;
   readonly env: EnvSettings;
@@ -115,12 +117,28 @@ export function loadConfig({ env = process.env, readFile, path: given, withoutCh
         },
       }),
       onCall: file.onCall ?? {},
+      ...digestOf(file),
       identity: file.identity?.match === undefined ? {} : { match: file.identity.match },
       people: file.people ?? {},
       env: settings,
       warnings: reading.told(reading.warnings),
       path,
       fileHash: sha256(text),
+    },
+  };
+}
+
+const DIGEST_AT = '09:00';
+
+function digestOf({ digest, chat }: ConfigFile): Pick<Settings, 'digest'> {
+  if (digest === undefined || chat?.slack === undefined) return {};
+  const [hour = 0, minute = 0] = (digest.at ?? DIGEST_AT).split(':').map(Number);
+  const security = chat.slack.security ?? chat.slack.approvals;
+  return {
+    digest: {
+      hour,
+      minute,
+      conversation: (digest.to ?? 'security') === 'security' ? security : (digest.to ?? security),
     },
   };
 }

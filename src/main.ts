@@ -2,8 +2,10 @@
  * The composition root: opens the store, builds the adapters from the settings, starts the workers, and stops
  * everything in order. Whatever runs Hallpass, the sandbox included, runs this.
  */
+import { removalLatenessMs } from './access/digest-view.ts';
 import { createHandler, type Handler } from './access/handle.ts';
-import type { Clock, Directory, OnCall, People, Store } from './access/ports.ts';
+import type { AccountRef, Change, Grant } from './access/model.ts';
+import type { Clock, DigestStore, Directory, Metrics, OnCall, People, Store } from './access/ports.ts';
 import { createSlack, type Slack } from './chat/slack/app.ts';
 import { type ProcessClock, sharedClock } from './clock.ts';
 import type { Settings } from './config.ts';
@@ -16,10 +18,12 @@ import { createPeople } from './people/identity.ts';
 import { createSlackUserGroupOnCall, createStaticOnCall } from './people/on-call.ts';
 import { type OpenStore, openStore } from './store/database.ts';
 import { alertLane } from './workers/alert.ts';
+import { createDigests, type Digests } from './workers/digest.ts';
 import { createDesk, inboxLane } from './workers/inbox.ts';
 import { createLoop, type Lane, type Loop } from './workers/loop.ts';
 import { notifyLane } from './workers/notify.ts';
 import { provisionLane } from './workers/provision.ts';
+import { createStanding } from './workers/standing.ts';
 import { createSweep, type Sweep } from './workers/sweep.ts';
 import { timerLane } from './workers/timers.ts';
 
@@ -35,7 +39,7 @@ export interface RunOptions {
 
 export interface Running {
   readonly port: number;
-  readonly store: Store;
+  readonly store: Store & DigestStore;
   readonly handler: Handler;
   readonly directories: ReadonlyMap<string, Directory>;
   readonly loop: Loop;
@@ -79,14 +83,41 @@ export function openDirectories(
   );
 }
 
+/** Grants that a commit has ended. Nothing puts an ended grant again. */
+function endedBy(changes: readonly Change[]): readonly Grant[] {
+  return changes.flatMap((change) =>
+    'put' in change && change.put === 'grant' && change.row.state === 'ended' ? [change.row] : [],
+  );
+}
+
+/** Those who are owed a message about a change: what they see elsewhere has changed too. */
+function toldOf(changes: readonly Change[]): readonly AccountRef[] {
+  return changes.flatMap((change) => {
+    if (!('put' in change) || change.put !== 'job' || change.row.kind !== 'notification') return [];
+    const { payload } = change.row;
+    return payload.tell === 'request' && 'account' in payload.audience ? [payload.audience.account] : [];
+  });
+}
+
 /** The record, with a wake-up for the workers after every commit: what was just decided is worked off at once. */
-function waking(store: Store, wake: () => void): Store {
+function waking<S extends Store>(
+  store: S,
+  metrics: Metrics,
+  wake: () => void,
+  changed: (accounts: readonly AccountRef[]) => void,
+): S {
   return {
     ...store,
     async commit(commit) {
       await store.commit(commit);
+      for (const grant of endedBy(commit.changes)) {
+        const ms = removalLatenessMs(grant);
+        const reason = grant.endReason ?? 'expired';
+        if (ms !== undefined) metrics.observe('hallpass_removal_lateness_seconds', ms / 1000, { reason });
+      }
       // A lease that is kept owes nothing new to anybody.
       if (commit.changes.length > 0 || commit.job === undefined || !('keep' in commit.job)) wake();
+      changed(toldOf(commit.changes));
     },
   };
 }
@@ -107,7 +138,12 @@ export async function run(options: RunOptions): Promise<Running> {
   await agree();
   const directories = openDirectories(settings, clock, metrics, options.callDeadlineMs);
   let loop: Loop | undefined;
-  const store = waking(record, () => loop?.wake());
+  const store = waking(
+    record,
+    metrics,
+    () => loop?.wake(),
+    (accounts) => slack?.changed(accounts),
+  );
   const timezone = () => settings.catalog.timezone;
 
   let slack: Slack | undefined;
@@ -142,7 +178,17 @@ export async function run(options: RunOptions): Promise<Running> {
     clock,
     metrics,
   });
-  const handler = createHandler({ store, people, directories, catalog: () => settings.catalog, clock, ids });
+  const catalog = () => settings.catalog;
+  const digests = createDigests({
+    store,
+    standing: createStanding({ store, people, directories, clock }),
+    catalog,
+    // Without chat there is nowhere to post it.
+    settings: () => (settings.env.slackBotToken === undefined ? undefined : settings.digest),
+    clock,
+    log,
+  });
+  const handler = createHandler({ store, people, directories, catalog, clock, ids, reports: digests });
   const parts = { store, handler, clock, log };
 
   if (settings.slack !== undefined && settings.env.slackBotToken !== undefined)
@@ -155,6 +201,7 @@ export async function run(options: RunOptions): Promise<Running> {
       approvalsChannel: settings.slack.approvals,
       securityChannel: settings.slack.security,
       desk: createDesk(parts),
+      questions: handler,
       // A signature's age is judged by the real clock, whatever time the rest of the process is given.
       wallClock: Date.now,
       clock,
@@ -193,6 +240,7 @@ export async function run(options: RunOptions): Promise<Running> {
     metrics,
     log,
     agree,
+    daily: digests.ring,
     ...(heartbeat === undefined ? {} : { heartbeatUrl: heartbeat }),
   });
   const http = createHttp({
@@ -211,6 +259,7 @@ export async function run(options: RunOptions): Promise<Running> {
   }
   loop.start();
   sweep.start();
+  digests.start();
   slack?.start();
   // Whatever was forgotten while nothing ran is found now, not in a minute.
   void sweep.sweep();
@@ -226,7 +275,7 @@ export async function run(options: RunOptions): Promise<Running> {
     sweep,
     slack,
     stop() {
-      stopping ??= stopInOrder({ http, slack, loop, sweep, store: record, log });
+      stopping ??= stopInOrder({ http, slack, loop, sweep, digests, store: record, log });
       return stopping;
     },
   };
@@ -238,13 +287,15 @@ async function stopInOrder(parts: {
   readonly slack: Slack | undefined;
   readonly loop: Loop | undefined;
   readonly sweep: Sweep;
+  readonly digests: Digests;
   readonly store: Store;
   readonly log: Log;
 }): Promise<void> {
-  const { http, slack, loop, sweep, store, log } = parts;
+  const { http, slack, loop, sweep, digests, store, log } = parts;
   await http.stop(STOP.http);
   await slack?.stop(STOP.chat);
   await sweep.stop();
+  await digests.stop();
   const drained = await loop?.stop(STOP.loop);
   if (drained === false) log.warn({}, 'stopped with jobs under way; their leases run out and they are taken up again');
   await store.close();

@@ -10,6 +10,11 @@ export interface MetricsRegistry extends Metrics {
 /** From a fast local answer to the longest deadline, in seconds. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
+/** A removal is on time within seconds, and is late for as long as the directory is down. */
+const BUCKETS_OF: Readonly<Record<string, number[]>> = {
+  hallpass_removal_lateness_seconds: [1, 2, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400],
+};
+
 const HELP: Readonly<Record<string, string>> = {
   hallpass_jobs_total: 'Jobs run, by lane and outcome.',
   hallpass_loop_troubles_total: 'Times the store could not be asked for due jobs.',
@@ -18,6 +23,7 @@ const HELP: Readonly<Record<string, string>> = {
   hallpass_alerts_total: 'Alerts sent to the webhook, by outcome.',
   hallpass_directory_calls_total: 'Calls to a directory, by operation and outcome.',
   hallpass_directory_call_seconds: 'How long calls to a directory took.',
+  hallpass_removal_lateness_seconds: 'From when a removal was due to its proof, by why the grant ended.',
 };
 
 export function createMetrics(): MetricsRegistry {
@@ -42,7 +48,13 @@ export function createMetrics(): MetricsRegistry {
       let histogram = histograms.get(name);
       if (histogram === undefined) {
         const labelNames = Object.keys(labels);
-        histogram = new Histogram({ name, help: help(name), labelNames, buckets: BUCKETS, registers: [registry] });
+        histogram = new Histogram({
+          name,
+          help: help(name),
+          labelNames,
+          buckets: BUCKETS_OF[name] ?? BUCKETS,
+          registers: [registry],
+        });
         histograms.set(name, histogram);
       }
       histogram.observe(labels, value);

@@ -145,8 +145,8 @@ test.each<[string, string, Expected]>([
   ],
   [
     'a later key at the top',
-    `${GOOD}digest: { at: '09:00' }\n`,
-    { line: 31, path: 'digest', message: /not supported by this version/ },
+    `${GOOD}retention: { days: 90 }\n`,
+    { line: 31, path: 'retention', message: /not supported by this version/ },
   ],
   [
     'a later kind of directory',
@@ -423,4 +423,22 @@ test('the JSON Schema takes the good file, refuses a misspelt key, and describes
   };
   walk(schema, '');
   expect(bare).toEqual([]);
+});
+
+test('a digest is posted at its time in the security channel, or where the file says', () => {
+  const digest = (line: string) => {
+    const loaded = load(`${GOOD}${line}\n`);
+    return loaded.ok ? loaded.settings.digest : loaded.problems;
+  };
+  expect(digest('')).toBeUndefined();
+  expect(digest('digest: {}')).toEqual({ hour: 9, minute: 0, conversation: 'C0SECURITY' });
+  expect(digest("digest: { at: '23:05', to: security }")).toEqual({ hour: 23, minute: 5, conversation: 'C0SECURITY' });
+  expect(digest('digest: { at: 07:30, to: C0DIGEST }')).toEqual({ hour: 7, minute: 30, conversation: 'C0DIGEST' });
+  expect(digest("digest: { at: '9:00' }")).toMatchObject([{ path: 'digest.at', message: /time of day/ }]);
+  expect(digest("digest: { at: '24:00' }")).toMatchObject([{ path: 'digest.at' }]);
+  expect(digest("digest: { to: '#security' }")).toMatchObject([{ path: 'digest.to' }]);
+  const chatless = load(edit('chat:\n  slack: { approvals: C0APPROVALS, security: C0SECURITY }\n', 'digest: {}\n'));
+  expect(chatless.ok ? [] : chatless.problems).toContainEqual(
+    expect.objectContaining({ path: 'digest', message: 'a digest needs chat.slack' }),
+  );
 });

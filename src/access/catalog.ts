@@ -27,11 +27,17 @@ function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined
   return Object.hasOwn(record, key) ? record[key] : undefined;
 }
 
+export function resourceNamed(catalog: Catalog, name: string): Resource | undefined {
+  const wanted = name.toLowerCase();
+  return (
+    own(catalog.resources, name) ??
+    Object.values(catalog.resources).find((candidate) => candidate.name.toLowerCase() === wanted)
+  );
+}
+
 export function findEntitlement(catalog: Catalog, resourceName: string, role?: string): Entitlement | Refusal {
   const wanted = resourceName.toLowerCase();
-  const resource =
-    own(catalog.resources, resourceName) ??
-    Object.values(catalog.resources).find((candidate) => candidate.name.toLowerCase() === wanted);
+  const resource = resourceNamed(catalog, resourceName);
   if (resource === undefined)
     return {
       code: 'unknown_resource',

@@ -1,5 +1,6 @@
 /** What can be asked, from every door, and what is said back at once. */
 import type { AccountRef, EntitlementId, GrantId, Instant, RequestId } from './model.ts';
+import type { ReportView } from './report.ts';
 import type { RequestView } from './view.ts';
 
 /** `30m` is a length; `until 17:00` is a time of day in the person's own zone. */
@@ -39,8 +40,17 @@ export type Command =
   | { readonly do: 'return'; readonly by: AccountRef; readonly target: Target }
   | { readonly do: 'revoke'; readonly by: By; readonly target: Target; readonly reason: string }
   | { readonly do: 'status'; readonly by: AccountRef; readonly target?: Target }
-  | { readonly do: 'list'; readonly by: AccountRef; readonly which: 'mine' | 'pending' | 'active' }
+  /** `page` counts from 1; left out: the first. */
+  | { readonly do: 'list'; readonly by: AccountRef; readonly which: ListWhich; readonly page?: number }
+  | { readonly do: 'who'; readonly by: AccountRef; readonly resource: string; readonly role?: string }
+  | { readonly do: 'on-call'; readonly by: AccountRef; readonly resource?: string; readonly role?: string }
+  | { readonly do: 'digest'; readonly by: AccountRef; readonly span: DigestSpan }
   | { readonly do: 'help'; readonly by: AccountRef };
+
+export type ListWhich = 'mine' | 'pending' | 'active';
+
+/** Today so far, or the last seven days. */
+export type DigestSpan = 'today' | '7d';
 
 export type ChangeMade =
   | 'requested'
@@ -67,11 +77,14 @@ export type Answer =
   | { readonly say: 'status'; readonly request: RequestView }
   | {
       readonly say: 'list';
-      readonly which: 'mine' | 'pending' | 'active';
+      readonly which: ListWhich;
+      /** Counts from 1; left out: the first. */
+      readonly page?: number;
       readonly items: readonly RequestView[];
       /** There are more than are shown. */
       readonly more: boolean;
     }
+  | { readonly say: 'report'; readonly about: 'who' | 'on-call' | 'digest'; readonly report: ReportView }
   | { readonly say: 'help' };
 
 /** The rules say no: a value with a code, what is wrong, and the next step. */
@@ -117,6 +130,9 @@ export type Refusal =
   /** Something had to be looked up and could not be; nothing was decided. */
   | { readonly code: 'cannot_check'; readonly what: string; readonly error: string }
   | { readonly code: 'group_unusable'; readonly group: string; readonly why: string }
-  | { readonly code: 'busy' };
+  /** Others were faster too often; the delivery is closed, and nothing was done. */
+  | { readonly code: 'busy' }
+  /** It failed for a reason of ours, is recorded, and is tried again by itself. */
+  | { readonly code: 'being_retried' };
 
 export type RefusalCode = Refusal['code'];

@@ -3,7 +3,7 @@
  * text, and it never throws.
  */
 import { nearest } from './catalog.ts';
-import type { Command, DurationWish, Refusal } from './command.ts';
+import type { Command, DurationWish, ListWhich, Refusal } from './command.ts';
 import type { AccountRef } from './model.ts';
 
 /** What can be typed, by its first word; shown in usage refusals and in the help. */
@@ -13,7 +13,10 @@ export const USAGE = {
   deny: 'deny <id> [reason]',
   cancel: 'cancel <id>',
   status: 'status [id]',
-  list: 'list [mine|pending|active]',
+  list: 'list [mine|pending|active] [page]',
+  who: 'who <resource>[:role]',
+  'on-call': 'on-call [resource]',
+  digest: 'digest [today|7d]',
   extend: 'extend <id> <duration> [reason]',
   return: 'return <id>',
   revoke: 'revoke <id> <reason>',
@@ -24,13 +27,10 @@ type Word = keyof typeof USAGE;
 
 /** Words of the full grammar that this version does not carry out; said plainly instead of "did you mean". */
 export const NOT_AVAILABLE: readonly string[] = [
-  'who',
   'explain',
   'break-glass',
   'freeze',
   'unfreeze',
-  'on-call',
-  'digest',
   'revoke @person',
   'revoke all',
 ];
@@ -78,8 +78,22 @@ export function parseCommand(text: string, by: AccountRef): Command | Refusal {
     }
     case 'list': {
       const which = words.next()?.toLowerCase() ?? 'mine';
-      if (which === 'mine' || which === 'pending' || which === 'active') return { do: 'list', by, which };
-      return usage('list');
+      const page = pageNumber(words.next() ?? '1');
+      if (!isListWhich(which) || page === undefined) return usage('list');
+      return page === 1 ? { do: 'list', by, which } : { do: 'list', by, which, page };
+    }
+    case 'who': {
+      const asked = entitlementName(words.next());
+      return asked === undefined ? usage('who') : { do: 'who', by, ...asked };
+    }
+    case 'on-call': {
+      if (words.peek() === undefined) return { do: 'on-call', by };
+      const asked = entitlementName(words.next());
+      return asked === undefined ? usage('on-call') : { do: 'on-call', by, ...asked };
+    }
+    case 'digest': {
+      const span = words.next()?.toLowerCase() ?? 'today';
+      return span === 'today' || span === '7d' ? { do: 'digest', by, span } : usage('digest');
     }
     case 'extend':
       return extend(words, by);
@@ -92,6 +106,22 @@ export function parseCommand(text: string, by: AccountRef): Command | Refusal {
       return never;
     }
   }
+}
+
+/** Whether the text names nothing to be done yet: a door that has a form shows it then. */
+export function asksForForm(text: string): boolean {
+  const words = reader(text);
+  const first = words.next();
+  return first === undefined || (first.toLowerCase() === 'request' && words.peek() === undefined);
+}
+
+/** A duration that stands alone, as in a form's own field; absent when there is none, and refused when it is none. */
+export function parseWish(text: string): DurationWish | Extract<Refusal, { code: 'bad_duration' }> | undefined {
+  const words = reader(text);
+  if (words.peek() === undefined) return undefined;
+  const wish = takeDuration(words);
+  if (wish === undefined || (!('code' in wish) && words.peek() !== undefined)) return badDuration(text.trim());
+  return wish;
 }
 
 /** `45s`, `30m`, `1h30m`, `2d`: milliseconds, more than 0 and at most 366 days; `undefined` for anything else. */
@@ -136,12 +166,8 @@ function oneLine(text: string): string {
 const INVISIBLE = /(?!\u200c|\u200d)[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
 function request(words: Words, by: AccountRef): Command | Refusal {
-  const asked = words.next();
+  const asked = entitlementName(words.next());
   if (asked === undefined) return usage('request');
-  const colon = asked.indexOf(':');
-  const resource = unquoted(colon < 0 ? asked : asked.slice(0, colon));
-  const role = colon < 0 ? undefined : unquoted(asked.slice(colon + 1));
-  if (resource === '' || role === '') return usage('request');
   const duration = takeDuration(words);
   if (duration !== undefined && 'code' in duration) return duration;
   const reason = cleanReason(words.rest());
@@ -150,11 +176,43 @@ function request(words: Words, by: AccountRef): Command | Refusal {
   return {
     do: 'request',
     by,
-    resource: shortened(resource),
-    ...(role === undefined ? {} : { role: shortened(role) }),
+    ...asked,
     ...(duration === undefined ? {} : { duration }),
     reason,
   };
+}
+
+/** `db-prod` or `db-prod:read`; absent when a part of it is missing. */
+function entitlementName(asked: string | undefined): { readonly resource: string; readonly role?: string } | undefined {
+  if (asked === undefined) return undefined;
+  const colon = asked.indexOf(':');
+  const resource = unquoted(colon < 0 ? asked : asked.slice(0, colon));
+  const role = colon < 0 ? undefined : unquoted(asked.slice(colon + 1));
+  if (resource === '' || role === '') return undefined;
+  return { resource: shortened(resource), ...(role === undefined ? {} : { role: shortened(role) }) };
+}
+
+/** `active.2`: what the buttons of a list carry. It names a page of what its presser may see, and gives no right to it. */
+export function listCursor(which: ListWhich, page: number): string {
+  return `${which}.${page}`;
+}
+
+export function parseListCursor(cursor: string): { readonly which: ListWhich; readonly page: number } | undefined {
+  const [which = '', number = '', ...rest] = cursor.split('.');
+  const page = pageNumber(number);
+  return isListWhich(which) && page !== undefined && rest.length === 0 ? { which, page } : undefined;
+}
+
+/** Beyond this nobody turns pages. */
+const PAGE_MAX = 200;
+
+function pageNumber(text: string): number | undefined {
+  const page = /^[1-9]\d{0,2}$/.test(text) ? Number(text) : undefined;
+  return page !== undefined && page <= PAGE_MAX ? page : undefined;
+}
+
+function isListWhich(text: string): text is ListWhich {
+  return text === 'mine' || text === 'pending' || text === 'active';
 }
 
 function extend(words: Words, by: AccountRef): Command | Refusal {

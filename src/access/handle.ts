@@ -9,8 +9,8 @@ import { decideCancel, decideReturn, decideRevoke, respondersFor } from './decid
 import { decideExtend, decideRequest, type RequestFacts } from './decide-request.ts';
 import { isRefused, type Outcome, refused } from './decision.ts';
 import { askSubjects, groupsOf, keysFor, messageOf, type Sources, standingOf, usersOf, whoApproves } from './gather.ts';
-import type { AccountRef, Entitlement, Person, RequestId, Subject } from './model.ts';
-import { anyHolds } from './policy.ts';
+import { createHomes } from './home.ts';
+import type { AccountRef, Entitlement, Person, RequestId } from './model.ts';
 import {
   type Clock,
   DirectoryError,
@@ -18,17 +18,23 @@ import {
   type Ids,
   MessengerError,
   PeopleError,
+  type Questions,
+  type Reports,
   type RequestRecord,
   StaleStateError,
 } from './ports.ts';
+import { createPreviews } from './preview.ts';
+import { createQueries } from './queries.ts';
 import { type RequestView, viewOf } from './view.ts';
 
 export interface HandlerParts extends Sources {
   readonly clock: Clock;
   readonly ids: Ids;
+  /** Absent: reports are not drawn here. */
+  readonly reports?: Reports;
 }
 
-export interface Handler {
+export interface Handler extends Questions {
   /** Never half done: when it resolves, everything is committed or nothing is. Rejects only when we were wrong. */
   handle(command: Command, delivery?: string): Promise<Answer>;
   /** What people are shown of a request, as it is now. */
@@ -37,13 +43,13 @@ export interface Handler {
 
 /** Somebody else was faster this many times in a row: the person is asked to try again. */
 const ATTEMPTS_MAX = 12;
-const LIST_MAX = 15;
 
 /** Either an outcome to commit, or an answer to a question that changes nothing. */
 type Handled = { readonly outcome: Outcome } | { readonly answer: Answer };
 
 export function createHandler(parts: HandlerParts): Handler {
   const { store, people, clock, ids, catalog } = parts;
+  const queries = createQueries({ ...parts, view });
 
   async function handle(command: Command, delivery?: string): Promise<Answer> {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
@@ -55,6 +61,8 @@ export function createHandler(parts: HandlerParts): Handler {
         if (!(error instanceof StaleStateError)) throw error;
       }
     }
+    // Closed before it is said: what a person is told was not done must not be done later.
+    if (delivery !== undefined) await store.answered(delivery);
     return { say: 'refused', refusal: { code: 'busy' } };
   }
 
@@ -158,7 +166,13 @@ export function createHandler(parts: HandlerParts): Handler {
       case 'status':
         return { answer: await status(command.by, command.target) };
       case 'list':
-        return { answer: await list(command.by, command.which) };
+        return { answer: await queries.list(command) };
+      case 'who':
+        return { answer: await queries.who(command) };
+      case 'on-call':
+        return { answer: await queries.onCall(command) };
+      case 'digest':
+        return { answer: await queries.digest(command) };
     }
   }
 
@@ -274,7 +288,7 @@ export function createHandler(parts: HandlerParts): Handler {
     const { request } = record;
     if (request.requester === person.id) return { outcome: refused({ code: 'own_request' }) };
     if (request.state !== 'pending') return { outcome: refused({ code: 'not_pending', requestId: request.id }) };
-    const no = await mayNot(person, entitlementById(catalog(), request.entitlement)?.policy.approvers ?? []);
+    const no = await queries.mayNot(person, entitlementById(catalog(), request.entitlement)?.policy.approvers ?? []);
     if (no !== undefined)
       return {
         outcome: refused(no === 'no' ? { code: 'not_an_approver', entitlement: request.entitlement, wanted: [] } : no),
@@ -311,79 +325,20 @@ export function createHandler(parts: HandlerParts): Handler {
   }
 
   async function status(by: AccountRef, target: Target | undefined): Promise<Answer> {
-    if (target === undefined) return await list(by, 'mine');
+    if (target === undefined) return await queries.list({ do: 'list', by, which: 'mine' });
     const person = await people.identify(by);
     const record = await recordAt(target, person, 'any');
     if ('code' in record) return { say: 'refused', refusal: record };
     const { request } = record;
     if (request.requester !== person.id) {
       const approvers = entitlementById(catalog(), request.entitlement)?.policy.approvers ?? [];
-      const no = await mayNot(person, [...seers(), ...approvers]);
+      const no = await queries.mayNot(person, [...queries.seers(), ...approvers]);
       if (no !== undefined) return { say: 'refused', refusal: no === 'no' ? { code: 'not_a_viewer' } : no };
     }
     const shown = await view(request.id, person.zone);
     return shown === undefined
       ? { say: 'refused', refusal: { code: 'unknown_id', asked: request.id } }
       : { say: 'status', request: shown };
-  }
-
-  async function list(by: AccountRef, which: 'mine' | 'pending' | 'active'): Promise<Answer> {
-    const person = await people.identify(by);
-    const limit = LIST_MAX + 1;
-    let records: readonly RequestRecord[];
-    if (which === 'mine') records = await store.list({ person: person.id, limit });
-    else {
-      const states = which === 'pending' ? (['pending'] as const) : (['approved'] as const);
-      const everything = (await mayNot(person, seers())) === undefined;
-      const all = await store.list({
-        states,
-        ...(which === 'active' ? { liveGrants: true } : {}),
-        limit: everything ? limit : 200,
-      });
-      records = everything ? all : await onlyOwnOrAnswerable(all, person, which);
-    }
-    const shown = await Promise.all(records.slice(0, LIST_MAX).map((record) => view(record.request.id, person.zone)));
-    return {
-      say: 'list',
-      which,
-      items: shown.filter((item): item is RequestView => item !== undefined),
-      more: records.length > LIST_MAX,
-    };
-  }
-
-  /** Whoever may not see everything sees their own, and what waits for their answer. */
-  async function onlyOwnOrAnswerable(
-    records: readonly RequestRecord[],
-    person: Person,
-    which: 'pending' | 'active',
-  ): Promise<readonly RequestRecord[]> {
-    const answerable = new Map<string, boolean>();
-    const kept: RequestRecord[] = [];
-    for (const record of records) {
-      const { request } = record;
-      if (request.requester === person.id) kept.push(record);
-      else if (which === 'pending') {
-        const known = answerable.get(request.entitlement);
-        const approvers = entitlementById(catalog(), request.entitlement)?.policy.approvers ?? [];
-        const may = known ?? (await mayNot(person, approvers)) === undefined;
-        answerable.set(request.entitlement, may);
-        if (may) kept.push(record);
-      }
-    }
-    return kept;
-  }
-
-  function seers(): readonly Subject[] {
-    const { viewers, responders, admins } = catalog();
-    return [...viewers, ...responders, ...admins];
-  }
-
-  /** Absent: may. `no`: may not. A refusal: could not be told. */
-  async function mayNot(person: Person, subjects: readonly Subject[]): Promise<Refusal | 'no' | undefined> {
-    const verdict = anyHolds('eligible', subjects, await askSubjects(people, subjects, person));
-    if (verdict.is === 'satisfied') return undefined;
-    if (verdict.is === 'unsatisfied') return 'no';
-    return { code: 'cannot_check', what: 'whether you may see this', error: verdict.finding.why };
   }
 
   // ------------------------------------------------------------------------------------------- what is pointed at
@@ -449,7 +404,13 @@ export function createHandler(parts: HandlerParts): Handler {
     return (await people.identify(by).catch(() => undefined))?.zone;
   }
 
-  return { handle, view };
+  const facts = (person: Person, entitlement: Entitlement) => requestFacts(person, entitlement, 0, {});
+  return {
+    handle,
+    view,
+    ...createPreviews({ ...parts, facts, refusalOf: lookupRefusal }),
+    ...createHomes({ ...parts, view, refusalOf: lookupRefusal }),
+  };
 }
 
 interface Correlation {

@@ -39,8 +39,11 @@ export type Lesson =
 
 /** A read this fresh needs no repetition before its addition; longer than a slow read takes, which would never be fresh. */
 const FRESH_READ_MS = 30_000;
-/** Added to the deadline of a call whose answer was lost, before absence counts. */
-export const UNKNOWN_MARGIN_MS = 1_000;
+/**
+ * A call is sent at most this long after the mark from which its deadline is reckoned; added to that deadline before
+ * absence counts. A database that takes longer to say that the mark is kept has the call put off.
+ */
+export const UNKNOWN_MARGIN_MS = 5_000;
 
 /** No wait is longer: what is waited for is looked at again from time to time, whatever the clock did. */
 const WAIT_MAX_MS = 60_000;

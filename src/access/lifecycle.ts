@@ -7,11 +7,12 @@ import {
   putGrant,
   putRequest,
   showEverywhere,
+  tellSecurity,
   timer,
   timerId,
 } from './decision.ts';
 import { isLive, keyText, removedOutside, sameKey, touched } from './ledger.ts';
-import type { AccessRequest, Actor, Audience, Change, EndReason, Grant, Instant, Membership } from './model.ts';
+import type { AccessRequest, Actor, Audience, Change, EndReason, Grant, Instant, Membership, Notice } from './model.ts';
 import { PRIORITY } from './model.ts';
 import type { GrantRecord, MembershipRecord } from './ports.ts';
 
@@ -286,7 +287,11 @@ export function addByPassed(record: GrantRecord, now: Instant): Change[] {
   const accepted = record.memberships.some(
     ({ membership }) => membership?.origin === 'ours' && membership.addOutcome === 'accepted' && isHeld(membership),
   );
-  if (!accepted) return endGrant(record, { reason: 'abandoned', by, note: 'not added in time' }, now);
+  if (!accepted)
+    return [
+      ...endGrant(record, { reason: 'abandoned', by, note: 'not added in time' }, now),
+      ...tellSecurity(`addition_abandoned:${grant.id}`, abandonedNotice(record, now)),
+    ];
   const holder: Audience | undefined =
     record.request.requesterAccount === undefined
       ? undefined
@@ -301,6 +306,23 @@ export function addByPassed(record: GrantRecord, now: Instant): Change[] {
     }),
     ...show(record.request, [holder], now),
   ];
+}
+
+/** Security learns that approved access was never given, and by whose fault. */
+function abandonedNotice({ grant, request, memberships }: GrantRecord, now: Instant): Notice {
+  const failing = memberships.find(({ membership }) => membership?.lastError !== undefined)?.membership;
+  return {
+    code: 'addition_abandoned',
+    severity: 'warning',
+    at: now,
+    grantId: grant.id,
+    requestId: request.id,
+    holderName: grant.holderName,
+    entitlement: grant.entitlement,
+    group: request.groups.map((group) => group.groupName).join(', '),
+    directory: [...new Set(request.groups.map((group) => group.directory))].join(', '),
+    ...(failing?.lastError === undefined ? {} : { error: failing.lastError, failures: failing.failures }),
+  };
 }
 
 /** The same record with one membership's row replaced by what was just learnt. */

@@ -7,7 +7,7 @@ import type { MessageView } from './view.ts';
  * is said once, in the requester's own message or in `outcome`.
  */
 export function actionableMessage(view: MessageView): boolean {
-  if (view.kind === 'notice') return true;
+  if (view.kind !== 'request') return true;
   const { request } = view;
   switch (view.audience) {
     case 'channel':

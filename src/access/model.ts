@@ -19,6 +19,8 @@
  * - command, facts, decision, refusal: what is asked, what is known, what follows, why not
  */
 
+import type { DigestView } from './digest-view.ts';
+
 /** Milliseconds since the Unix epoch, from the `Clock` port; never read from the air. */
 export type Instant = number;
 
@@ -298,7 +300,9 @@ export type Ring =
 export type Notification =
   | { readonly tell: 'request'; readonly requestId: RequestId; readonly audience: Audience }
   | { readonly tell: 'security'; readonly notice: Notice }
-  | { readonly tell: 'alert'; readonly notice: Notice };
+  | { readonly tell: 'alert'; readonly notice: Notice }
+  /** As it was drawn: what it counted is in the trail by then. */
+  | { readonly tell: 'digest'; readonly conversation: string; readonly digest: DigestView };
 
 /** Something that went wrong, or right again, for security and for the alert webhook. */
 export interface Notice {
@@ -354,6 +358,15 @@ export type Job =
       readonly payload: Ring;
     };
 
+/** That a day's digest was made. `toAt` is where the next one begins. */
+export interface DigestRecord {
+  /** The date it was due on, in the configured zone: `2026-11-23`. */
+  readonly day: string;
+  readonly fromAt: Instant;
+  readonly toAt: Instant;
+  readonly madeAt: Instant;
+}
+
 /**
  * A row's worth of change. `was` is the version the decision was made on (absent: the row must not exist yet); a row
  * that has moved on since undoes the whole list with `StaleStateError`.
@@ -365,6 +378,8 @@ export type Change =
   /** At most one per request, approver and digest. */
   | { readonly put: 'approval'; readonly row: Approval }
   | { readonly put: 'card'; readonly row: Card }
+  /** At most one for each day. */
+  | { readonly put: 'digest'; readonly row: DigestRecord }
   | { readonly put: 'job'; readonly row: Job }
   | { readonly drop: 'job'; readonly id: string }
   | { readonly put: 'event'; readonly row: AuditEvent };

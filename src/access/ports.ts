@@ -1,5 +1,7 @@
 /** The ways out of the core, in the domain's words. Each states what holds when it returns, and what can go wrong. */
 import type { Answer, Command } from './command.ts';
+import type { DigestView } from './digest-view.ts';
+import type { HomeView } from './home.ts';
 import type {
   AccessRequest,
   AccountRef,
@@ -8,11 +10,14 @@ import type {
   AuditEvent,
   Card,
   Change,
+  DigestRecord,
   DirectoryErrorCode,
   DirectoryUser,
+  EndReason,
   EntitlementId,
   Grant,
   GrantId,
+  GroupName,
   Instant,
   Job,
   Membership,
@@ -25,6 +30,7 @@ import type {
   Ring,
   Subject,
 } from './model.ts';
+import type { Choice, FormView, FormWish } from './preview.ts';
 import type { MessageView } from './view.ts';
 
 // ---------------------------------------------------------------------------------------------------------- clock
@@ -122,11 +128,16 @@ export interface GrantRecord {
   readonly extension?: AccessRequest;
 }
 
-export type MessageState = 'sending' | 'posted' | 'unknown' | 'gone';
+/**
+ * `sending`: the intent, so it may have been posted. `unknown`: the same, of a message posted a second time without
+ * being able to look for the first. `unsent`: certainly not posted yet.
+ */
+export type MessageState = 'sending' | 'posted' | 'unknown' | 'unsent' | 'gone';
 
-/** One posted message that shows a request, so that it can be updated. */
+/** One message: that it may exist, so that it is not posted twice, and where it is, so that it can be updated. */
 export interface MessageRow {
   readonly id: string;
+  /** Empty for what is about no request. */
   readonly requestId: RequestId;
   readonly state: MessageState;
   /** The platform's conversation and message id, once posted. */
@@ -140,8 +151,11 @@ export interface MessageRow {
 export interface ListFilter {
   readonly person?: PersonId;
   readonly states?: readonly RequestState[];
+  readonly entitlements?: readonly EntitlementId[];
   /** Only requests whose grant is not ended. */
   readonly liveGrants?: boolean;
+  /** How many of the newest to leave out; for the pages after the first. */
+  readonly offset?: number;
   readonly limit: number;
 }
 
@@ -219,6 +233,76 @@ export interface Store {
   /** `true` when the database answers. */
   healthy(): Promise<boolean>;
   close(): Promise<void>;
+}
+
+/** What happened in a period, counted in full and listed only in part, and what holds now. */
+export interface DigestFacts {
+  readonly counts: {
+    /** By the period: approved to begin, and approved to last longer. */
+    readonly granted: number;
+    readonly extended: number;
+    readonly denied: number;
+    readonly lapsed: number;
+    readonly cancelled: number;
+    readonly withdrawn: number;
+    /** By the period: grants whose end was decided, by why. */
+    readonly ending: Readonly<Record<EndReason, number>>;
+    /** By the period: grants that had begun and were proven over, and how many of them late. */
+    readonly proven: number;
+    readonly late: number;
+    /** Now. */
+    readonly live: number;
+    readonly pending: number;
+    /** Memberships owed a removal. */
+    readonly removals: number;
+  };
+  /** Newest first. */
+  readonly granted: readonly RequestRecord[];
+  /** Granted in the period, by entitlement, most first. */
+  readonly byEntitlement: readonly { readonly entitlement: EntitlementId; readonly count: number }[];
+  /** Soonest end first. */
+  readonly live: readonly RequestRecord[];
+  /** Revoked, removed outside, abandoned, returned: newest first. */
+  readonly endedEarly: readonly RequestRecord[];
+  /** Denied, lapsed or withdrawn: newest first. */
+  readonly refused: readonly RequestRecord[];
+  /** Proven over in the period, the latest first. */
+  readonly latest: readonly Grant[];
+  /** Owed now, the oldest first. */
+  readonly removals: readonly MembershipRecord[];
+  /** Oldest first. */
+  readonly pending: readonly RequestRecord[];
+}
+
+/** The record as the digest asks it. Every answer is bounded. */
+export interface DigestStore {
+  /** The newest digest made. */
+  lastDigest(): Promise<DigestRecord | undefined>;
+  /** `from` belongs to the period, `to` to the next one. A removal is late when its proof came `lateMs` after it was due. */
+  digestFacts(period: Period, lateMs: number, limit: number): Promise<DigestFacts>;
+  /** Ids of those whom the ledger explains in a group: added by us, or removed by us at `removedSince` or later. */
+  explained(directory: string, groupId: string, removedSince: Instant, limit: number): Promise<readonly string[]>;
+}
+
+export interface Period {
+  readonly from: Instant;
+  readonly to: Instant;
+}
+
+/** Who is in a governed group without a grant: default deny, measured. */
+export interface GroupStanding {
+  readonly directory: string;
+  readonly group: string;
+  /** Absent: the directory did not tell, and `error` says why. */
+  readonly members?: readonly string[];
+  readonly error?: string;
+}
+
+/** What is drawn from the record and the directories together. Never rejects because of a directory. */
+export interface Reports {
+  digest(period: Period, zone: string): Promise<DigestView>;
+  /** In the order asked, within a few seconds; a group that takes longer says so. */
+  standing(groups: readonly GroupName[]): Promise<readonly GroupStanding[]>;
 }
 
 export interface ChainLink {
@@ -364,21 +448,31 @@ export type OnCallEntry = { readonly email: string } | { readonly account: Accou
 
 // ------------------------------------------------------------------------------------------------------ messenger
 
-/** `effect: 'unknown'` means that the message may have been posted. `gone`: the conversation or message is no more. */
+/**
+ * `effect: 'unknown'` means that the message may have been posted. `missing` says what can be used no more: this one
+ * message, or the whole conversation.
+ */
 export class MessengerError extends Error {
   readonly code: 'rate_limited' | 'unavailable' | 'not_found' | 'rejected' | 'unauthorized';
   readonly effect: 'none' | 'unknown';
   declare readonly retryAfterMs?: number;
+  declare readonly missing?: 'message' | 'conversation';
   constructor(
     code: MessengerError['code'],
     message: string,
-    more: { effect?: 'none' | 'unknown'; retryAfterMs?: number; cause?: unknown } = {},
+    more: {
+      effect?: 'none' | 'unknown';
+      retryAfterMs?: number;
+      missing?: 'message' | 'conversation';
+      cause?: unknown;
+    } = {},
   ) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause });
     this.name = 'MessengerError';
     this.code = code;
     this.effect = more.effect ?? 'none';
     if (more.retryAfterMs !== undefined) this.retryAfterMs = more.retryAfterMs;
+    if (more.missing !== undefined) this.missing = more.missing;
   }
 }
 
@@ -387,6 +481,16 @@ export interface Messenger {
   readonly platform: AccountRef['platform'];
   /** Posts a message; `mark` travels with it so that it can be recognised after a lost answer. */
   post(to: MessageTarget, view: MessageView, mark: string): Promise<{ conversation: string; ts: string }>;
+  /**
+   * The message of ours that carries the mark, posted no earlier than `since`; absent when it is certainly not there.
+   * Throws when it cannot be looked for.
+   */
+  find(to: MessageTarget, mark: string, since: Instant): Promise<{ conversation: string; ts: string } | undefined>;
+  /**
+   * Milliseconds after which it makes sense to post there, or to update; 0 when there is room now. For asking before
+   * anything is drawn or written down.
+   */
+  roomIn?(to: MessageTarget | 'update'): number;
   /** Replaces what a posted message shows. */
   update(at: { conversation: string; ts: string }, view: MessageView): Promise<void>;
 }
@@ -434,6 +538,21 @@ export interface Desk {
    * there is nothing to say. `answer` resolves when it is decided and committed, and never rejects.
    */
   take(incoming: Incoming): Promise<{ readonly fresh: boolean; readonly answer: Promise<Answer> }>;
+}
+
+/**
+ * What a door may ask to draw a form or a person's own page. Changes nothing, and a look-up that fails is part of the
+ * answer; rejects only when the record cannot be read or we were wrong.
+ */
+export interface Questions {
+  /** Resources that fit what was typed, at most `CHOICES_MAX`; none for somebody Hallpass does not act for. */
+  choices(by: AccountRef, typed: string): Promise<readonly Choice[]>;
+  form(by: AccountRef, wish: FormWish): Promise<FormView>;
+  /** What an own request asked for, by its card; absent for anybody else's. */
+  again(by: AccountRef, card: string): Promise<FormWish | undefined>;
+  /** `ChosenView.stamp` as it would be now; absent when there is no such resource or role. */
+  stamp(resource: string, role?: string): string | undefined;
+  home(by: AccountRef): Promise<HomeView>;
 }
 
 /** Says a late answer to one person. Throws `MessengerError`. */

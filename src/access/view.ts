@@ -3,6 +3,7 @@
  * whoever renders it escapes it. A view says which of requested, approved, added, seen, removed and checked holds, and
  * never more.
  */
+import type { DigestView } from './digest-view.ts';
 import { isLive } from './ledger.ts';
 import { endsAt, heldByAnother } from './lifecycle.ts';
 import type {
@@ -117,7 +118,8 @@ export type MessageView =
       readonly request: RequestView;
       readonly mention?: readonly AccountRef[];
     }
-  | { readonly kind: 'notice'; readonly notice: Notice; readonly title: string; readonly lines: readonly string[] };
+  | { readonly kind: 'notice'; readonly notice: Notice; readonly title: string; readonly lines: readonly string[] }
+  | { readonly kind: 'digest'; readonly digest: DigestView };
 
 // ------------------------------------------------------------------------------------------------------- building
 
@@ -438,7 +440,10 @@ export function noticeView(notice: Notice, zone: string): Extract<MessageView, {
     addition_failing: `Not yet a member of ${group ?? 'the group'}. Hallpass tries until the request's time to be added is over, then gives up.`,
     addition_abandoned: `Not added to ${group ?? 'the group'}. Hallpass does not try again; ask again when it is mended.`,
     removed_outside: `No longer a member of ${group ?? 'the group'}, and Hallpass did not do it. The grant ends; a removal is sent all the same.`,
-    message_undeliverable: 'The request goes on in the other places where it is shown.',
+    message_undeliverable:
+      notice.requestId === undefined
+        ? 'The daily digest could not be posted in its channel. See it with the command digest 7d.'
+        : 'The request goes on in the other places where it is shown.',
     delivery_failed: 'The person was told. Nothing was changed.',
   };
   return {

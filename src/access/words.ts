@@ -5,6 +5,7 @@
 import type { Answer, ChangeMade, Refusal } from './command.ts';
 import { NOT_AVAILABLE, USAGE } from './grammar.ts';
 import type { Instant } from './model.ts';
+import { reportText } from './report.ts';
 import type { RequestView } from './view.ts';
 
 const COMMAND_WORD = '/access';
@@ -46,13 +47,25 @@ export function timeText(instant: Instant, now: Instant | undefined, zone: strin
 
 function format(instant: Instant, zone: string | undefined, options: Intl.DateTimeFormatOptions): string {
   try {
-    return new Intl.DateTimeFormat('en-GB', { ...options, timeZone: zone ?? 'UTC' }).format(instant);
+    return formatter(options, zone ?? 'UTC').format(instant);
   } catch {
     // A zone that this runtime does not know, or an instant beyond the calendar: a refusal must still be said.
     return Math.abs(instant) <= 8.64e15
       ? new Intl.DateTimeFormat('en-GB', { ...options, timeZone: 'UTC' }).format(instant)
       : 'unknown time';
   }
+}
+
+/** Making one costs a hundred times what using it does. There are as many as zones of people who asked. */
+const formatters = new Map<string, Intl.DateTimeFormat>();
+const FORMATTERS_MOST = 500;
+
+function formatter(options: Intl.DateTimeFormatOptions, zone: string): Intl.DateTimeFormat {
+  const key = `${zone} ${JSON.stringify(options)}`;
+  const known = formatters.get(key) ?? new Intl.DateTimeFormat('en-GB', { ...options, timeZone: zone });
+  if (formatters.size >= FORMATTERS_MOST) formatters.clear();
+  formatters.set(key, known);
+  return known;
 }
 
 /** Why not, and what to do instead. Times are in `zone`, UTC when it is not known. */
@@ -241,6 +254,11 @@ export function refusalText(
         reason: `Hallpass may not manage the group ${refusal.group}: ${refusal.why}`,
         next: 'Nothing was done. Tell the people who run Hallpass.',
       };
+    case 'being_retried':
+      return {
+        reason: 'Hallpass has recorded this and could not finish it yet.',
+        next: 'It is tried again by itself, and the answer follows. There is no need to send it again.',
+      };
     case 'busy':
       return { reason: 'Too much happened at once, so nothing was done.', next: 'Try again.' };
     default: {
@@ -259,6 +277,9 @@ export function helpText(commandWord: string = COMMAND_WORD): string {
     cancel: 'take back your own request',
     status: 'what holds now and what happens next',
     list: 'your requests, those waiting, or live access',
+    who: 'who holds it, until when and why',
+    'on-call': 'who is on call and can approve',
+    digest: 'what was granted, what is live, what is late (viewers)',
     extend: 'ask for more time',
     return: 'give access back before its end',
     revoke: "end somebody's access (responders)",
@@ -269,6 +290,7 @@ export function helpText(commandWord: string = COMMAND_WORD): string {
   );
   return [
     'Hallpass gives temporary access and takes it away on time.',
+    `${commandWord} alone opens a form for asking, where the chat has forms.`,
     ...lines,
     'A duration is 45s, 30m, 1h30m, 2d or until 17:00 in your own zone. Left out, the policy decides.',
     `For example: ${commandWord} request db-prod 30m fix the stuck migration`,
@@ -298,9 +320,17 @@ export function lineText(request: RequestView): string {
 
 const LIST_TITLES = { mine: 'Your requests', pending: 'Waiting for approval', active: 'Live access' } as const;
 
-export function listTitle(which: keyof typeof LIST_TITLES): string {
-  return LIST_TITLES[which];
+export function listTitle(which: keyof typeof LIST_TITLES, page = 1): string {
+  return page > 1 ? `${LIST_TITLES[which]}, page ${page}` : LIST_TITLES[which];
 }
+
+/** How to see the rest, for those who type. */
+export function moreOf(which: keyof typeof LIST_TITLES, page = 1, commandWord: string = COMMAND_WORD): string {
+  return `There are more: ${commandWord} list ${which} ${page + 1}.`;
+}
+
+/** Long enough to be read aloud. */
+const REPORT_TEXT_MAX = 3_000;
 
 /** The whole answer as plain text, for places that show nothing else and for screen readers. */
 export function answerText(answer: Answer, commandWord: string = COMMAND_WORD): string {
@@ -318,10 +348,13 @@ export function answerText(answer: Answer, commandWord: string = COMMAND_WORD): 
     case 'status':
       return `${answer.request.id}: ${answer.request.headline}`;
     case 'list': {
-      if (answer.items.length === 0) return `${listTitle(answer.which)}: none.`;
-      const more = answer.more ? ['There are more than are shown.'] : [];
-      return [`${listTitle(answer.which)}:`, ...answer.items.map(lineText), ...more].join('\n');
+      const title = listTitle(answer.which, answer.page);
+      if (answer.items.length === 0) return `${title}: ${(answer.page ?? 1) > 1 ? 'no more' : 'none'}.`;
+      const more = answer.more ? [moreOf(answer.which, answer.page, commandWord)] : [];
+      return [`${title}:`, ...answer.items.map(lineText), ...more].join('\n');
     }
+    case 'report':
+      return reportText(answer.report, REPORT_TEXT_MAX);
     case 'help':
       return helpText(commandWord);
     default: {

@@ -63,3 +63,43 @@ export function nextTimeOfDay(
   // When the clock is put back an hour exists twice: the earlier one ends access sooner, unless it has passed.
   return candidates.sort((a, b) => a - b).find((at) => at > now) ?? candidates[0];
 }
+
+/**
+ * The last time it was that late in the zone, now or before, and the date it was. A time that a clock change skips is
+ * taken as late after the change as it would have been; of one that comes twice the first counts.
+ */
+export function lastTimeOfDay(
+  time: { readonly hour: number; readonly minute: number },
+  zone: string,
+  now: Instant,
+): { readonly at: Instant; readonly day: string } {
+  const format = formatter(zone);
+  const today = read(format, now);
+  const on = (daysAgo: number) => {
+    const noon = new Date(Date.UTC(today.year, today.month - 1, today.day - daysAgo, 12));
+    const asUtc = Date.UTC(noon.getUTCFullYear(), noon.getUTCMonth(), noon.getUTCDate(), time.hour, time.minute);
+    return { at: instantOf(format, asUtc), day: noon.toISOString().slice(0, 10) };
+  };
+  // A day back and another: where the date line was moved, a date may be missing.
+  return [on(0), on(1)].find(({ at }) => at <= now) ?? on(2);
+}
+
+/** When the day began. */
+export function startOfDay(zone: string, now: Instant): Instant {
+  return lastTimeOfDay({ hour: 0, minute: 0 }, zone, now).at;
+}
+
+const DAY_MS = 86_400_000;
+
+/** The instant at which the wall shows this, written as if the wall were in UTC. */
+function instantOf(format: Intl.DateTimeFormat, asUtc: number): Instant {
+  const offsetAt = (at: Instant) => {
+    const { year, month, day, hour, minute } = read(format, at);
+    return Date.UTC(year, month - 1, day, hour, minute) - (at - (at % 60_000));
+  };
+  // Before and after any change of that day. Where both fit, the larger offset is the earlier instant.
+  const before = asUtc - offsetAt(asUtc - DAY_MS);
+  const after = asUtc - offsetAt(asUtc + DAY_MS);
+  const fits = [before, after].filter((at) => at + offsetAt(at) === asUtc);
+  return fits.length === 0 ? before : Math.min(...fits);
+}

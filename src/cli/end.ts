@@ -1,4 +1,6 @@
 /** `hallpass expire` and `hallpass revoke`: ending access from the host, beside a living bot or without one. */
+import type { Refusal } from '../access/command.ts';
+import { cleanReason } from '../access/grammar.ts';
 import { createHandler, requestIdOf } from '../access/handle.ts';
 import { type People, PeopleError } from '../access/ports.ts';
 import { refusalText } from '../access/words.ts';
@@ -30,7 +32,7 @@ export async function expireCommand(io: Out, settings: Settings, waitMs: number)
     const directories = openDirectories(settings, clock, createMetrics());
     const log = createLog(settings.env.logLevel, STDERR);
     const report = await expireDue({ store, directories, clock, ids: randomIds(), log }, waitMs, sleep);
-    return sayReport(io, report, {});
+    return sayReport(io, report);
   } finally {
     await store.close();
   }
@@ -41,6 +43,15 @@ export async function revokeCommand(
   settings: Settings,
   order: { readonly id: string; readonly reason: string; readonly operator: string; readonly waitMs: number },
 ): Promise<number> {
+  const sayRefused = (refusal: Refusal): number => {
+    const { reason, next } = refusalText(refusal, settings.catalog.timezone, 'hallpass');
+    io.say({ ok: false, refusal }, `${reason} ${next}`);
+    return EXIT.failed;
+  };
+  // What is typed on the host is held to the same as what is typed in chat.
+  const reason = cleanReason(order.reason);
+  if (typeof reason !== 'string') return sayRefused(reason);
+  if (reason === '') return sayRefused({ code: 'reason_missing', minLength: 1 });
   const { store, clock } = await opened(settings);
   try {
     const directories = openDirectories(settings, clock, createMetrics());
@@ -51,45 +62,56 @@ export async function revokeCommand(
       do: 'revoke',
       by: { operator: order.operator },
       target: { typed: order.id },
-      reason: order.reason,
+      reason,
     });
-    if (answer.say === 'refused') {
-      const { reason, next } = refusalText(answer.refusal, settings.catalog.timezone, 'hallpass');
-      io.say({ ok: false, refusal: answer.refusal }, `${reason} ${next}`);
-      return EXIT.failed;
-    }
+    if (answer.say === 'refused') return sayRefused(answer.refusal);
     const log = createLog(settings.env.logLevel, STDERR);
-    const report = await expireDue({ store, directories, clock, ids, log }, order.waitMs, sleep);
     const id = answer.say === 'done' ? answer.request.id : requestIdOf(order.id);
-    const view = id === undefined ? undefined : await handler.view(id);
-    return sayReport(io, report, view === undefined ? {} : { revoked: view.grant?.id, headline: view.headline });
+    const look = async () => (id === undefined ? undefined : await handler.view(id));
+    // What else is owed is not this command's business: it neither waits for it nor fails by it.
+    const over = async () => (await look())?.grant?.state === 'ended';
+    const report = await expireDue({ store, directories, clock, ids, log }, order.waitMs, sleep, over);
+    const view = await look();
+    const revoked = {
+      id: view?.grant?.id ?? order.id,
+      over: view?.grant?.state === 'ended',
+      headline: view?.headline ?? '',
+    };
+    return sayReport(io, report, revoked);
   } finally {
     await store.close();
   }
 }
 
-/** Done only when everything that was owed is proven gone: what is not is said, and the exit code says so too. */
+/**
+ * Done only when what was asked for is proven gone: everything that is due, or the one grant that was revoked. What is
+ * not is said, and the exit code says so too.
+ */
 function sayReport(
   io: Out,
   report: ExpireReport,
-  more: { readonly revoked?: string | undefined; readonly headline?: string },
+  revoked?: { readonly id: string; readonly over: boolean; readonly headline: string },
 ): number {
   const { proven, outstanding } = report;
-  const done = outstanding.length === 0;
+  const nothingOwed = outstanding.length === 0;
+  const done = revoked?.over ?? nothingOwed;
   const line = ({ login, group, membership }: Outstanding) => `${login} from ${group} (${membership.directory})`;
-  io.say({ ok: done, ...more, ...report }, [
-    ...(more.revoked === undefined ? [] : [`${more.revoked}: ${more.headline ?? ''}`]),
-    ...proven.map((one) => `Removed and checked: ${line(one)}`),
-    ...outstanding.map(
-      (one) =>
-        `STILL A MEMBER, as far as is known: ${line(one)}${one.error === undefined ? '' : `: ${one.error} (${one.failures} failures)`}`,
-    ),
-    done
-      ? proven.length === 0
-        ? 'Nothing is owed: no membership that Hallpass added has to be removed.'
-        : `Everything due is removed and checked: ${proven.length}.`
-      : `${outstanding.length} still owed. Run this again, or leave it to the bot: it goes on trying.`,
-  ]);
+  io.say(
+    { ok: done, ...(revoked === undefined ? {} : { revoked: revoked.id, headline: revoked.headline }), ...report },
+    [
+      ...(revoked === undefined ? [] : [`${revoked.id}: ${revoked.headline}`]),
+      ...proven.map((one) => `Removed and checked: ${line(one)}`),
+      ...outstanding.map(
+        (one) =>
+          `STILL A MEMBER, as far as is known: ${line(one)}${one.error === undefined ? '' : `: ${one.error} (${one.failures} failures)`}`,
+      ),
+      nothingOwed
+        ? proven.length === 0
+          ? 'Nothing is owed: no membership that Hallpass added has to be removed.'
+          : `Everything due is removed and checked: ${proven.length}.`
+        : `${outstanding.length} still owed. Run this again, or leave it to the bot: it goes on trying.`,
+    ],
+  );
   return done ? EXIT.done : EXIT.failed;
 }
 

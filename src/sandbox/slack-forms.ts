@@ -2,8 +2,11 @@
 import { blocksOf, elementsIn } from './slack-reading.ts';
 import type { Fields, SlackView } from './slack-state.ts';
 
-/** `state.values` of a dialog as it is sent: what was typed or chosen, else what stood there at first. */
-export function fillIn(view: SlackView, given: Readonly<Record<string, string | Fields>>): Fields {
+/**
+ * `state.values` of a dialog as it is sent: what was typed or chosen, else what stood there at first. Not `whole`: while
+ * it is still being filled in, when nothing is required yet.
+ */
+export function fillIn(view: SlackView, given: Readonly<Record<string, string | Fields>>, whole = true): Fields {
   const left = new Set(Object.keys(given));
   const values: Record<string, Record<string, Fields>> = {};
   for (const block of blocksOf(view.view)) {
@@ -14,6 +17,7 @@ export function fillIn(view: SlackView, given: Readonly<Record<string, string | 
       if (key !== undefined) left.delete(key);
       const value = stateOf(element, key === undefined ? undefined : given[key]);
       if (
+        whole &&
         block.type === 'input' &&
         block.optional !== true &&
         Object.values(value).every((part) => part === null || part === element.type)

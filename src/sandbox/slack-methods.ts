@@ -6,6 +6,7 @@ export type MethodResult = Fields & { readonly ok: boolean; readonly error?: str
 
 const TEXT_MOST = 40_000;
 const UPDATE_TEXT_MOST = 4_000;
+const HISTORY_MOST = 999;
 
 function no(error: string, more: Fields = {}): MethodResult {
   return { ok: false, error, ...more };
@@ -122,6 +123,29 @@ export const methods: Readonly<Record<string, (world: SlackWorld, args: Fields) 
     if (user === undefined) return no('user_not_found');
     if (user.deleted) return no('user_disabled');
     return { ok: true, channel: { id: world.directMessage(id).id } };
+  },
+
+  'conversations.history': (world, args) => {
+    const channel = world.channel(str(args, 'channel') ?? '');
+    if (channel === undefined || (channel.is_private && !channel.is_member)) return no('channel_not_found');
+    if (!channel.is_member) return no('not_in_channel');
+    const [oldest, latest] = [Number(args.oldest ?? 0), Number(args.latest ?? Number.POSITIVE_INFINITY)];
+    const limit = Math.min(Number(args.limit ?? 100), HISTORY_MOST);
+    const from = Number(str(args, 'cursor') ?? 0);
+    if (![oldest, limit, from].every(Number.isFinite) || limit < 1) return no('invalid_arguments');
+    const found = world.state.messages
+      .filter((m) => m.channel === channel.id && !m.deleted && Number(m.ts) > oldest && Number(m.ts) < latest)
+      .reverse();
+    const next = from + limit;
+    return {
+      ok: true,
+      messages: found.slice(from, next).map((message) => {
+        const { metadata, ...facts } = messageFacts(message);
+        return String(args.include_all_metadata) === 'true' && metadata !== undefined ? { ...facts, metadata } : facts;
+      }),
+      has_more: found.length > next,
+      ...(found.length > next && { response_metadata: { next_cursor: String(next) } }),
+    };
   },
 
   'chat.postMessage': (world, args) => {

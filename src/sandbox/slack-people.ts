@@ -35,7 +35,11 @@ export interface SlackPerson {
   /** Presses a button of a message as this person saw it, even if the message has changed since. */
   press(on: SlackMessage | SlackEphemeral, actionId: string): Promise<Reply>;
   /** Presses a button inside a dialog or on the bot's home. */
-  pressInView(view: SlackView, actionId: string): Promise<Reply>;
+  pressInView(view: SlackView, actionId: string, value?: string): Promise<Reply>;
+  /** Chooses an option of a select in a dialog; `values` is what stands in the dialog with it. */
+  choose(view: SlackView, actionId: string, values: Readonly<Record<string, string>>): Promise<Reply>;
+  /** A global shortcut of the app's. */
+  shortcut(callbackId: string): Promise<Reply>;
   /**
    * Fills in and sends a dialog; `values` by action id: the text, the option's value, or Slack's own value object.
    * Throws where Slack's client would not let a person send it (a required input left empty, too short, too long).
@@ -217,8 +221,8 @@ export function createPerson(
       );
     },
 
-    async pressInView(view, actionId) {
-      const button = buttonOf(view.view, actionId);
+    async pressInView(view, actionId, value) {
+      const button = buttonOf(view.view, actionId, value);
       const made = await interact();
       return sendPayload(
         {
@@ -229,6 +233,27 @@ export function createPerson(
         },
         made,
       );
+    },
+
+    async choose(view, actionId, values) {
+      const { action_id, block_id } = elementOf(view.view, actionId);
+      const filled = fillIn(view, values, false);
+      const chosen = ((filled[block_id] ?? {}) as Fields)[action_id] as Fields;
+      const made = await interact();
+      return sendPayload(
+        {
+          ...common('block_actions', made),
+          container: { type: 'view', view_id: view.id },
+          view: viewPayload(view, made, filled),
+          actions: [{ action_id, block_id, ...chosen, action_ts: `${(Date.now() / 1000).toFixed(6)}` }],
+        },
+        made,
+      );
+    },
+
+    async shortcut(callbackId) {
+      const made = await interact();
+      return sendPayload({ ...common('shortcut', made), callback_id: callbackId, action_ts: '1.000001' }, made);
     },
 
     async submitView(view, values) {

@@ -40,11 +40,19 @@ export function textOf(shown: { readonly text?: string; readonly blocks?: unknow
   return found.join('\n');
 }
 
-/** The button whose action id is, or ends in, this; absent when the message has none. */
-export function button(shown: { readonly blocks?: unknown }, actionIdSuffix: string): Button | undefined {
+/** The button whose action id is, or ends in, this, and which carries the value if one is given; absent: there is none. */
+export function button(
+  shown: { readonly blocks?: unknown },
+  actionIdSuffix: string,
+  value?: string,
+): Button | undefined {
   for (const block of blocksOf(shown))
     for (const element of elementsIn(block))
-      if (element.type === 'button' && String(element.action_id).endsWith(actionIdSuffix))
+      if (
+        element.type === 'button' &&
+        String(element.action_id).endsWith(actionIdSuffix) &&
+        (value === undefined || element.value === value)
+      )
         return {
           type: 'button',
           action_id: String(element.action_id),
@@ -56,8 +64,8 @@ export function button(shown: { readonly blocks?: unknown }, actionIdSuffix: str
   return undefined;
 }
 
-export function buttonOf(shown: { readonly blocks?: unknown }, actionId: string): Button {
-  const found = button(shown, actionId);
+export function buttonOf(shown: { readonly blocks?: unknown }, actionId: string, value?: string): Button {
+  const found = button(shown, actionId, value);
   if (found === undefined) throw new Error(`there is no button ${actionId} in: ${textOf(shown)}`);
   return found;
 }

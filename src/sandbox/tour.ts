@@ -104,7 +104,7 @@ async function play(world: World, observe: Observe): Promise<void> {
   await world.bot?.kill();
   await observe('SIGKILL: the bot is gone', 'the directory keeps what it has', ['ana', 'pat']);
 
-  await world.startBot();
+  if (world.bot === undefined) await world.startBot();
   const status = await (await ana.slash('status reports')).said(WAIT_MS);
   await observe('Started again: it knows what it owes', firstText(status), ['ana', 'pat']);
 

@@ -20,6 +20,9 @@ export const SECRETS = {
 } as const;
 const TEAM = 'T0SANDBOX';
 
+/** The hour of the digest, in the sandbox's own zone, where a digest is wanted. */
+export const DIGEST_HOUR = 9;
+
 export const APPROVALS = 'C0APPROVALS';
 export const SECURITY = 'C0SECURITY';
 
@@ -87,7 +90,10 @@ export interface World {
   readonly slack: SlackServer;
   readonly okta: OktaServer;
   readonly databaseUrl: string;
+  /** Absent while none runs. */
   readonly bot: Bot | undefined;
+  /** Whether the bot's process lives; it may have ended by itself. */
+  readonly running: boolean;
   startBot(): Promise<Bot>;
   person(name: Name): SlackPerson;
   /** Moves the bot's clock on; signatures and the world keep real time. */
@@ -102,6 +108,8 @@ export interface WorldOptions {
   /** The bot's port; a free one when left out. */
   readonly port?: number;
   readonly logLevel?: string;
+  /** Whether a digest is posted each day; when left out, only when asked for. */
+  readonly digest?: boolean;
 }
 
 const START_WITHIN_MS = 20_000;
@@ -112,7 +120,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const slack = await startSlackServer({ seed: slackSeed() });
   const okta = await startOktaServer({ seed: oktaSeed() });
   const configPath = join(folder, 'hallpass.yaml');
-  await writeFile(configPath, configuration(okta.url));
+  const digest = options.digest === true ? `digest: { at: '0${DIGEST_HOUR}:00', to: security }\n` : '';
+  await writeFile(configPath, `${configuration(okta.url)}${digest}`);
 
   let bot: Bot | undefined;
   let child: ChildProcess | undefined;
@@ -120,6 +129,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   let clockOffsetMs = 0;
 
   async function startBot(): Promise<Bot> {
+    if (child !== undefined) throw new Error('the bot runs already');
     const started = fork(fileURLToPath(new URL(`./bot${extension()}`, import.meta.url)), [String(clockOffsetMs)], {
       // Its whole environment: what happens to be set around the sandbox must not change what it shows.
       env: {
@@ -136,7 +146,11 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       stdio: ['ignore', 2, 2, 'ipc'],
     });
     child = started;
-    const exited = once(started, 'exit').then(([code]) => code as number | null);
+    const exited = once(started, 'exit').then(([code]) => {
+      child = undefined;
+      bot = undefined;
+      return code as number | null;
+    });
     const ready = await Promise.race([
       answer<{ ready: number }>(started, 'ready', START_WITHIN_MS),
       exited.then((code) => {
@@ -166,6 +180,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     get bot() {
       return bot;
     },
+    get running() {
+      return child !== undefined && child.exitCode === null && child.signalCode === null;
+    },
     get clockOffsetMs() {
       return clockOffsetMs;
     },
@@ -184,7 +201,12 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       await moved;
     },
     async close() {
-      if (child !== undefined && child.exitCode === null && child.signalCode === null) await bot?.stop();
+      if (child !== undefined) {
+        // Also one that never became ready.
+        const gone = once(child, 'exit');
+        child.kill('SIGTERM');
+        await gone;
+      }
       await slack.close();
       await okta.close();
       await rm(folder, { recursive: true, force: true });

@@ -74,6 +74,12 @@ function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing): 
       const values = valuesFor(tables.cards, change.row);
       return write(`2 ${change.row.id}`, () => guard(`card ${change.row.id}`, (s) => s.statements.insertCard(values)));
     }
+    case 'digest': {
+      const values = valuesFor(tables.digests, change.row);
+      return write(`2 digest ${change.row.day}`, () =>
+        guard(`the digest of ${change.row.day}`, (s) => s.statements.insertDigest(values)),
+      );
+    }
     case 'approval': {
       const { requestId, approver } = change.row;
       const values = valuesFor(tables.approvals, change.row);

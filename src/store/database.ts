@@ -1,8 +1,9 @@
 /** Opens the record: `sqlite:<path>` or `postgres://…`, migrated, with the same promises either way. */
 import { fileURLToPath } from 'node:url';
 import type { Instant } from '../access/model.ts';
-import type { Store } from '../access/ports.ts';
+import type { DigestStore, Store } from '../access/ports.ts';
 import { commitProgram, type Writing } from './commit.ts';
+import { readDigestFacts, readExplained } from './digests.ts';
 import { migratePostgres, migrateSqlite } from './migrate.ts';
 import { connectPostgres, postgresDriver } from './postgres.ts';
 import { valuesFor } from './prepare.ts';
@@ -34,10 +35,12 @@ export interface StoreOptions extends Secrets {
   readonly poolSize?: number;
 }
 
-export interface OpenStore extends Store {
+export interface OpenStore extends Store, DigestStore {
   readonly dialect: Dialect;
   /** The wall clock that all processes on this database share; absent on SQLite. */
   serverTime(): Promise<Instant | undefined>;
+  /** The settings that a commit's durability rests on, as the database has them now. */
+  durability(): Promise<Readonly<Record<string, string>>>;
 }
 
 const SHIPPED = fileURLToPath(new URL('../../migrations', import.meta.url));
@@ -84,7 +87,7 @@ function locate(url: string, migrations = SHIPPED) {
 }
 
 function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
-  const { write, snapshot, each } = driver;
+  const { write, writeOne, snapshot, each } = driver;
   const tables = defineTables(driver.dialect);
   const writing: Writing = { now, hash, salt, tables };
 
@@ -106,21 +109,21 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
       return row && toCard(row);
     },
 
-    commit: (commit) => write(commitProgram(commit, writing)),
+    commit: (commit) => write(() => commitProgram(commit, writing)),
 
-    lease: (want) => each(leaseJobs(want)),
+    lease: (want) => writeOne(() => leaseJobs(want)),
     async job(id) {
       const [row] = await each(run((s) => s.statements.job({ id })));
       return row && { version: row.version, epoch: row.epoch, dueAt: row.dueAt };
     },
 
     async receive({ key, receivedAt, body }, leaseUntil) {
-      const rows = await each(run((s) => s.statements.receive({ key, receivedAt, body, leaseUntil })));
+      const rows = await writeOne(() => run((s) => s.statements.receive({ key, receivedAt, body, leaseUntil })));
       return rows.length > 0;
     },
-    unanswered: (at, leaseUntil, limit) => each(takeUnanswered(at, leaseUntil, limit)),
+    unanswered: (at, leaseUntil, limit) => writeOne(() => takeUnanswered(at, leaseUntil, limit)),
     async answered(key) {
-      await each(run((s) => s.statements.answer({ key, answeredAt: now() })));
+      await writeOne(() => run((s) => s.statements.answer({ key, answeredAt: now() })));
     },
     async forgetDeliveries(before) {
       return (await each(run((s) => s.statements.forgetDeliveries({ before })))).length;
@@ -131,20 +134,23 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
       return row && toMessage(row);
     },
     async putMessage(row) {
-      await each(run((s) => s.statements.putMessage(valuesFor(tables.messages, row))));
+      await writeOne(() => run((s) => s.statements.putMessage(valuesFor(tables.messages, row))));
     },
 
-    // Pins are two statements and no snapshot: the second must see the pin that the first one lost to.
+    // No snapshot around the statements: the last must see the pin that the write lost to. Looked up first, since a pin is
+    // made once and asked for ever after.
     async pinAccount({ platform, tenant, id: accountId }, person, at) {
       const account = { platform, tenant, accountId };
-      const [mine] = await each(run((s) => s.statements.pinAccount({ ...account, person, pinnedAt: at })));
+      const [known] = await each(run((s) => s.statements.pinnedAccount(account)));
+      if (known) return known.person;
+      const [mine] = await writeOne(() => run((s) => s.statements.pinAccount({ ...account, person, pinnedAt: at })));
       if (mine) return person;
       const [pinned] = await each(run((s) => s.statements.pinnedAccount(account)));
       return pinned?.person ?? person;
     },
     async pinGroup(group, at) {
       const { directory, groupName, groupId } = group;
-      await each(run((s) => s.statements.pinGroup({ directory, groupName, groupId, pinnedAt: at })));
+      await writeOne(() => run((s) => s.statements.pinGroup({ directory, groupName, groupId, pinnedAt: at })));
       const [pinned] = await each(run((s) => s.statements.pinnedGroup({ directory, groupName })));
       return pinned ? toPinnedGroup(pinned) : group;
     },
@@ -161,6 +167,14 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
       return (await each(run((s) => s.statements.chain({ afterSeq, limit })))).map(toLink);
     },
 
+    async lastDigest() {
+      const [row] = await each(run((s) => s.statements.lastDigest({})));
+      return row;
+    },
+    digestFacts: (period, lateMs, limit) => snapshot(readDigestFacts(period, lateMs, limit)),
+    explained: (directory, groupId, removedSince, limit) =>
+      each(readExplained(directory, groupId, removedSince, limit)),
+
     async healthy() {
       try {
         await each(run(({ db, fetch }) => fetch(db.select({ id: tables.chainHead.id }).from(tables.chainHead))));
@@ -170,6 +184,7 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
       }
     },
     serverTime: () => driver.serverTime(),
+    durability: () => driver.durability(),
     close: () => driver.close(),
   };
 }

@@ -97,6 +97,13 @@ export function forgottenStatements(db: Database, t: Tables, prepare: Prepare) {
         .orderBy(asc(since), asc(memberships.directory), asc(memberships.groupId), asc(memberships.userId))
         .limit(limit),
     ),
+    countOwed: prepare(
+      'count_owed',
+      db
+        .select({ count: sql<number>`count(*)`.mapWith(Number) })
+        .from(memberships)
+        .where(owed),
+    ),
     owedRemovals: prepare(
       'owed_removals',
       db

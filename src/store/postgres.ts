@@ -98,7 +98,8 @@ export function postgresDriver(pool: pg.Pool): Driver {
 
   return {
     dialect: 'postgres',
-    write: (program) => transaction('begin isolation level read committed', program),
+    write: (program) => transaction('begin isolation level read committed', program()),
+    writeOne: (program) => withClient((client) => runAll(sessionOf(client), program())),
     snapshot: (program) => transaction('begin isolation level repeatable read read only', program),
     each: (program) => withClient((client) => runAll(sessionOf(client), program)),
     // The one place where the database is asked for the time: to agree with other replicas, never to decide anything.
@@ -107,6 +108,12 @@ export function postgresDriver(pool: pg.Pool): Driver {
         'select (extract(epoch from clock_timestamp()) * 1000)::bigint as at',
       );
       return rows[0] === undefined ? undefined : Number(rows[0].at);
+    },
+    async durability() {
+      const { rows } = await pool.query<{ fsync: string; synchronous_commit: string }>(
+        "select current_setting('fsync') as fsync, current_setting('synchronous_commit') as synchronous_commit",
+      );
+      return { ...rows[0] };
     },
     close: () => pool.end(),
   };

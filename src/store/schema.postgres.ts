@@ -15,5 +15,6 @@ export const {
   groupPins,
   auditEvents,
   auditPersonal,
+  digests,
   chainHead,
 } = defineTables('postgres');

@@ -82,6 +82,7 @@ export function defineTables(dialect: Dialect) {
       index('requests_newest').on(t.createdAt),
       index('requests_pending').on(t.lapsesAt).where(sql`state = 'pending'`),
       index('requests_extending').on(t.extendsGrant).where(sql`extends_grant is not null`),
+      index('requests_decided').on(t.decidedAt).where(sql`decided_at is not null`),
     ],
   );
 
@@ -146,6 +147,9 @@ export function defineTables(dialect: Dialect) {
       uniqueIndex('grants_one_per_request').on(t.requestId),
       index('grants_by_holder').on(t.holder, t.entitlement, t.state),
       index('grants_unended').on(t.state).where(sql`state <> 'ended'`),
+      index('grants_by_approval').on(t.approvedAt),
+      index('grants_by_ending').on(t.endingAt).where(sql`ending_at is not null`),
+      index('grants_by_end').on(t.endedAt).where(sql`ended_at is not null`),
     ],
   );
 
@@ -307,6 +311,18 @@ export function defineTables(dialect: Dialect) {
     (t) => [primaryKey({ columns: [t.seq, t.field] })],
   );
 
+  /** One row for each day's digest: whoever puts it first makes it, and the others find it made. */
+  const digests = table(
+    'digests',
+    {
+      day: text('day').primaryKey(),
+      fromAt: number('from_at').notNull(),
+      toAt: number('to_at').notNull(),
+      madeAt: number('made_at').notNull(),
+    },
+    (t) => [index('digests_by_end').on(t.toAt)],
+  );
+
   /** The one row that every linking commit locks. */
   const chainHead = table('chain_head', {
     id: number('id').primaryKey(),
@@ -328,6 +344,7 @@ export function defineTables(dialect: Dialect) {
     groupPins,
     auditEvents,
     auditPersonal,
+    digests,
     chainHead,
   };
 }

@@ -33,13 +33,20 @@ export function* run<Row>(step: (session: Session) => Rows<Row>): Generator<Step
 /** One open database. */
 export interface Driver {
   readonly dialect: Dialect;
-  /** All of it or nothing; sees what others commit meanwhile only by losing to it. */
-  write<T>(program: Program<T>): Promise<T>;
+  /**
+   * All of it or nothing; sees what others commit meanwhile only by losing to it. Durable when it resolves. The program
+   * is made anew for each try.
+   */
+  write<T>(program: () => Program<T>): Promise<T>;
+  /** The same for a program of one statement, which needs no transaction of its own. */
+  writeOne<T>(program: () => Program<T>): Promise<T>;
   /** Reads that show one moment, however many statements they take. */
   snapshot<T>(program: Program<T>): Promise<T>;
   /** Each statement for itself. */
   each<T>(program: Program<T>): Promise<T>;
   /** The server's wall clock; absent where the database has none but this process's. */
   serverTime(): Promise<number | undefined>;
+  /** The settings that a commit's durability rests on, as they hold on the connection that commits. */
+  durability(): Promise<Readonly<Record<string, string>>>;
   close(): Promise<void>;
 }

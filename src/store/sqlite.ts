@@ -1,12 +1,27 @@
-/** One file, one connection: a sequence runs from its first statement to its last without anything in between. */
+/**
+ * One file, one connection: a sequence runs from its first statement to its last without anything in between.
+ *
+ * Making a commit durable costs far more than writing it, so writes that arrive in the same turn of the event loop share
+ * one transaction, each in a savepoint of its own: none resolves before all of them are on the disk.
+ */
 import Client from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { StaleStateError } from '../access/ports.ts';
 import { defineTables } from './schema.ts';
 import type { Driver, Program, Session } from './session.ts';
 import { prepareStatements } from './statements.ts';
 
 /** How long a second process waits for the first one's transaction; ours take milliseconds. */
 const BUSY_TIMEOUT_MS = 5_000;
+
+/** Writes in one transaction: none waits for longer than these take. */
+const TOGETHER_MAX = 64;
+
+interface Waiting {
+  readonly make: () => Program<unknown>;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
 
 /** Before 3.51.3 two connections to a WAL database could, rarely, corrupt it. */
 const OLDEST_SQLITE = '3.51.3';
@@ -52,6 +67,7 @@ export function sqliteDriver(client: Client.Database): Driver {
     while (!step.done) step = program.next(step.value(session) as unknown[]);
     return step.value;
   }
+  // Inside another one it becomes a savepoint.
   const transaction = client.transaction((program: Program<unknown>) => {
     const result = runAll(program);
     // A full disk or a trigger can end the transaction from inside; what follows would have been committed singly.
@@ -59,14 +75,83 @@ export function sqliteDriver(client: Client.Database): Driver {
     return result;
   });
 
+  let waiting: Waiting[] = [];
+  let flushing: NodeJS.Immediate | undefined;
+
+  function write<T>(make: () => Program<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      waiting.push({ make, resolve: (value) => resolve(value as T), reject });
+      // Not a microtask: what this turn's other sockets bring in is to share the commit.
+      flushing ??= setImmediate(flush);
+    });
+  }
+
+  function flush(): void {
+    if (flushing !== undefined) clearImmediate(flushing);
+    flushing = undefined;
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, TOGETHER_MAX);
+      waiting = waiting.slice(TOGETHER_MAX);
+      if (batch.length === 1 || !together(batch)) for (const one of batch) alone(one);
+    }
+  }
+
+  function alone({ make, resolve, reject }: Waiting): void {
+    try {
+      // Immediate, since a transaction that begins by reading may be refused the write lock without any waiting.
+      resolve(transaction.immediate(make()));
+    } catch (error) {
+      reject(error);
+    }
+  }
+
+  let begun = false;
+  const shared = client.transaction((batch: readonly Waiting[], settled: (() => void)[]) => {
+    begun = true;
+    for (const { make, resolve, reject } of batch) {
+      // What an earlier one wrote is gone with the transaction, and what a later one writes would stand alone.
+      if (!client.inTransaction) throw new Error('the transaction was ended by SQLite itself');
+      try {
+        const result = transaction(make());
+        settled.push(() => resolve(result));
+      } catch (error) {
+        // Its savepoint is undone, and the others are none the wiser.
+        if (!(error instanceof StaleStateError) || !client.inTransaction) throw error;
+        settled.push(() => reject(error));
+      }
+    }
+  });
+
+  /** `false`: nothing of it was written, and each has to be tried by itself to learn whose fault it was. */
+  function together(batch: readonly Waiting[]): boolean {
+    const settled: (() => void)[] = [];
+    begun = false;
+    try {
+      shared.immediate(batch, settled);
+    } catch (error) {
+      if (begun && settled.length < batch.length) return false;
+      // It never began, and each by itself would wait as long for the lock; or the commit itself failed, and what may
+      // be written after all would be written twice.
+      for (const { reject } of batch) reject(error);
+      return true;
+    }
+    for (const settle of settled) settle();
+    return true;
+  }
+
   return {
     dialect: 'sqlite',
-    // Immediate, since a transaction that begins by reading may be refused the write lock without any waiting.
-    write: async <T>(program: Program<T>) => transaction.immediate(program) as T,
+    write,
+    writeOne: write,
     snapshot: async <T>(program: Program<T>) => transaction.deferred(program) as T,
     each: async (program) => runAll(program),
     serverTime: () => Promise.resolve(undefined),
+    durability: async () => ({
+      journal_mode: String(client.pragma('journal_mode', { simple: true })),
+      synchronous: String(client.pragma('synchronous', { simple: true })),
+    }),
     close: async () => {
+      flush();
       client.close();
     },
   };

@@ -1,5 +1,6 @@
 /** Every statement with a fixed shape, prepared once per connection: built for each call they cost more than they do. */
 import { and, asc, desc, eq, getTableColumns, gt, sql } from 'drizzle-orm';
+import { digestStatements } from './digests.ts';
 import { forgottenStatements } from './forgotten.ts';
 import { columns, columnsBeside, type Prepare, preparer, value } from './prepare.ts';
 import { inboxStatements, queueStatements } from './queue-statements.ts';
@@ -16,6 +17,7 @@ export function prepareStatements(db: Database, t: Tables, dialect: Dialect) {
     ...inboxStatements(db, t, dialect, prepare),
     ...trail(db, t, dialect, prepare),
     ...forgottenStatements(db, t, prepare),
+    ...digestStatements(db, t, prepare),
   };
 }
 

@@ -36,7 +36,7 @@ export function alertLane(parts: AlertParts): Lane<LeasedJob> {
 }
 
 async function alert(parts: AlertParts, job: LeasedJob): Promise<void> {
-  if (job.kind !== 'notification' || job.payload.tell === 'request') return;
+  if (job.kind !== 'notification' || !('notice' in job.payload)) return;
   const { store, clock, ids, metrics, log } = parts;
   const { notice } = job.payload;
   const view = noticeView(notice, parts.timezone());

@@ -42,11 +42,15 @@ const BATCH = 50;
 const POLL_MS = 250;
 const FORGOTTEN_MAX = 1_000;
 
-/** `sleep` in milliseconds of real time. Goes on until nothing is owed or `deadlineMs` has passed. */
+/**
+ * `sleep` in milliseconds of real time. Goes on until nothing is owed, until what was asked for is `enough`, or until
+ * `deadlineMs` has passed.
+ */
 export async function expireDue(
   parts: ExpireParts,
   deadlineMs: number,
   sleep: (ms: number) => Promise<void>,
+  enough: () => Promise<boolean> = async () => false,
 ): Promise<ExpireReport> {
   const { store, clock } = parts;
   const until = clock.monotonic() + deadlineMs;
@@ -56,7 +60,7 @@ export async function expireDue(
   for (;;) {
     const outstanding = await store.outstandingRemovals(clock.now(), FORGOTTEN_MAX);
     for (const record of outstanding) owed.set(keyText(record.key), described(record));
-    if (outstanding.length === 0 || clock.monotonic() >= until) {
+    if (outstanding.length === 0 || clock.monotonic() >= until || (await enough())) {
       const open = new Set(outstanding.map((record) => keyText(record.key)));
       return {
         rung,

@@ -21,6 +21,7 @@ export interface InboxParts {
 }
 
 const BUSY: Answer = { say: 'refused', refusal: { code: 'busy' } };
+const BEING_RETRIED: Answer = { say: 'refused', refusal: { code: 'being_retried' } };
 
 export function createDesk(parts: InboxParts): Desk {
   const { store, handler, clock, log } = parts;
@@ -31,9 +32,9 @@ export function createDesk(parts: InboxParts): Desk {
       const fresh = await store.receive({ key: incoming.key, receivedAt: now, body }, now + LEASE_MS);
       if (!fresh) return { fresh, answer: Promise.resolve(BUSY) };
       const answer = handler.handle(incoming.command, incoming.key).catch((error: unknown) => {
-        // It stays in the inbox and is tried again; nothing was committed.
+        // It stays in the inbox and is tried again; nothing was committed yet, and it may still be.
         log.error({ delivery: incoming.key, error }, 'a delivery could not be decided');
-        return BUSY;
+        return BEING_RETRIED;
       });
       return { fresh, answer };
     },

@@ -41,6 +41,8 @@ const DRIFT_MS = 2_000;
 interface LaneState {
   readonly lane: Lane;
   running: number;
+  /** Ids of the jobs that run now. */
+  readonly ids: Set<unknown>;
   /** A look at the store is under way; `again` asks for another one after it. */
   looking: boolean;
   again: boolean;
@@ -58,6 +60,7 @@ export function createLoop(parts: {
   const states: LaneState[] = parts.lanes.map((lane) => ({
     lane,
     running: 0,
+    ids: new Set(),
     looking: false,
     again: false,
     nextDueAt: undefined,
@@ -101,6 +104,11 @@ export function createLoop(parts: {
       if (free <= 0) return;
       const jobs = await state.lane.lease(free);
       for (const job of jobs) {
+        const id = idOf(job);
+        // Its lease ran out under our hands (a suspended machine, a clock set on). Whoever still runs it finds itself
+        // fenced; running it twice at once could post a message twice, so this lease is left to run out too.
+        if (id !== undefined && state.ids.has(id)) continue;
+        if (id !== undefined) state.ids.add(id);
         state.running++;
         void work(state, job);
       }
@@ -116,6 +124,7 @@ export function createLoop(parts: {
       metrics.count('hallpass_jobs_total', { lane: state.lane.name, outcome: 'failed' });
       log.error({ lane: state.lane.name, job: idOf(job), error }, 'a job failed; it is due again when its lease ends');
     } finally {
+      state.ids.delete(idOf(job));
       state.running--;
       if (stopped) settleIdle();
       else void look(state);
@@ -184,6 +193,8 @@ export function createLoop(parts: {
     idle() {
       const done = new Promise<void>((resolve) => idlers.push(resolve));
       wake();
+      // A loop that is stopped looks at nothing any more: it is idle when nothing runs.
+      if (stopped) settleIdle();
       return done;
     },
   };

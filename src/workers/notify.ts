@@ -2,17 +2,18 @@
  * Tells people. A message about a request is a projection: whatever holds when the job runs is posted, or shown in
  * place of what was posted before; several changes in a row become one update.
  *
- * A post whose answer was lost is posted again, knowingly: an approval nobody sees costs more than one seen twice, and
- * both copies carry the same button, which acts once.
+ * That a message is about to be posted is written down first. When its answer is lost, or the process dies, it is
+ * looked for by its mark before it is posted again.
  */
 import { messageId, tellSecurity } from '../access/decision.ts';
 import { actionableMessage } from '../access/messages.ts';
-import type { AccessRequest, AccountRef, Notification } from '../access/model.ts';
+import type { AccessRequest, AccountRef, Change, Job, Notification } from '../access/model.ts';
 import {
   type Clock,
   type Ids,
   type JobSettlement,
   type LeasedJob,
+  type MessageRow,
   type MessageTarget,
   type Messenger,
   MessengerError,
@@ -29,6 +30,16 @@ const WAIT_MAX_MS = 60_000;
 /** At a minute each: what could not be said for half a day is no longer news, and is given up. */
 const ATTEMPTS_MAX = 720;
 const OVERTAKEN_MAX = 10;
+const TURNED_AWAY_MAX = 16;
+const TURNED_AWAY_PAUSE_MS = 250;
+/** Longer than any call: after this, a message that is not there will not come any more. */
+const MAY_ARRIVE_MS = 10_000;
+/** How long to wait for leave to look before posting again without having looked. */
+const LOOK_FOR_MS = 60_000;
+/** A message posted again blindly, and lost again, is not posted a third time before this. */
+const AGAIN_BLINDLY_MS = 5 * 60_000;
+/** A channel that cannot be used is told of again after this, while requests are still sent there. */
+const TELL_AGAIN_MS = 24 * 60 * 60_000;
 
 export interface NotifyParts {
   readonly store: Store;
@@ -42,25 +53,48 @@ export interface NotifyParts {
   readonly log: LoopLog;
 }
 
-export function notifyLane(parts: NotifyParts): Lane<LeasedJob> {
+/** What is being told about channels at this moment: jobs that fail together tell it once. */
+interface Telling extends NotifyParts {
+  readonly telling: Set<string>;
+  /** Jobs turned away in a row, and when the last one was. */
+  turnedAway: number;
+  turnedAwayAt: number;
+}
+
+export function notifyLane(given: NotifyParts): Lane<LeasedJob> {
+  const parts: Telling = { ...given, telling: new Set(), turnedAway: 0, turnedAwayAt: 0 };
   const { store, clock } = parts;
+  /** Turning away costs a write each: when nothing goes through, it is done no faster than this. */
+  const pauseMs = (): number => {
+    if (parts.turnedAway < TURNED_AWAY_MAX) return 0;
+    const leftMs = parts.turnedAwayAt + TURNED_AWAY_PAUSE_MS - clock.monotonic();
+    if (leftMs <= 0) parts.turnedAway = 0;
+    return Math.max(0, leftMs);
+  };
   return {
     name: 'notify',
     slots: SLOTS,
-    lease: (limit) => {
+    lease: async (limit) => {
+      if (pauseMs() > 0) return [];
       const now = clock.now();
       return store.lease({ kind: 'notification', lane: 'chat', limit, now, leaseUntil: now + LEASE_MS });
     },
     run: async (job) => {
       if (job.kind === 'notification') await carry(parts, job, job.payload);
     },
-    nextDue: () => store.nextDue('notification', 'chat'),
+    nextDue: async () => {
+      const dueAt = await store.nextDue('notification', 'chat');
+      const waitMs = pauseMs();
+      return dueAt === undefined || waitMs === 0 ? dueAt : Math.max(dueAt, clock.now() + Math.ceil(waitMs));
+    },
   };
 }
 
-type Outcome = { readonly done: true } | { readonly retryInMs: number; readonly error: string };
+type Outcome =
+  | { readonly done: true; readonly changes?: readonly Change[] }
+  | { readonly retryInMs: number; readonly error: string };
 
-async function carry(parts: NotifyParts, job: LeasedJob, what: Notification): Promise<void> {
+async function carry(parts: Telling, job: LeasedJob, what: Notification): Promise<void> {
   const { store, clock } = parts;
   for (let attempt = 0; attempt < OVERTAKEN_MAX; attempt++) {
     const held = await store.job(job.id);
@@ -79,7 +113,7 @@ async function carry(parts: NotifyParts, job: LeasedJob, what: Notification): Pr
             },
           };
     try {
-      await store.commit({ changes: [], job: settlement });
+      await store.commit({ changes: 'done' in outcome ? (outcome.changes ?? []) : [], job: settlement });
       return;
     } catch (error) {
       // It was put again while it was being told: something changed since, so it is told again as it is now.
@@ -88,15 +122,34 @@ async function carry(parts: NotifyParts, job: LeasedJob, what: Notification): Pr
   }
 }
 
-async function tell(parts: NotifyParts, job: LeasedJob, what: Notification): Promise<Outcome> {
+async function tell(parts: Telling, job: LeasedJob, what: Notification): Promise<Outcome> {
   try {
+    const waitMs = await roomFor(parts, what);
+    if (waitMs > 0)
+      throw new MessengerError('rate_limited', 'not sent: too many messages at once', { retryAfterMs: waitMs });
+    parts.turnedAway = 0;
     if (what.tell === 'request') await tellRequest(parts, job.id, what);
-    else await tellNotice(parts, what);
+    else if (what.tell === 'digest') await tellDigest(parts, job.id, what);
+    else await tellNotice(parts, job.id, what);
     return { done: true };
   } catch (error) {
     if (!(error instanceof MessengerError)) throw error;
     return await undelivered(parts, job, what, error);
   }
+}
+
+/** Asked first: under load most would be drawn and written down only to be turned away. */
+async function roomFor(parts: Telling, what: Notification): Promise<number> {
+  const { messenger, store } = parts;
+  if (messenger.roomIn === undefined || what.tell !== 'request') return 0;
+  const row = await store.message(messageId(what.requestId, what.audience));
+  const waitMs =
+    row?.state === 'gone' ? 0 : messenger.roomIn(row?.state === 'posted' ? 'update' : targetOf(what.audience));
+  if (waitMs > 0) {
+    parts.turnedAway += 1;
+    parts.turnedAwayAt = parts.clock.monotonic();
+  }
+  return waitMs;
 }
 
 async function tellRequest(parts: NotifyParts, id: string, what: Notification & { tell: 'request' }): Promise<void> {
@@ -108,7 +161,8 @@ async function tellRequest(parts: NotifyParts, id: string, what: Notification & 
   const request = await parts.view(what.requestId, own ? stored.requesterZone : undefined);
   if (request === undefined) return;
   const view: MessageView = { kind: 'request', audience: audience.kind, request, ...mentions(stored, audience.kind) };
-  await show(parts, id, what.requestId, targetOf(audience), view);
+  await show(parts, { id, requestId: what.requestId, target: targetOf(audience) }, view);
+  if (audience.kind === 'channel') await channelWorks(parts, audience.conversation);
 }
 
 /** In the channel, those who were asked are named while it waits, so that it rings for them. */
@@ -117,17 +171,22 @@ function mentions(request: AccessRequest, audience: string): { readonly mention?
   return { mention: request.audiences.flatMap((asked) => (asked.kind === 'approver' ? [asked.account] : [])) };
 }
 
-async function show(
-  parts: NotifyParts,
-  id: string,
-  requestId: string,
-  target: MessageTarget,
-  view: MessageView,
-): Promise<void> {
+type NoticeJob = Extract<Notification, { readonly tell: 'security' | 'alert' }>;
+
+/** Where a message is to stand, and under which id and mark. */
+interface Place {
+  readonly id: string;
+  readonly requestId: string;
+  readonly target: MessageTarget;
+}
+
+async function show(parts: NotifyParts, place: Place, view: MessageView): Promise<void> {
   const { store, messenger, clock, ids } = parts;
+  const { id, requestId } = place;
   const shown = ids.hash(JSON.stringify(timeless(view)));
-  const row = await store.message(id);
+  let row = await store.message(id);
   if (row?.state === 'gone') return;
+  if (row?.state === 'sending' || row?.state === 'unknown') row = await reconcile(parts, place, row);
   if (row?.state === 'posted' && row.conversation !== undefined && row.ts !== undefined) {
     if (row.shown === shown) return;
     await messenger.update({ conversation: row.conversation, ts: row.ts }, view);
@@ -135,10 +194,55 @@ async function show(
     return;
   }
   // A later message to the requester is not worth starting once there is nothing left to say in it.
-  if (row === undefined && !actionableMessage(view)) return;
-  await store.putMessage({ id, requestId, state: 'sending', at: clock.now() });
-  const posted = await messenger.post(target, view, id);
+  if (!actionableMessage(view)) return;
+  const again = row?.state === 'sending' || row?.state === 'unknown';
+  await store.putMessage({ id, requestId, state: again ? 'unknown' : 'sending', at: clock.now() });
+  let posted: Awaited<ReturnType<Messenger['post']>>;
+  try {
+    posted = await messenger.post(place.target, view, id);
+  } catch (error) {
+    // Only what may have been posted has to be looked for before it is posted again.
+    if (error instanceof MessengerError && error.effect === 'none')
+      await store.putMessage({ id, requestId, state: again ? 'unknown' : 'unsent', at: clock.now() });
+    throw error;
+  }
   await store.putMessage({ id, requestId, state: 'posted', ...posted, shown, at: clock.now() });
+}
+
+/**
+ * What became of a message whose answer was lost, or whose sender died: posted, or certainly not. Where it cannot be
+ * looked for it is posted once more, knowingly: an approval nobody sees costs more than one seen twice, and both
+ * copies carry the same button, which acts once.
+ */
+async function reconcile(parts: NotifyParts, place: Place, row: MessageRow): Promise<MessageRow> {
+  const { store, messenger, clock, log } = parts;
+  const { id, requestId } = row;
+  const ageMs = clock.now() - row.at;
+  try {
+    const found = await messenger.find(place.target, id, row.at);
+    if (found !== undefined) {
+      // What it shows is not known, so it is shown afresh.
+      const posted: MessageRow = { id, requestId, state: 'posted', ...found, at: clock.now() };
+      await store.putMessage(posted);
+      return posted;
+    }
+    // A call that was given up may still arrive.
+    if (ageMs < MAY_ARRIVE_MS)
+      throw new MessengerError('unavailable', 'it is not known yet whether the message was posted', {
+        retryAfterMs: MAY_ARRIVE_MS - ageMs,
+      });
+    return { id, requestId, state: 'unsent', at: row.at };
+  } catch (error) {
+    if (!(error instanceof MessengerError) || error.code === 'unavailable' || error.missing !== undefined) throw error;
+    const patienceMs = row.state === 'unknown' ? AGAIN_BLINDLY_MS : error.code === 'rate_limited' ? LOOK_FOR_MS : 0;
+    if (ageMs < patienceMs)
+      throw new MessengerError('unavailable', error.message, {
+        retryAfterMs: Math.min(error.retryAfterMs ?? WAIT_MAX_MS, patienceMs - ageMs),
+        cause: error,
+      });
+    log.warn({ message: id, error: error.message }, 'a message may be posted twice: the first could not be looked for');
+    return row;
+  }
 }
 
 /** Without the instant of drawing: a message that would only say the same is not sent again. */
@@ -146,17 +250,28 @@ function timeless(view: MessageView): unknown {
   return view.kind === 'request' ? { ...view, request: { ...view.request, at: 0 } } : view;
 }
 
-async function tellNotice(parts: NotifyParts, what: Notification & { tell: 'security' | 'alert' }): Promise<void> {
+async function tellDigest(parts: NotifyParts, id: string, what: Notification & { tell: 'digest' }): Promise<void> {
+  const { conversation, digest } = what;
+  await show(parts, { id, requestId: '', target: { conversation } }, { kind: 'digest', digest });
+}
+
+async function tellNotice(parts: NotifyParts, id: string, what: NoticeJob): Promise<void> {
   const conversation = parts.securityChannel();
   if (conversation === undefined) {
     parts.log.warn({ notice: what.notice }, 'there is no security channel to tell');
     return;
   }
-  await parts.messenger.post({ conversation }, noticeView(what.notice, parts.timezone()), what.notice.code);
+  const place = {
+    // The same notice at another time is another message.
+    id: `${id}@${what.notice.at}`,
+    requestId: what.notice.requestId ?? '',
+    target: { conversation },
+  };
+  await show(parts, place, noticeView(what.notice, parts.timezone()));
 }
 
 async function undelivered(
-  parts: NotifyParts,
+  parts: Telling,
   job: LeasedJob,
   what: Notification,
   error: MessengerError,
@@ -164,24 +279,84 @@ async function undelivered(
   const { store, clock, ids, log } = parts;
   const passing = error.code === 'rate_limited' || error.code === 'unavailable' || error.code === 'unauthorized';
   if (passing && job.attempts < ATTEMPTS_MAX) {
-    const wait = Math.min(1_000 * 2 ** Math.min(job.attempts, 10), WAIT_MAX_MS) * (0.75 + ids.jitter() / 2);
-    return { retryInMs: Math.round(Math.max(wait, error.retryAfterMs ?? 0)), error: error.message };
+    const backOff = Math.min(1_000 * 2 ** Math.min(job.attempts, 10), WAIT_MAX_MS);
+    // Told when to come back, it comes back then: what was turned away a hundred times is not to wait the longer for it.
+    const wait = error.retryAfterMs ?? backOff * (0.75 + ids.jitter() / 2);
+    return { retryInMs: Math.round(wait * (1 + ids.jitter() / 10)), error: error.message };
   }
+  if (what.tell === 'security' || what.tell === 'alert') return undeliveredNotice(parts, job, what, error);
   log.warn({ job: job.id, code: error.code, error: error.message }, 'a message cannot be delivered');
-  if (what.tell !== 'request') return { done: true };
+  if (what.tell === 'digest') {
+    const notice = {
+      code: 'message_undeliverable',
+      severity: 'warning',
+      at: clock.now(),
+      error: error.message,
+    } as const;
+    return { done: true, changes: tellSecurity(`message_undeliverable:${job.id}`, notice) };
+  }
   const id = messageId(what.requestId, what.audience);
-  const row = await store.message(id);
-  await store.putMessage({ ...(row ?? { id, requestId: what.requestId }), state: 'gone', at: clock.now() });
   // The channel is where security expects requests to be seen; a person's own copy is one of several.
   if (what.audience.kind === 'channel')
+    await tellOfChannel(parts, id, what.audience.conversation, what.requestId, error);
+  // Given up only once security is told: a job that is overtaken would not come back to it.
+  const row = await store.message(id);
+  await store.putMessage({ ...(row ?? { id, requestId: what.requestId }), state: 'gone', at: clock.now() });
+  return { done: true };
+}
+
+/** A channel that cannot be used is told of once, not with every request that would have been shown there. */
+async function tellOfChannel(
+  parts: Telling,
+  id: string,
+  conversation: string,
+  requestId: string,
+  error: MessengerError,
+): Promise<void> {
+  const { store, clock, telling } = parts;
+  const whole = error.missing === 'conversation';
+  const about = whole ? channelId(conversation) : id;
+  if (telling.has(about)) return;
+  telling.add(about);
+  try {
+    const known = whole ? await store.message(about) : undefined;
+    if (known?.state === 'gone' && clock.now() - known.at < TELL_AGAIN_MS) return;
     await store.commit({
-      changes: tellSecurity(`message_undeliverable:${id}`, {
+      changes: tellSecurity(`message_undeliverable:${about}`, {
         code: 'message_undeliverable',
         severity: 'warning',
         at: clock.now(),
-        requestId: what.requestId,
+        requestId,
         error: error.message,
       }),
     });
-  return { done: true };
+    if (whole) await store.putMessage({ id: about, requestId: '', state: 'gone', conversation, at: clock.now() });
+  } finally {
+    telling.delete(about);
+  }
+}
+
+/** The channel is of use again, so the next time it is not is news. */
+async function channelWorks(parts: NotifyParts, conversation: string): Promise<void> {
+  const id = channelId(conversation);
+  const known = await parts.store.message(id);
+  if (known?.state === 'gone') await parts.store.putMessage({ ...known, state: 'unsent', at: parts.clock.now() });
+}
+
+function channelId(conversation: string): string {
+  return `channel:${conversation}`;
+}
+
+/** Security cannot be told where it wants to be: by the way that does not depend on chat, then. */
+function undeliveredNotice(parts: NotifyParts, job: LeasedJob, { notice }: NoticeJob, error: MessengerError): Outcome {
+  parts.log.error({ job: job.id, notice, error: error.message }, 'security cannot be told in its channel');
+  const row: Job = {
+    kind: 'notification',
+    id: `alert:${job.id}`,
+    lane: 'alert',
+    priority: job.priority,
+    dueAt: parts.clock.now(),
+    payload: { tell: 'alert', notice },
+  };
+  return { done: true, changes: [{ put: 'job', row }] };
 }

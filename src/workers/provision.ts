@@ -3,7 +3,7 @@
  * membership has at most one operation, held by one worker under a lease.
  */
 import { decideOperation, type OperationCall } from '../access/decide-operation.ts';
-import { isLive, type Lesson } from '../access/ledger.ts';
+import { isLive, type Lesson, UNKNOWN_MARGIN_MS } from '../access/ledger.ts';
 import type { MembershipKey } from '../access/model.ts';
 import {
   type Clock,
@@ -18,7 +18,7 @@ import {
 } from '../access/ports.ts';
 import type { Lane, LoopLog } from './loop.ts';
 
-/** A lease outlives the deadline of the call made under it by this much. */
+/** A lease outlives the deadline of the call made under it by this much, less what the mark's commit took. */
 const LEASE_MARGIN_MS = 7_000;
 /** Decisions under one lease: reads, writes and proofs of one membership, and being overtaken a few times. */
 const STEPS_MAX = 40;
@@ -75,6 +75,7 @@ export async function operate(parts: ProvisionParts, job: Operation): Promise<vo
     }
     const grants = await Promise.all(record.grants.map((grant) => store.grant(grant.id)));
     const now = clock.now();
+    const decidedAt = clock.monotonic();
     if (parts.endOnly === true && record.grants.some(isLive)) {
       const later = { dueAt: now + LEFT_ALONE_MS, attempts: record.membership.failures };
       await store.commit({ changes: [], job: { ...guard, later } });
@@ -114,9 +115,19 @@ export async function operate(parts: ProvisionParts, job: Operation): Promise<vo
       throw error;
     }
     if (next.do !== 'call') return;
-    lesson = await call(parts, next.call, job.payload);
+    // The mark and the lease are reckoned from the decision. Sent later than that allows, the call could still take
+    // effect when absence is already believed, or when the next holder of the lease is at work.
+    lesson =
+      clock.monotonic() - decidedAt > UNKNOWN_MARGIN_MS
+        ? notSent(next.call)
+        : await call(parts, next.call, job.payload);
   }
   parts.log.warn({ job: job.id }, 'an operation took too many steps under one lease; it goes on under the next');
+}
+
+function notSent(call: OperationCall): Lesson {
+  const error = 'not sent: the database took too long to keep the mark';
+  return { learnt: 'failed', call, code: 'unavailable', effect: 'none', error };
 }
 
 /** One call, and what it taught. The mark is committed; from here on a lost answer counts as "may have happened". */

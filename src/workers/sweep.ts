@@ -22,6 +22,8 @@ export interface SweepParts {
   /** Measures again how far this clock is from the one all processes share. */
   readonly agree: () => Promise<void>;
   readonly heartbeatUrl?: string;
+  /** Looked at with each sweep, and not waited for: what is due once a day. */
+  readonly daily?: () => Promise<void>;
   readonly fetch?: typeof globalThis.fetch;
 }
 
@@ -60,6 +62,7 @@ export function createSweep(parts: SweepParts): Sweep {
       log.error({ error }, 'the sweep failed; the next one is in a minute');
     }
     loop.wake();
+    void parts.daily?.();
   }
 
   async function beat(): Promise<void> {

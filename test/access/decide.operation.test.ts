@@ -63,9 +63,7 @@ const failed = (call: 'read' | 'add' | 'remove', more: Partial<Lesson> = {}): Le
 const absent = (at: number): Lesson => ({ learnt: 'seen_absent', readAt: at });
 const notices = (changes: Parameters<typeof put>[0]) =>
   put(changes, 'job').flatMap((job) =>
-    job.kind === 'notification' && job.payload.tell !== 'request'
-      ? [`${job.payload.tell}:${job.payload.notice.code}`]
-      : [],
+    job.kind === 'notification' && 'notice' in job.payload ? [`${job.payload.tell}:${job.payload.notice.code}`] : [],
   );
 
 describe('an addition', () => {

@@ -124,6 +124,14 @@ describe('the other commands', () => {
     ['status R-7KQ2', { do: 'status', target: { typed: 'R-7KQ2' } }],
     ['list', { do: 'list', which: 'mine' }],
     ['LIST Pending', { do: 'list', which: 'pending' }],
+    ['list active 3', { do: 'list', which: 'active', page: 3 }],
+    ['list mine 1', { do: 'list', which: 'mine' }],
+    ['who db-prod', { do: 'who', resource: 'db-prod' }],
+    ['WHO db-prod/orders:admin please', { do: 'who', resource: 'db-prod/orders', role: 'admin' }],
+    ['on-call', { do: 'on-call' }],
+    ['on-call “db-prod”', { do: 'on-call', resource: 'db-prod' }],
+    ['digest', { do: 'digest', span: 'today' }],
+    ['digest 7D', { do: 'digest', span: '7d' }],
     ['extend G-7KQ2 30m still going', { do: 'extend', duration: { ms: 30 * MINUTE }, reason: 'still going' }],
     ['extend G-7KQ2 until 18:00', { do: 'extend', duration: { until: { hour: 18, minute: 0 } } }],
     ['revoke G-7KQ2 laptop stolen', { do: 'revoke', target: { typed: 'G-7KQ2' }, reason: 'laptop stolen' }],
@@ -138,6 +146,12 @@ describe('the other commands', () => {
     ['approve', { code: 'usage' }],
     ['deny', { code: 'usage' }],
     ['list everything', { code: 'usage' }],
+    ['list mine 0', { code: 'usage' }],
+    ['list mine 1e3', { code: 'usage' }],
+    ['list mine 99999', { code: 'usage' }],
+    ['who', { code: 'usage' }],
+    ['who :admin', { code: 'usage' }],
+    ['digest 30d', { code: 'usage' }],
     ['extend G-7KQ2', { code: 'usage' }],
     ['extend G-7KQ2 soon', { code: 'bad_duration', asked: 'soon' }],
     ['revoke', { code: 'usage' }],
@@ -150,17 +164,12 @@ describe('the other commands', () => {
     expect(refusal(text)).toMatchObject(expected);
   });
 
-  test.each([
-    'who db-prod',
-    'explain db-prod',
-    'break-glass db-prod x',
-    'freeze all x',
-    'unfreeze all',
-    'on-call',
-    'digest',
-  ])('%s is said not to be available, without a guess at something else', (text) => {
-    expect(refusal(text)).toEqual({ code: 'unknown_command', asked: text.split(' ')[0], suggestions: [] });
-  });
+  test.each(['explain db-prod', 'break-glass db-prod x', 'freeze all x', 'unfreeze all'])(
+    '%s is said not to be available, without a guess at something else',
+    (text) => {
+      expect(refusal(text)).toEqual({ code: 'unknown_command', asked: text.split(' ')[0], suggestions: [] });
+    },
+  );
 
   test('revoking a person or everything is not mistaken for an id', () => {
     expect(refusal('revoke @U123 left the company')).toMatchObject({

@@ -9,6 +9,7 @@ import {
   readyForGrant,
   recordLostAnswer,
   removedOutside,
+  UNKNOWN_MARGIN_MS,
   type Wish,
 } from '../../src/access/ledger.ts';
 import type { Membership } from '../../src/access/model.ts';
@@ -127,11 +128,11 @@ describe('an addition whose answer was lost', () => {
   test('is proven absent only by a read past its deadline and the lag of reads', () => {
     const lost = fails(add(membership(), T0), 'add', 'unknown');
     const removed = told(remove(lost, T0 + 2), 'removed', UNWANTED, T0 + 3);
-    const early = see(removed, false, UNWANTED, T0 + DEADLINE + SECOND + LAG);
+    const early = see(removed, false, UNWANTED, T0 + DEADLINE + UNKNOWN_MARGIN_MS + LAG);
     expect(early.origin).toBe('ours');
     expect(next(early, UNWANTED, T0 + 4).do).toBe('wait');
-    expect(next(early, UNWANTED, T0 + DEADLINE + SECOND + LAG + 1)).toEqual({ do: 'read' });
-    expect(see(early, false, UNWANTED, T0 + DEADLINE + SECOND + LAG + 1).origin).toBe('none');
+    expect(next(early, UNWANTED, T0 + DEADLINE + UNKNOWN_MARGIN_MS + LAG + 1)).toEqual({ do: 'read' });
+    expect(see(early, false, UNWANTED, T0 + DEADLINE + UNKNOWN_MARGIN_MS + LAG + 1).origin).toBe('none');
   });
 });
 
@@ -189,7 +190,7 @@ describe('a removal whose lost answer lands after a new grant was added', () => 
     const lost = fails(remove(ourMembership(), T0), 'remove', 'unknown');
     return told(add(lost, T0 + SECOND), 'added', WANTED, T0 + SECOND);
   };
-  const settled = T0 + DEADLINE + SECOND + LAG;
+  const settled = T0 + DEADLINE + UNKNOWN_MARGIN_MS + LAG;
 
   test('is looked for once it can no longer land', () => {
     const seen = see(regranted(), true, WANTED, T0 + 2 * SECOND);

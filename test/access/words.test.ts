@@ -41,6 +41,7 @@ const refusals: { readonly [Code in RefusalCode]: Extract<Refusal, { code: Code 
   cannot_check: { code: 'cannot_check', what: 'who is on call', error: 'timeout' },
   group_unusable: { code: 'group_unusable', group: 'prod-db-read', why: 'it is fed by a rule.' },
   busy: { code: 'busy' },
+  being_retried: { code: 'being_retried' },
 };
 
 describe('every refusal', () => {

@@ -24,11 +24,24 @@ const schema = closed(
     ),
     features: closed({
       app_home: closed({
-        home_tab_enabled: { const: false },
+        home_tab_enabled: { const: true },
         messages_tab_enabled: { type: 'boolean' },
         messages_tab_read_only_enabled: { type: 'boolean' },
       }),
       bot_user: closed({ display_name: { type: 'string', maxLength: 80 }, always_online: { type: 'boolean' } }),
+      shortcuts: {
+        type: 'array',
+        maxItems: 10,
+        items: closed(
+          {
+            name: { type: 'string', maxLength: 24 },
+            type: { const: 'global' },
+            callback_id: { type: 'string', maxLength: 255 },
+            description: { type: 'string', maxLength: 150 },
+          },
+          ['name', 'type', 'callback_id', 'description'],
+        ),
+      },
       slash_commands: {
         type: 'array',
         maxItems: 50,
@@ -46,7 +59,18 @@ const schema = closed(
     }),
     oauth_config: closed({ scopes: closed({ bot: { type: 'array', uniqueItems: true, items: { type: 'string' } } }) }),
     settings: closed({
-      interactivity: closed({ is_enabled: { const: true }, request_url: { type: 'string', pattern: '^https://' } }),
+      event_subscriptions: closed(
+        {
+          request_url: { type: 'string', pattern: '^https://' },
+          bot_events: { type: 'array', uniqueItems: true, items: { enum: ['app_home_opened'] } },
+        },
+        ['bot_events'],
+      ),
+      interactivity: closed({
+        is_enabled: { const: true },
+        request_url: { type: 'string', pattern: '^https://' },
+        message_menu_options_url: { type: 'string', pattern: '^https://' },
+      }),
       org_deploy_enabled: { type: 'boolean' },
       socket_mode_enabled: { type: 'boolean' },
       token_rotation_enabled: { type: 'boolean' },
@@ -72,10 +96,14 @@ describe('the Slack manifest', () => {
 
   test('asks for the scopes that are used, and no others', () => {
     expect(slackManifest(EXAMPLE).oauth_config.scopes.bot.toSorted()).toEqual([
+      'channels:history',
       'channels:read',
       'chat:write',
       'commands',
+      'groups:history',
       'groups:read',
+      'im:history',
+      'im:write',
       'usergroups:read',
       'users:read',
       'users:read.email',

@@ -11,6 +11,7 @@ import type { OpenStore } from '../../src/store/database.ts';
 import { openTestStore, type TestDatabase } from '../support/databases.ts';
 import { auditContract } from './store-audit.ts';
 import { commitContract } from './store-commit.ts';
+import { digestContract } from './store-digests.ts';
 import { jobContract } from './store-jobs.ts';
 import { readContract } from './store-reads.ts';
 import { T0 } from './store-rows.ts';
@@ -59,5 +60,6 @@ export function storeContract(subject: StoreUnderTest): void {
     describe('commits', () => commitContract(bench));
     describe('jobs and deliveries', () => jobContract(bench));
     describe('the audit trail', () => auditContract(bench));
+    describe('the digest', () => digestContract(bench));
   });
 }

@@ -47,7 +47,7 @@ describe.each(DIALECTS)('Okta is down at the approval, on %s', (dialect) => {
     fault({ kind: 'down' });
     await journey.person('ben').press(card, 'approve');
     await journey.told('ana', new RegExp(`${id}.*not added yet: okta says .*Trying again until \\d\\d:\\d\\d UTC`));
-    await journey.pass(4 * MINUTE, 20 * SECOND);
+    await journey.pass(4 * MINUTE, MINUTE);
     expect(journey.isMember('ana', 'read')).toBe(false);
 
     clear();
@@ -68,7 +68,7 @@ describe.each(DIALECTS)('Okta is down at the approval, on %s', (dialect) => {
     fault({ kind: 'down' });
     await journey.person('ben').press(card, 'approve');
     await journey.told('ana', new RegExp(`${id}.*not added yet`));
-    await journey.pass(11 * MINUTE, 30 * SECOND);
+    await journey.pass(11 * MINUTE, 2 * MINUTE);
     await journey.posted(SECURITY, /Additions are failing/);
     await journey.told('ana', new RegExp(`${id}: ended.*Given up: not added in time`));
 
@@ -87,7 +87,7 @@ describe.each(DIALECTS)('Okta is down at the approval, on %s', (dialect) => {
     fault({ kind: 'reset', method: 'PUT', after: true });
     await journey.person('ben').press(card, 'approve');
     await recorded(id, 'membership.addition_unknown');
-    await journey.pass(11 * MINUTE, 30 * SECOND);
+    await journey.pass(11 * MINUTE, 2 * MINUTE);
     await journey.told('ana', new RegExp(`${id}: ended.*Given up`));
     expect(journey.isMember('ana', 'read')).toBe(false);
   });
@@ -191,7 +191,7 @@ describe.each(DIALECTS)('Okta is down at the end, on %s', (dialect) => {
     expect(journey.isMember('ana', 'read')).toBe(true);
 
     clear();
-    await journey.pass(7 * MINUTE, MINUTE);
+    await journey.pass(8 * MINUTE, 2 * MINUTE);
     await removed(id);
     await journey.posted(SECURITY, /A removal that was failing is done/);
     await vi.waitFor(() => expect(alerts('removal_recovered')).toHaveLength(1));
@@ -246,7 +246,7 @@ describe.each(DIALECTS)('Okta is down at the end, on %s', (dialect) => {
     expect(kinds).not.toContain('membership.proven_absent');
     expect(kinds).not.toContain('grant.ended');
     clear();
-    await journey.pass(7 * MINUTE, MINUTE);
+    await journey.pass(8 * MINUTE, 2 * MINUTE);
     await removed(id);
   });
 
@@ -260,7 +260,7 @@ describe.each(DIALECTS)('Okta is down at the end, on %s', (dialect) => {
     expect(journey.isMember('ana', 'read')).toBe(false);
     expect(await kindsOf(id)).not.toContain('grant.ended');
     clear();
-    await journey.pass(7 * MINUTE, MINUTE);
+    await journey.pass(8 * MINUTE, 2 * MINUTE);
     await removed(id);
   });
 
@@ -400,37 +400,48 @@ describe.each(DIALECTS)('Slack is down, on %s', (dialect) => {
     expect(messagesIn(journey.slack.state, APPROVALS)).toHaveLength(0);
   });
 
-  it('for the answer to a post: it is posted once more, and both copies act once', async () => {
+  it('for the answer to a post: it is found again, not posted again', async () => {
     journey = await startJourney(dialect);
     await journey.slack.control({ do: 'fault', method: 'chat.postMessage', kind: 'reset', after: true, times: 4 });
     const { id } = await journey.ask('ana', 'db-prod 30m fix stuck migration');
     await journey.pass(10 * SECOND, 2 * SECOND);
     const copies = saidIn(APPROVALS, new RegExp(id));
-    expect(copies.length).toBeGreaterThan(1);
+    expect(copies).toHaveLength(1);
     for (const copy of copies) await journey.person('ben').press(copy, 'approve');
     await recorded(id, 'grant.activated');
     expect((await kindsOf(id)).filter((kind) => kind === 'approval.given')).toHaveLength(1);
   });
 });
 
-describe.each(DIALECTS)('a wall clock that is set wrong and right again, on %s', (dialect) => {
+describe.each(DIALECTS)('a machine whose clock is set wrong, on %s', (dialect) => {
   afterEach(() => journey.end());
 
-  it('set on, ends what is due by it; set back, takes nothing for permanent', async () => {
+  it('set back during a grant, the end comes no later', async () => {
+    journey = await startJourney(dialect);
+    const id = await active();
+    await journey.stepClock(-2 * HOUR);
+    await journey.moveClock(31 * MINUTE);
+    await removed(id);
+    await active('db-prod 30m fix stuck migration again');
+  });
+
+  it('set on and back again, nothing is taken for permanent and everything ends', async () => {
     journey = await startJourney(dialect);
     const first = await active();
     await journey.stepClock(HOUR);
-    await removed(first);
+    // Processes that share a database go by its time; alone, an end comes early rather than late.
+    if (dialect === 'sqlite') await removed(first);
+    else expect(journey.isMember('ana', 'read')).toBe(true);
     await journey.stepClock(-HOUR);
-    await journey.pass(5 * SECOND, SECOND);
+    if (dialect === 'postgres') await journey.moveClock(31 * MINUTE);
+    await removed(first);
 
     const second = await active('db-prod 30m fix stuck migration again');
     await journey.moveClock(31 * MINUTE);
-    await journey.pass(2 * MINUTE, 20 * SECOND);
     await removed(second);
   });
 
-  it('set back while a removal is being proven, does not keep it from being proven', async () => {
+  it('set back while a removal is being proven, it is proven all the same', async () => {
     journey = await startJourney(dialect);
     const id = await active();
     fault({ kind: 'status', status: 503, method: 'GET' });
@@ -438,7 +449,7 @@ describe.each(DIALECTS)('a wall clock that is set wrong and right again, on %s',
     await recorded(id, 'membership.removed');
     await journey.stepClock(-10 * MINUTE);
     clear();
-    await journey.pass(15 * MINUTE, MINUTE);
+    await journey.pass(6 * MINUTE, MINUTE);
     await removed(id);
   });
 });

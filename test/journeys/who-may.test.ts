@@ -58,7 +58,7 @@ function withMore(
     slackSeed: (seed) => ({ ...seed, users: [...seed.users, ...more.map(slackUser)] }),
     okta: {
       seed: (seed) => {
-        const known = new Set(seed.users.map((user) => user.email));
+        const known = new Set<string>(seed.users.map((user) => user.email));
         const users = more
           .filter(({ email }) => email !== undefined && !known.has(email))
           .map(({ id, email = '' }) => ({ id: `00u${id.toLowerCase()}`, login: email, email, name: `Person ${id}` }));

@@ -2,9 +2,10 @@
  * The fake directory of the simulation is held to the contract of the real ones. Not a vendor's protocol: what is left
  * of a fault is when the directory acts, when it answers, and with what.
  */
+
+import { type ContractFault, type DirectoryHarness, directoryContract } from '../contracts/directory.ts';
 import type { CallFailure, Course, DirectoryCall } from '../support/fakes.ts';
 import { createFakeDirectory } from '../support/fakes.ts';
-import { type ContractFault, type DirectoryHarness, directoryContract } from '../contracts/directory.ts';
 
 const DEADLINE_MS = 2_000;
 const AT_ONCE: Course = { actsAfterMs: 0, answersAfterMs: 0 };

@@ -66,22 +66,6 @@ export const MUTANTS: Readonly<{ [name: string]: Mutant }> = {
   'an addition is sent without a read before it': misread((row, world) =>
     row.origin === 'none' ? { seen: 'absent', seenAt: world.clock.now() } : {},
   ),
-  'a read from before the removal is left standing by its mark': miscommit((commit, world) =>
-    happened(commit, 'membership.removal_started')
-      ? withRows(commit, (row) => {
-          const before = world.rows.memberships.get(keyText(row.key));
-          return { seen: before?.seen, seenAt: before?.seenAt };
-        })
-      : commit,
-  ),
-  'a read from before the removal is left standing by its acceptance': miscommit((commit) =>
-    happened(commit, 'membership.removed')
-      ? withRows(commit, (row) => ({ seen: 'absent', seenAt: row.removeAcceptedAt }))
-      : commit,
-  ),
-  'an absent read proves a removal that nobody accepted': misread((row) =>
-    row.removeStartedAt === undefined ? {} : { removeOutcome: 'accepted', removeAcceptedAt: row.removeStartedAt },
-  ),
   'an accepted removal needs no proof': miscommit((commit) =>
     happened(commit, 'membership.removed')
       ? withRows(commit, () => ({ origin: 'none', removeStartedAt: undefined, removeOutcome: undefined }))
@@ -90,7 +74,9 @@ export const MUTANTS: Readonly<{ [name: string]: Mutant }> = {
   'a lost addition is forgotten': misread(() => ({ addUnknownUntil: undefined, addDeadlineAt: undefined })),
   'a lost addition is taken for none': miscommit((commit) =>
     happened(commit, 'membership.addition_unknown')
-      ? withRows(commit, (row) => (row.addAttempts > 1 ? {} : { origin: 'none', addAttempts: 0, addOutcome: undefined }))
+      ? withRows(commit, (row) =>
+          row.addAttempts > 1 ? {} : { origin: 'none', addAttempts: 0, addOutcome: undefined },
+        )
       : commit,
   ),
   'the mark of an addition is not committed': miscommit((commit) =>
@@ -132,21 +118,12 @@ export const MUTANTS: Readonly<{ [name: string]: Mutant }> = {
       ? without(commit, (change) => 'put' in change && change.put === 'job' && change.row.id.startsWith('op:'))
       : commit,
   ),
-  'a wish that came in meanwhile is forgotten when an operation is done': {
-    store: (store) => ({
-      ...store,
-      async commit(commit) {
-        const job = commit.job;
-        if (job === undefined || !('done' in job)) return await store.commit(commit);
-        const held = await store.job(job.job);
-        await store.commit({ ...commit, job: { ...job, version: held?.version ?? job.version } });
-      },
-    }),
-  },
   'a removal is given up after three failures': miscommit((commit, world) => {
     const { job } = commit;
     if (job === undefined || !('later' in job)) return commit;
-    const row = commit.changes.flatMap((change) => ('put' in change && change.put === 'membership' ? [change.row] : []))[0];
+    const row = commit.changes.flatMap((change) =>
+      'put' in change && change.put === 'membership' ? [change.row] : [],
+    )[0];
     if (row?.removeStartedAt === undefined || row.failures < 3) return commit;
     const { later: _later, ...held } = job;
     world.say('given up');
@@ -187,7 +164,6 @@ export const MUTANTS: Readonly<{ [name: string]: Mutant }> = {
         ),
     }),
   },
-  'the lag of reads is not waited for': misbehave(() => ({ lagMs: 0 })),
   'a call is thought to be over before its deadline': misbehave(() => ({ callDeadlineMs: 2_000 })),
   'a read that fails counts as absent': misbehave((directory) => ({
     isMember: (groupId, userId) => directory.isMember(groupId, userId).catch(() => false),
@@ -225,7 +201,12 @@ export const MUTANTS: Readonly<{ [name: string]: Mutant }> = {
       ...store,
       async request(id) {
         const record = await store.request(id);
-        return record && { ...record, approvals: record.approvals.map((one, n) => ({ ...one, approver: `${one.approver}#${n}` })) };
+        return (
+          record && {
+            ...record,
+            approvals: record.approvals.map((one, n) => ({ ...one, approver: `${one.approver}#${n}` })),
+          }
+        );
       },
       commit: (commit) =>
         store.commit({
@@ -252,18 +233,15 @@ export const MUTANTS: Readonly<{ [name: string]: Mutant }> = {
       },
     }),
   },
-  'a timer is an order': miscommit((commit, world) => {
-    // An extension moves the end, and the timer of the old end still does its work.
-    if (!happened(commit, 'grant.extended')) return commit;
-    world.say('the timer stays');
-    return without(commit, (change) => 'put' in change && change.put === 'job' && change.row.id.startsWith('end:'));
-  }),
   'an event is left out of the trail': miscommit((commit) =>
-    without(commit, (change) => 'put' in change && change.put === 'event' && change.row.kind === 'membership.removal_started'),
+    without(
+      commit,
+      (change) => 'put' in change && change.put === 'event' && change.row.kind === 'membership.removal_started',
+    ),
   ),
   'our own late membership is taken for a baseline': misread((row) => ({
     removeAcceptedAt: undefined,
-    ...(row.addAttempts > 1 ? { addAttempts: 1 } : {}),
+    addAttempts: Math.min(row.addAttempts, 1),
   })),
   'a baseline is removed with everything else': misread((row) =>
     row.origin === 'baseline' ? { origin: 'ours', addAttempts: 1 } : {},

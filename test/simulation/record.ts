@@ -1,7 +1,7 @@
 /**
  * The real store, watched: every write that was committed is also applied to rows in memory, so that what must hold can
  * be looked at after each event without a query; at the end of a history both are compared. Calls go one at a time, on
- * both databases, so that a history depends on nothing but its seed.
+ * both databases, so that a history depends on nothing but its seed and the kind of database.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { keyText } from '../../src/access/ledger.ts';
@@ -47,6 +47,9 @@ export interface Watch {
   onApproval(approval: Approval, correlation: string | undefined): void;
 }
 
+/** Rows are read back after so many commits, to see whether all of them was kept. */
+const COMPARED_EVERY = 10;
+
 export function watchRecord(raw: Store, watch: Watch): Record {
   const requests = new Map<string, AccessRequest>();
   const grants = new Map<string, Grant>();
@@ -58,6 +61,7 @@ export function watchRecord(raw: Store, watch: Watch): Record {
   const faults: string[] = [];
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
+  let commits = 0;
 
   function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
     waiting++;
@@ -132,6 +136,24 @@ export function watchRecord(raw: Store, watch: Watch): Record {
     }
   }
 
+  async function compare({ changes }: Commit): Promise<readonly string[]> {
+    const wrong: string[] = [];
+    const same = (what: string, mine: unknown, theirs: unknown) => {
+      if (!isDeepStrictEqual(plain(mine), plain(theirs))) wrong.push(`${what} is read back otherwise than it was put`);
+    };
+    for (const change of changes) {
+      if (!('put' in change)) continue;
+      if (change.put === 'membership') {
+        const key = keyText(change.row.key);
+        same(key, memberships.get(key), (await raw.membership(change.row.key)).membership);
+      } else if (change.put === 'grant')
+        same(change.row.id, grants.get(change.row.id), (await raw.grant(change.row.id))?.grant);
+      else if (change.put === 'request')
+        same(change.row.id, requests.get(change.row.id), (await raw.request(change.row.id))?.request);
+    }
+    return wrong;
+  }
+
   const methods = Object.entries(raw).map(([name, value]) => [
     name,
     typeof value === 'function'
@@ -144,6 +166,7 @@ export function watchRecord(raw: Store, watch: Watch): Record {
       oneAtATime(async () => {
         await raw.commit(commit);
         committed(commit);
+        if (++commits % COMPARED_EVERY === 0) for (const wrong of await compare(commit)) faults.push(wrong);
       }),
     lease: (want) =>
       oneAtATime(async () => {

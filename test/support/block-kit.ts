@@ -34,7 +34,7 @@ export function inspectModal(view: object): BlockKitReport {
   if (fields.submit !== undefined) walk.text(fields.submit, 'submit', 24, true);
   if (fields.close !== undefined) walk.text(fields.close, 'close', 24, true);
   walk.string(fields.callback_id, 'callback_id', 255);
-  walk.string(fields.private_metadata, 'private_metadata', 3000);
+  if (fields.private_metadata !== undefined) walk.string(fields.private_metadata, 'private_metadata', 3000);
   const blocks = list(fields.blocks);
   if (blocks.length === 0 || blocks.length > 100) walk.problems.push(`${blocks.length} blocks`);
   const hasInput = blocks.some((block) => (block as Fields).type === 'input');
@@ -45,11 +45,36 @@ export function inspectModal(view: object): BlockKitReport {
   return walk.report();
 }
 
+export function inspectHome(view: object): BlockKitReport {
+  const walk = walker('home');
+  const fields = view as Fields;
+  if (fields.type !== 'home') walk.problems.push(`type ${String(fields.type)}`);
+  const blocks = list(fields.blocks);
+  if (blocks.length === 0 || blocks.length > 100) walk.problems.push(`${blocks.length} blocks`);
+  blocks.forEach((block, index) => {
+    walk.block(block, `blocks/${index}`, 'home');
+  });
+  return walk.report();
+}
+
+/** What a search is answered with. */
+export function inspectOptions(answer: { readonly options: readonly object[] }): BlockKitReport {
+  const walk = walker();
+  if (answer.options.length > 100) walk.problems.push(`${answer.options.length} options`);
+  answer.options.forEach((option, index) => {
+    walk.option(option, `options/${index}`);
+  });
+  return walk.report();
+}
+
 function list(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-function walker() {
+type Surface = 'message' | 'modal' | 'home';
+
+/** In a message of ours every action has its own id; a home tab shows the same buttons for many requests. */
+function walker(surfaceOfIds: Surface = 'message') {
   const problems: string[] = [];
   const interpreted: string[] = [];
   const shown: string[] = [];
@@ -81,6 +106,13 @@ function walker() {
     ids.add(String(value));
   }
 
+  function option(value: unknown, at: string): void {
+    const fields = (value ?? {}) as Fields;
+    text(fields.text, `${at}/text`, 75, true);
+    string(fields.value, `${at}/value`, 75);
+    if (fields.description !== undefined) text(fields.description, `${at}/description`, 75, true);
+  }
+
   function element(value: unknown, at: string): void {
     const fields = value as Fields;
     unique(actionIds, fields.action_id, `${at}/action_id`);
@@ -100,6 +132,24 @@ function walker() {
     } else if (fields.type === 'plain_text_input') {
       const max = Number(fields.max_length ?? REASON_MAX);
       if (max < 1 || max > 3000) problems.push(`${at}: max_length ${max}`);
+      const initial = String(fields.initial_value ?? '');
+      if ([...initial].length > max) problems.push(`${at}: initial_value longer than ${max}`);
+      if (fields.placeholder !== undefined) text(fields.placeholder, `${at}/placeholder`, 150, true);
+    } else if (fields.type === 'external_select' || fields.type === 'static_select') {
+      if (fields.placeholder !== undefined) text(fields.placeholder, `${at}/placeholder`, 150, true);
+      if (fields.initial_option !== undefined) option(fields.initial_option, `${at}/initial_option`);
+      if (fields.type === 'external_select') return;
+      const options = list(fields.options);
+      if (options.length === 0 || options.length > 100) problems.push(`${at}: ${options.length} options`);
+      options.forEach((one, index) => {
+        option(one, `${at}/options/${index}`);
+      });
+      const values = options.map((one) => (one as Fields).value);
+      if (new Set(values).size < values.length) problems.push(`${at}: two options of one value`);
+      const initial = fields.initial_option as Fields | undefined;
+      // Slack compares the whole option, not only its value.
+      if (initial !== undefined && !options.some((one) => JSON.stringify(one) === JSON.stringify(initial)))
+        problems.push(`${at}: initial_option is none of the options`);
     } else problems.push(`${at}: unknown element ${String(fields.type)}`);
   }
 
@@ -127,8 +177,9 @@ function walker() {
     }
   }
 
-  function block(value: unknown, at: string, surface: 'message' | 'modal'): void {
+  function block(value: unknown, at: string, surface: Surface): void {
     const fields = value as Fields;
+    if (surfaceOfIds === 'home') actionIds.clear();
     unique(blockIds, fields.block_id, `${at}/block_id`);
     switch (fields.type) {
       case 'divider':
@@ -142,6 +193,7 @@ function walker() {
         if (fields.text === undefined && parts.length === 0) problems.push(`${at}: an empty section`);
         if (parts.length > 10) problems.push(`${at}: ${parts.length} fields`);
         for (const part of parts) text(part, `${at}/fields`, 2000);
+        if (fields.accessory !== undefined) element(fields.accessory, `${at}/accessory`);
         return;
       }
       case 'context': {
@@ -182,6 +234,7 @@ function walker() {
     string,
     text,
     block,
+    option,
     report: (): BlockKitReport => ({ problems, interpreted, shown, mentions, buttons }),
   };
 }

@@ -9,12 +9,15 @@ export interface HandClock extends Clock {
   step(ms: number): void;
   /** Wall clock minus time gone by. */
   readonly skew: number;
+  /** `monotonic` at the last step; absent: it was never set. */
+  readonly steppedAt: number | undefined;
 }
 
 /** `monotonic` starts at zero. */
 export function handClock(start: Instant): HandClock {
   let gone = 0;
   let skew = 0;
+  let steppedAt: number | undefined;
   return {
     now: () => start + gone + skew,
     monotonic: () => gone,
@@ -23,9 +26,13 @@ export function handClock(start: Instant): HandClock {
     },
     step(ms) {
       skew += ms;
+      steppedAt = gone;
     },
     get skew() {
       return skew;
+    },
+    get steppedAt() {
+      return steppedAt;
     },
   };
 }

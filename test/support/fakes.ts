@@ -93,6 +93,8 @@ export interface FakeDirectory {
   outside(groupId: string, userId: string, member: boolean): void;
   /** The truth. */
   spell(groupId: string, userId: string): Spell | undefined;
+  /** When somebody else's membership was last there; absent: never. */
+  outsideUntil(groupId: string, userId: string): number | undefined;
   /** Who changed it last, and when. */
   lastChange(groupId: string, userId: string): { readonly by: AddedBy; readonly at: number } | undefined;
   /** Writes that arrived, answered or not. */
@@ -110,6 +112,7 @@ export function createFakeDirectory(parts: FakeDirectoryParts): FakeDirectory {
   const spells = new Map<string, Spell>();
   /** Membership over time, for reads that lag. */
   const history = new Map<string, { at: number; member: boolean; by: AddedBy }[]>();
+  const outsideEnded = new Map<string, number>();
   let writes = 0;
   let reads = 0;
 
@@ -119,6 +122,7 @@ export function createFakeDirectory(parts: FakeDirectoryParts): FakeDirectory {
   function set(groupId: string, userId: string, member: boolean, by: AddedBy): void {
     const key = at(groupId, userId);
     if (spells.has(key) === member) return;
+    if (spells.get(key)?.by === 'outside') outsideEnded.set(key, now());
     if (member) spells.set(key, { by, since: now() });
     else spells.delete(key);
     const changes = history.get(key) ?? [];
@@ -198,7 +202,8 @@ export function createFakeDirectory(parts: FakeDirectoryParts): FakeDirectory {
     try {
       return await send(one, act);
     } catch (error) {
-      const passing = error instanceof DirectoryError && error.code === 'unavailable' && error.retryAfterMs === undefined;
+      const passing =
+        error instanceof DirectoryError && error.code === 'unavailable' && error.retryAfterMs === undefined;
       if (!passing || now() >= one.deadlineAt) throw error;
       return await send(one, act);
     }
@@ -251,9 +256,7 @@ export function createFakeDirectory(parts: FakeDirectoryParts): FakeDirectory {
       listMembers: (groupId) =>
         look(call('list', by, groupId), ({ staleMs }) => {
           exist(groupId);
-          return [...users.keys()]
-            .filter((id) => shown(groupId, id, staleMs ?? 0))
-            .flatMap((id) => userOf(id) ?? []);
+          return [...users.keys()].filter((id) => shown(groupId, id, staleMs ?? 0)).flatMap((id) => userOf(id) ?? []);
         }),
     }),
     addGroup(group) {
@@ -274,6 +277,10 @@ export function createFakeDirectory(parts: FakeDirectoryParts): FakeDirectory {
     },
     outside: (groupId, userId, member) => set(groupId, userId, member, 'outside'),
     spell: (groupId, userId) => spells.get(at(groupId, userId)),
+    outsideUntil(groupId, userId) {
+      const key = at(groupId, userId);
+      return spells.get(key)?.by === 'outside' ? now() : outsideEnded.get(key);
+    },
     lastChange: (groupId, userId) => history.get(at(groupId, userId))?.at(-1),
     get writes() {
       return writes;
@@ -393,7 +400,8 @@ export function createFakePeople(parts: {
         if (subject.kind !== 'on-call') return isIn(subject, of, []);
         const turns = rota.get(subject.source) ?? [];
         return turns.some(
-          (turn, n) => turn.people.includes(person) && turn.at <= to && (turns[n + 1]?.at ?? Number.POSITIVE_INFINITY) >= from,
+          (turn, n) =>
+            turn.people.includes(person) && turn.at <= to && (turns[n + 1]?.at ?? Number.POSITIVE_INFINITY) >= from,
         );
       });
     },
@@ -416,6 +424,7 @@ export function createFakeMessenger(parts: {
   readonly answer: () => Promise<void>;
 }): FakeMessenger {
   const shown = new Map<string, MessageView>();
+  const marked = new Map<string, { readonly conversation: string; readonly ts: string }>();
   let posted = 0;
 
   async function carry(effect: () => void): Promise<void> {
@@ -430,10 +439,20 @@ export function createFakeMessenger(parts: {
     shown,
     port: {
       platform: 'slack',
-      async post(to: MessageTarget, view) {
-        const ts = String(++posted);
-        await carry(() => shown.set(ts, view));
-        return { conversation: 'conversation' in to ? to.conversation : `D-${to.account.id}`, ts };
+      async post(to: MessageTarget, view, mark) {
+        const at = {
+          conversation: 'conversation' in to ? to.conversation : `D-${to.account.id}`,
+          ts: String(++posted),
+        };
+        await carry(() => {
+          shown.set(at.ts, view);
+          marked.set(mark, at);
+        });
+        return at;
+      },
+      async find(_to, mark) {
+        await carry(() => undefined);
+        return marked.get(mark);
       },
       async update({ ts }, view) {
         await carry(() => shown.set(ts, view));

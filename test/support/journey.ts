@@ -5,7 +5,7 @@
 
 import type { AuditEvent } from '../../src/access/model.ts';
 import { verifyChain } from '../../src/audit/chain.ts';
-import type { ProcessClock } from '../../src/clock.ts';
+import { type ProcessClock, systemClock } from '../../src/clock.ts';
 import { loadConfig, type Settings } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { type Running, run } from '../../src/main.ts';

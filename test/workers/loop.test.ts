@@ -332,4 +332,10 @@ describe('the loop', () => {
     await settle();
     expect(idle).toBe(true);
   });
+
+  it('that is stopped is idle when nothing runs', async () => {
+    start(lane('a'));
+    await loop.stop(SECOND);
+    await expect(loop.idle()).resolves.toBeUndefined();
+  });
 });

@@ -1,10 +1,24 @@
 /** Slack, wired: deliveries to the desk, and the ways out. Nothing here decides anything. */
 import { App } from '@slack/bolt';
 import type { Answer } from '../../access/command.ts';
-import type { Accounts, Clock, Desk, Incoming, Messenger, Metrics, Replier, ReplyTo } from '../../access/ports.ts';
+import type { AccountRef } from '../../access/model.ts';
+import type {
+  Accounts,
+  Clock,
+  Desk,
+  Incoming,
+  Messenger,
+  Metrics,
+  Questions,
+  Replier,
+  ReplyTo,
+} from '../../access/ports.ts';
 import { refusalText } from '../../access/words.ts';
 import { createAccounts } from './accounts.ts';
+import { createForms } from './form.ts';
+import { createHomes } from './home.ts';
 import { createIdentity, type Identity } from './identity.ts';
+import { listenToForms } from './listen-forms.ts';
 import { boltLogger, type Log, said } from './log.ts';
 import { type ChannelCheck, createMessenger } from './messenger.ts';
 import {
@@ -18,6 +32,7 @@ import {
 import { createHttpReceiver, createSocketReceiver, type SlackHttpRoute } from './receiver.ts';
 import { type Rendered, renderAnswer, renderDenyModal, renderNote } from './render.ts';
 import { createWeb } from './web.ts';
+import { within } from './within.ts';
 
 export interface SlackOptions {
   readonly botToken: string;
@@ -32,6 +47,8 @@ export interface SlackOptions {
   /** Team ids whose people may use this; the token's own when left out. */
   readonly workspaces?: readonly string[];
   readonly desk: Desk;
+  /** What the form and the home tab show; left out, there is neither. */
+  readonly questions?: Questions;
   /** The real wall clock, for the age of signatures only. */
   readonly wallClock: () => number;
   readonly clock: Clock;
@@ -65,6 +82,8 @@ export interface Slack {
   readonly messenger: Messenger;
   readonly replier: Replier;
   readonly accounts: Accounts;
+  /** What these people see has changed: their home tabs are drawn again, where they were opened. Returns at once. */
+  changed(accounts: readonly AccountRef[]): void;
   /** Asks Slack about a channel: member or not, and whether requests may be posted there. Throws `MessengerError`. */
   checkChannel(id: string): Promise<ChannelCheck>;
   /** Returns at once; Slack is asked who we are in the background, for as long as it takes. */
@@ -107,8 +126,27 @@ export function createSlack(options: SlackOptions): Slack {
     metrics,
     zone,
     commandWord,
+    wallClock: options.wallClock,
+    botUser: () => identity.found?.botUserId,
     ...(replyOrigin === undefined ? {} : { replyOrigin }),
   });
+  const { questions } = options;
+  const forms =
+    questions &&
+    createForms({
+      web,
+      questions,
+      desk,
+      clock,
+      logger,
+      zone,
+      commandWord,
+      patienceMs: patience.durableMs,
+      tell: out.tell,
+      say,
+      later,
+    });
+  const homes = questions && createHomes({ web, questions, clock, logger, commandWord });
   const { receiver, route } = receiverFor(options, patience.ackMs, bolt);
   let socketError: string | undefined;
   let socketUp = options.appToken === undefined;
@@ -132,6 +170,8 @@ export function createSlack(options: SlackOptions): Slack {
     logger.error({ error: said(error) }, 'a Slack delivery failed');
   });
 
+  const pressedInForm = forms && homes && listenToForms({ app, forms, homes, parseContext, count, say, later });
+
   app.command(/.*/, async ({ body, ack, context }) => {
     const parsed = parseSlashCommand(body, parseContext(context));
     count('command', parsed.is === 'ignored' ? parsed.why : parsed.is);
@@ -139,15 +179,22 @@ export function createSlack(options: SlackOptions): Slack {
     if (parsed.is === 'refused')
       return ack(ephemeral(render({ say: 'refused', refusal: parsed.refusal }, parsed.commandWord)));
     if (parsed.is === 'command') await takeCommand(parsed.incoming, ack as Ack, parsed.commandWord ?? commandWord);
+    if (parsed.is === 'open_form') {
+      // Without waiting for Slack to open it: the acknowledgement has nothing to say.
+      await ack();
+      await forms?.open(parsed.triggerId, parsed.reply, {});
+    }
   });
 
   app.action(/^hallpass:/, async ({ body, ack, context }) => {
+    if ((await pressedInForm?.(body, ack as Ack, parseContext(context))) === true) return;
     const parsed = parseBlockActions(body, parseContext(context));
     count('button', parsed.is === 'ignored' ? parsed.why : parsed.is);
     if (parsed.is === 'ignored') return ack();
     if (parsed.is === 'command') return takeQuietly(parsed.incoming, ack as Ack);
     await ack();
     if (parsed.is === 'refused') return later(say(parsed.reply, { say: 'refused', refusal: parsed.refusal }));
+    if (parsed.is === 'open_form') return;
     try {
       await web.call('views.open', { trigger_id: parsed.triggerId, view: renderDenyModal(parsed.card) });
     } catch (error) {
@@ -218,6 +265,7 @@ export function createSlack(options: SlackOptions): Slack {
 
   async function say(reply: ReplyTo, answer: Answer): Promise<void> {
     await out.replier.say(reply, answer);
+    homes?.changed([reply.account]);
   }
 
   /** Goes on after the acknowledgement; a failure is logged, since nobody waits for it any more. */
@@ -248,6 +296,7 @@ export function createSlack(options: SlackOptions): Slack {
       key,
       ...(found?.appId === undefined ? {} : { appId: found.appId }),
       ...(workspaces === undefined || workspaces.length === 0 ? {} : { workspaces }),
+      form: forms !== undefined,
     };
   }
 
@@ -286,6 +335,7 @@ export function createSlack(options: SlackOptions): Slack {
     messenger: out.messenger,
     replier: out.replier,
     accounts: createAccounts(web, () => identity.found),
+    changed: (accounts) => homes?.changed(accounts),
     checkChannel: out.checkChannel,
     connected: identity.ready,
     start: () => {
@@ -301,7 +351,7 @@ export function createSlack(options: SlackOptions): Slack {
         await app
           .stop()
           .catch((error: unknown) => logger.warn({ error: said(error) }, 'the Slack socket did not close'));
-      await within(Promise.allSettled([...underWay]), deadlineMs);
+      await within(Promise.allSettled([...underWay, homes?.stop()]), deadlineMs);
     },
     facts: () => {
       const { found } = identity;
@@ -343,21 +393,4 @@ function ephemeral(rendered: Rendered) {
 
 function inDialog(text: string): object {
   return { response_action: 'errors', errors: { [DENY_BLOCK]: text } };
-}
-
-/** The value, or that it failed, or that it has not come yet; never rejects, and leaves no timer behind. */
-async function within<T>(promise: Promise<T>, ms: number): Promise<{ readonly value: T } | 'failed' | 'late'> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, ms), 'late');
-  });
-  const settled = promise.then(
-    (value) => ({ value }),
-    () => 'failed' as const,
-  );
-  try {
-    return await Promise.race([settled, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

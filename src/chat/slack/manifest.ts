@@ -1,5 +1,6 @@
 /** What a Slack admin installs: the app's manifest, for this address and this command word. */
 import { stringify } from 'yaml';
+import { FORM_SHORTCUT } from './parse-form.ts';
 
 export interface ManifestOptions {
   /** `https://hallpass.example.com`; not used in Socket Mode. */
@@ -12,8 +13,10 @@ export interface ManifestOptions {
 /**
  * Exactly what is used, each with its use.
  *
- * Not `chat:write.public`: the bot speaks where somebody invited it, and nowhere else. Not `im:write`: posting to a
- * user's id opens the conversation by itself. No event scopes: there are no event subscriptions.
+ * Not `chat:write.public`: the bot speaks where somebody invited it, and nowhere else. The history scopes are used for
+ * one thing, finding a message of the bot's own by its mark after Slack's answer to posting it was lost; without them
+ * such a message is posted a second time, and nothing else is missing. The form and the home tab need no scope of their
+ * own, nor does the one event, that somebody opened the tab.
  */
 export const SCOPES = {
   commands: 'the slash command',
@@ -23,6 +26,10 @@ export const SCOPES = {
   'usergroups:read': 'on-call people kept as a Slack user group',
   'channels:read': 'whether a public channel is shared with another organisation',
   'groups:read': 'the same for a private channel the bot was invited to',
+  'channels:history': "finding the bot's own message again when it is not known whether it was posted",
+  'groups:history': 'the same in a private channel the bot was invited to',
+  'im:history': "the same in the bot's own conversation with a person",
+  'im:write': 'which conversation that is: posting to a person needs only their id, looking needs its own',
 } as const;
 
 export function slackManifest(options: ManifestOptions) {
@@ -40,8 +47,16 @@ export function slackManifest(options: ManifestOptions) {
     },
     features: {
       // The messages tab is where people find what the bot told them; nobody writes to it.
-      app_home: { home_tab_enabled: false, messages_tab_enabled: true, messages_tab_read_only_enabled: true },
+      app_home: { home_tab_enabled: true, messages_tab_enabled: true, messages_tab_read_only_enabled: true },
       bot_user: { display_name: 'Hallpass', always_online: true },
+      shortcuts: [
+        {
+          name: 'Request access',
+          type: 'global',
+          callback_id: FORM_SHORTCUT,
+          description: 'Opens the form: what you need, for how long and why',
+        },
+      ],
       slash_commands: [
         {
           command,
@@ -55,7 +70,15 @@ export function slackManifest(options: ManifestOptions) {
     },
     oauth_config: { scopes: { bot: Object.keys(SCOPES) } },
     settings: {
-      interactivity: { is_enabled: true, ...(url === undefined ? {} : { request_url: url }) },
+      event_subscriptions: {
+        ...(url === undefined ? {} : { request_url: url }),
+        bot_events: ['app_home_opened'],
+      },
+      interactivity: {
+        is_enabled: true,
+        // The second is asked for the form's search, as somebody types.
+        ...(url === undefined ? {} : { request_url: url, message_menu_options_url: url }),
+      },
       org_deploy_enabled: false,
       socket_mode_enabled: socketMode,
       token_rotation_enabled: false,

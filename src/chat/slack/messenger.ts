@@ -18,7 +18,14 @@ export const METADATA_TYPE = 'hallpass_message';
 /** A channel may become shared at any time; a stale answer is good for a minute. */
 const CHANNEL_FACTS_MS = 60_000;
 const CHANNELS_REMEMBERED = 200;
+const DIRECT_MESSAGES_REMEMBERED = 5_000;
 const REPLY_DEADLINE_MS = 5_000;
+/** A late answer has no job to come back for it, so it waits a little for room. */
+const REPLY_PATIENCE_MS = 5_000;
+/** How much our clock and Slack's may differ when a message is looked for by its time. */
+const CLOCKS_DIFFER_MS = 5 * 60_000;
+const HISTORY_PAGE = 200;
+const HISTORY_PAGES = 5;
 
 /** No links unfurled, no names looked up, nothing parsed: what people wrote stays text. */
 const INERT = { parse: 'none', link_names: false, unfurl_links: false, unfurl_media: false } as const;
@@ -37,6 +44,10 @@ export interface MessengerOptions {
   readonly metrics: Metrics;
   readonly zone: () => string;
   readonly commandWord: string;
+  /** The real wall clock: Slack's messages carry real time, whatever time the rest of the process is given. */
+  readonly wallClock: () => number;
+  /** Our own user id, once known: whose messages are ours. */
+  readonly botUser: () => string | undefined;
   /** Besides Slack's own: where a `response_url` may point. */
   readonly replyOrigin?: string;
 }
@@ -68,7 +79,9 @@ export function createMessenger(options: MessengerOptions): {
     }
     const check = await checkChannel(to.conversation);
     if (check.unfit !== undefined)
-      throw new MessengerError('rejected', `Slack channel ${to.conversation}: ${check.unfit}`);
+      throw new MessengerError('rejected', `Slack channel ${to.conversation}: ${check.unfit}`, {
+        missing: 'conversation',
+      });
     return to.conversation;
   }
 
@@ -76,8 +89,10 @@ export function createMessenger(options: MessengerOptions): {
     channel: string,
     rendered: Rendered,
     metadata: object,
+    patienceMs = 0,
   ): Promise<{ conversation: string; ts: string }> {
-    const answer = await web.call('chat.postMessage', { channel, ...rendered, ...INERT, mrkdwn: false, ...metadata });
+    const args = { channel, ...rendered, ...INERT, mrkdwn: false, ...metadata };
+    const answer = await web.call('chat.postMessage', args, patienceMs);
     const conversation = textField(answer, 'channel');
     const ts = textField(answer, 'ts');
     if (conversation === undefined || ts === undefined)
@@ -85,6 +100,50 @@ export function createMessenger(options: MessengerOptions): {
         effect: 'unknown',
       });
     return { conversation, ts };
+  }
+
+  const directMessages = new Map<string, string>();
+
+  /** Where a person's own messages are; a person's id is enough to post, but not to read. */
+  async function placeOf(to: MessageTarget): Promise<string> {
+    if ('conversation' in to) return to.conversation;
+    const known = directMessages.get(to.account.id);
+    if (known !== undefined) return known;
+    const answer = await web.call('conversations.open', { users: await channelOf(to) });
+    const id = textField(answer.channel, 'id');
+    if (id === undefined)
+      throw new MessengerError('unavailable', 'Slack conversations.open: no channel id in the answer');
+    if (directMessages.size >= DIRECT_MESSAGES_REMEMBERED) directMessages.clear();
+    directMessages.set(to.account.id, id);
+    return id;
+  }
+
+  async function find(
+    to: MessageTarget,
+    mark: string,
+    since: number,
+  ): Promise<{ conversation: string; ts: string } | undefined> {
+    const channel = await placeOf(to);
+    const oldest = (options.wallClock() - (clock.now() - since) - CLOCKS_DIFFER_MS) / 1000;
+    let cursor: string | undefined;
+    for (let page = 0; page < HISTORY_PAGES; page++) {
+      const answer = await web.call('conversations.history', {
+        channel,
+        oldest: oldest.toFixed(6),
+        limit: HISTORY_PAGE,
+        include_all_metadata: true,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      if (!Array.isArray(answer.messages))
+        throw new MessengerError('unavailable', 'Slack conversations.history: no messages in the answer');
+      const ours = answer.messages.find((message) => isOurs(message, mark, options.botUser()));
+      const ts = textField(ours, 'ts');
+      if (ts !== undefined) return { conversation: channel, ts };
+      cursor = textField(answer.response_metadata, 'next_cursor');
+      if (cursor === undefined) return undefined;
+    }
+    // So much has been said since that nobody can tell.
+    throw new MessengerError('rejected', `Slack channel ${channel}: too many messages since, to look through them all`);
   }
 
   async function respond(url: string, rendered: Rendered): Promise<void> {
@@ -127,6 +186,11 @@ export function createMessenger(options: MessengerOptions): {
       post(await channelOf(to), renderMessage(view, { now: clock.now(), zone: options.zone() }), {
         metadata: { event_type: METADATA_TYPE, event_payload: { mark } },
       }),
+    find,
+    roomIn(to) {
+      if (to === 'update') return web.roomIn('chat.update');
+      return web.roomIn('chat.postMessage', 'account' in to ? to.account.id : to.conversation);
+    },
     update: async (at, view) => {
       const rendered = renderMessage(view, { now: clock.now(), zone: options.zone() });
       await web.call('chat.update', {
@@ -148,7 +212,7 @@ export function createMessenger(options: MessengerOptions): {
         // Used up, expired after its half hour, or lost: an answer that comes twice is better than one that never does.
       }
     }
-    await post(await channelOf({ account: reply.account }), rendered, {});
+    await post(await channelOf({ account: reply.account }), rendered, {}, REPLY_PATIENCE_MS);
   }
 
   const replier: Replier = {
@@ -158,6 +222,14 @@ export function createMessenger(options: MessengerOptions): {
   };
 
   return { messenger, replier, checkChannel, tell };
+}
+
+/** Metadata can be written by any app, so the mark alone does not make a message ours. */
+function isOurs(message: unknown, mark: string, botUser: string | undefined): boolean {
+  const metadata = field(message, 'metadata');
+  if (field(metadata, 'event_type') !== METADATA_TYPE) return false;
+  if (field(field(metadata, 'event_payload'), 'mark') !== mark) return false;
+  return botUser === undefined || field(message, 'user') === botUser;
 }
 
 /** Slack's address for late answers is input: anywhere else, it would make us call into our own network. */

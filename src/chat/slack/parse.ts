@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { Command, Refusal } from '../../access/command.ts';
-import { cleanReason, parseCommand } from '../../access/grammar.ts';
+import { asksForForm, cleanReason, parseCommand, parseListCursor } from '../../access/grammar.ts';
 import type { AccountRef } from '../../access/model.ts';
 import type { Incoming, ReplyTo } from '../../access/ports.ts';
 
@@ -14,7 +14,16 @@ export type Parsed =
   | { readonly is: 'refused'; readonly refusal: Refusal; readonly reply: ReplyTo; readonly commandWord?: string }
   /** The Deny button: a reason is asked for before anything is decided. */
   | { readonly is: 'ask_reason'; readonly card: string; readonly triggerId: string; readonly reply: ReplyTo }
-  | { readonly is: 'ignored'; readonly why: 'malformed' | 'foreign_app' | 'foreign_workspace' | 'unknown_button' };
+  /** `/access` alone. */
+  | {
+      readonly is: 'open_form';
+      readonly triggerId: string;
+      readonly reply: ReplyTo;
+      readonly commandWord?: string;
+    }
+  | { readonly is: 'ignored'; readonly why: IgnoredWhy };
+
+export type IgnoredWhy = 'malformed' | 'foreign_app' | 'foreign_workspace' | 'unknown_button';
 
 export interface ParseContext {
   /** The delivery's key. */
@@ -23,19 +32,24 @@ export interface ParseContext {
   readonly appId?: string;
   /** Team ids whose people may use this installation; absent while not known, and then the lookup of people decides. */
   readonly workspaces?: readonly string[];
+  /** There is a form to open. */
+  readonly form?: boolean;
 }
 
 export const DENY_CALLBACK = 'hallpass:deny';
 export const DENY_BLOCK = 'reason';
 export const DENY_INPUT = 'reason';
 
+/** Turns the pages of a list; what follows it in the `action_id` only tells two buttons of a message apart. */
+export const LIST_ACTION = 'hallpass:list';
+
 /** What the buttons do, by the end of their `action_id`. */
 export const BUTTONS = ['approve', 'deny', 'cancel', 'extend', 'return'] as const;
 export type ButtonName = (typeof BUTTONS)[number];
 
-const userId = z.string().regex(/^[UW][A-Z0-9]{1,31}$/);
-const teamId = z.string().regex(/^[TE][A-Z0-9]{1,31}$/);
-const cardId = z.string().regex(/^[A-Za-z0-9_-]{1,75}$/);
+export const userId = z.string().regex(/^[UW][A-Z0-9]{1,31}$/);
+export const teamId = z.string().regex(/^[TE][A-Z0-9]{1,31}$/);
+export const cardId = z.string().regex(/^[A-Za-z0-9_-]{1,75}$/);
 const address = z.string().max(2000).optional().catch(undefined);
 
 const slashCommand = z.object({
@@ -44,10 +58,11 @@ const slashCommand = z.object({
   command: z.string().regex(/^\/\S{1,31}$/),
   text: z.string().default(''),
   response_url: address,
+  trigger_id: z.string().max(500).optional().catch(undefined),
   api_app_id: z.string().optional(),
 });
 
-const person = z.object({ id: userId, team_id: teamId });
+export const person = z.object({ id: userId, team_id: teamId });
 
 const blockActions = z.object({
   user: person,
@@ -73,11 +88,13 @@ const viewSubmission = z.object({
 export function parseSlashCommand(body: unknown, context: ParseContext): Parsed {
   const read = slashCommand.safeParse(body);
   if (!read.success) return { is: 'ignored', why: 'malformed' };
-  const { team_id, user_id, command: commandWord, text, response_url, api_app_id } = read.data;
+  const { team_id, user_id, command: commandWord, text, response_url, trigger_id, api_app_id } = read.data;
   if (isForeignApp(api_app_id, context)) return { is: 'ignored', why: 'foreign_app' };
   const account: AccountRef = { platform: 'slack', tenant: team_id, id: user_id };
   const reply = replyTo(account, response_url);
   if (isForeignTeam(team_id, context)) return { is: 'refused', refusal: FOREIGN, reply, commandWord };
+  if (context.form === true && trigger_id !== undefined && asksForForm(text))
+    return { is: 'open_form', triggerId: trigger_id, reply, commandWord };
   const command = parseCommand(plainText(text), account);
   return 'code' in command
     ? { is: 'refused', refusal: command, reply, commandWord }
@@ -91,6 +108,14 @@ export function parseBlockActions(body: unknown, context: ParseContext): Parsed 
   const { user, actions, response_url, trigger_id, api_app_id } = read.data;
   if (isForeignApp(api_app_id, context)) return { is: 'ignored', why: 'foreign_app' };
   const action = actions[0];
+  if (action?.action_id.startsWith(`${LIST_ACTION}:`) === true) {
+    const account: AccountRef = { platform: 'slack', tenant: user.team_id, id: user.id };
+    const reply = replyTo(account, response_url);
+    if (isForeignTeam(user.team_id, context)) return { is: 'refused', refusal: FOREIGN, reply };
+    const cursor = parseListCursor(action.value ?? '');
+    if (cursor === undefined) return { is: 'refused', refusal: { code: 'expired_button' }, reply };
+    return { is: 'command', incoming: { key: context.key, command: { do: 'list', by: account, ...cursor }, reply } };
+  }
   const button = BUTTONS.find((name) => action?.action_id === `hallpass:${name}`);
   if (button === undefined) return { is: 'ignored', why: 'unknown_button' };
   const account: AccountRef = { platform: 'slack', tenant: user.team_id, id: user.id };
@@ -147,20 +172,20 @@ export function plainText(text: string): string {
     .replace(/&amp;/g, '&');
 }
 
-const FOREIGN: Refusal = {
+export const FOREIGN: Refusal = {
   code: 'not_recognised',
   why: 'foreign',
   message: 'Your account belongs to another workspace, so Hallpass does not act for you here.',
 };
 
-function replyTo(account: AccountRef, url: string | undefined): ReplyTo {
+export function replyTo(account: AccountRef, url: string | undefined): ReplyTo {
   return url === undefined ? { account } : { account, url };
 }
 
-function isForeignApp(appId: string | undefined, context: ParseContext): boolean {
+export function isForeignApp(appId: string | undefined, context: ParseContext): boolean {
   return context.appId !== undefined && appId !== undefined && appId !== context.appId;
 }
 
-function isForeignTeam(team: string, context: ParseContext): boolean {
+export function isForeignTeam(team: string, context: ParseContext): boolean {
   return context.workspaces !== undefined && !context.workspaces.includes(team);
 }

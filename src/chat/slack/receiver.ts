@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { type App, type Receiver, type ReceiverEvent, SocketModeReceiver } from '@slack/bolt';
 import { type BoltLogger, type Log, said } from './log.ts';
 import { type Headers, verifySignature } from './signature.ts';
+import { textField } from './web.ts';
 
 /** Under Slack's three seconds by enough for the way back. */
 const ACK_DEADLINE_MS = 2_900;
@@ -58,7 +59,7 @@ export function createHttpReceiver(options: HttpReceiverOptions): { receiver: Re
     if (body.ssl_check === '1') return { status: 200 };
     if (body.type === 'url_verification')
       return typeof body.challenge === 'string' ? json({ challenge: body.challenge }) : refusedForGood(400);
-    const key = deliveryKey(verdict.timestamp, request.body);
+    const key = eventKey(body) ?? deliveryKey(verdict.timestamp, request.body);
     return dispatch(body, key, request.headers);
   }
 
@@ -126,7 +127,7 @@ export function createSocketReceiver(options: SocketReceiverOptions): SocketMode
       },
     },
     customPropertiesExtractor: ({ body }: { body?: unknown }): DeliveryProperties => ({
-      deliveryKey: deliveryKey('', Buffer.from(JSON.stringify(body ?? null))),
+      deliveryKey: eventKey(body) ?? deliveryKey('', Buffer.from(JSON.stringify(body ?? null))),
     }),
     processEventErrorHandler: async ({ error }) => {
       options.logger.warn({ error: said(error) }, 'a Slack delivery could not be read');
@@ -139,6 +140,16 @@ export function createSocketReceiver(options: SocketReceiverOptions): SocketMode
 /** The timestamp is part of it: a person who types the same words again means them again. */
 export function deliveryKey(timestamp: string, body: Buffer): string {
   return `slack:${createHash('sha256').update(timestamp).update('\n').update(body).digest('hex')}`;
+}
+
+const EVENT_ID_MAX = 100;
+
+/** An event has an id of its own, which a retry keeps although it is signed anew. */
+function eventKey(body: unknown): string | undefined {
+  const id = textField(body, 'event_id');
+  return textField(body, 'type') === 'event_callback' && id !== undefined && id.length <= EVENT_ID_MAX
+    ? `slack:event:${id}`
+    : undefined;
 }
 
 /** The payload as an object, or the HTTP status that refuses it. */

@@ -4,8 +4,8 @@
  * get, so it says the whole thing.
  */
 import type { ActionsBlock, Button, KnownBlock, ModalView, RichTextText } from '@slack/types';
-import type { Answer } from '../../access/command.ts';
-import { REASON_MAX } from '../../access/grammar.ts';
+import type { Answer, ListWhich, Refusal } from '../../access/command.ts';
+import { listCursor, REASON_MAX } from '../../access/grammar.ts';
 import type { AccountRef, Audience, Instant } from '../../access/model.ts';
 import type { MessageView, RequestView } from '../../access/view.ts';
 import {
@@ -16,10 +16,12 @@ import {
   helpText,
   listed,
   listTitle,
+  moreOf,
   refusalText,
   timeText,
 } from '../../access/words.ts';
-import { type ButtonName, DENY_BLOCK, DENY_CALLBACK, DENY_INPUT } from './parse.ts';
+import { type ButtonName, DENY_BLOCK, DENY_CALLBACK, DENY_INPUT, LIST_ACTION } from './parse.ts';
+import { renderReport } from './render-digest.ts';
 import { inert, legible, plain, TEXT_MAX } from './text.ts';
 
 export interface Rendered {
@@ -51,6 +53,7 @@ export function renderMessage(view: MessageView, context: RenderContext): Render
       blocks: [header(title), ...(lines === '' ? [] : [section(lines)])],
     };
   }
+  if (view.kind === 'digest') return renderReport(view.digest);
   const { request, audience } = view;
   const asksForAnswer = audience === 'channel' || audience === 'approver';
   const offered: readonly ButtonName[] = asksForAnswer
@@ -80,7 +83,8 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
   switch (answer.say) {
     case 'refused': {
       const { reason, next } = refusalText(answer.refusal, answer.request?.zone ?? context.zone, context.commandWord);
-      return { text: inert(`No: ${reason} ${next}`), blocks: [section(`No: ${reason}`), aside(next)] };
+      const said = `${ruledOut(answer.refusal) ? 'No: ' : ''}${reason}`;
+      return { text: inert(`${said} ${next}`), blocks: [section(said), aside(next)] };
     }
     case 'done': {
       const asked =
@@ -114,12 +118,15 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
       return {
         text,
         blocks: [
-          header(listTitle(answer.which)),
+          header(listTitle(answer.which, answer.page)),
           ...shown.map(listItem),
-          ...(more ? [aside('There are more than are shown.')] : []),
+          ...(more ? [aside(moreOf(answer.which, answer.page, context.commandWord))] : []),
+          ...pages(answer.which, answer.page, more),
         ],
       };
     }
+    case 'report':
+      return renderReport(answer.report);
     case 'help':
       return { text, blocks: [section(helpText(context.commandWord))] };
     default: {
@@ -127,6 +134,11 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
       return never;
     }
   }
+}
+
+/** The rules said no. A look-up that failed, or an attempt that is repeated, is something else. */
+function ruledOut({ code }: Refusal): boolean {
+  return code !== 'cannot_check' && code !== 'busy' && code !== 'being_retried';
 }
 
 /** A few words of our own, such as "Checking…". */
@@ -269,7 +281,7 @@ const LABELS: Readonly<Record<ButtonName, string>> = {
 };
 
 /** Of the buttons that belong here, those that can do something now. */
-function buttons(request: RequestView, offered: readonly ButtonName[]): ActionsBlock[] {
+export function buttons(request: RequestView, offered: readonly ButtonName[]): ActionsBlock[] {
   const can: Readonly<Record<ButtonName, boolean>> = {
     approve: request.can.answer,
     deny: request.can.answer,
@@ -302,6 +314,23 @@ function button(name: ButtonName, request: RequestView): Button {
         }
       : {}),
   };
+}
+
+/** The pages before and after, by their numbers: whoever presses is shown what they may see then. */
+function pages(which: ListWhich, page: number | undefined, more: boolean): ActionsBlock[] {
+  const here = page ?? 1;
+  const to = (name: 'previous' | 'next', label: string, wanted: number): Button => ({
+    type: 'button',
+    action_id: `${LIST_ACTION}:${name}`,
+    text: plain(label, 75),
+    value: listCursor(which, wanted),
+    accessibility_label: cut(`${label}, ${listTitle(which, wanted)}`, 75),
+  });
+  const elements = [
+    ...(here > 1 ? [to('previous', 'Previous', here - 1)] : []),
+    ...(more ? [to('next', 'Next', here + 1)] : []),
+  ];
+  return elements.length === 0 ? [] : [{ type: 'actions', elements }];
 }
 
 function header(text: string): KnownBlock {

@@ -1,0 +1,350 @@
+/**
+ * The digest: what security reads once a day in half a minute. The worst comes first (removals that fail or are late),
+ * then what is live, then what was granted; a quiet day is one line. Pure: from what the record and the directories
+ * told to what people are shown.
+ */
+import type { Grant, Instant, MembershipKey } from './model.ts';
+import type { DigestFacts, GroupStanding, MembershipRecord, Period } from './ports.ts';
+import { countText, type ReportLine, type ReportSection, type ReportView } from './report.ts';
+import {
+  byWhom,
+  ENTITLEMENT_MAX,
+  holderLine,
+  many,
+  NAME_MAX,
+  REASON_MAX,
+  roughly,
+  standingSection,
+  standingSentence,
+} from './report-lines.ts';
+import { cut, durationText, timeText } from './words.ts';
+
+export interface DigestView extends ReportView {
+  readonly period: Period;
+  /** IANA zone of its times. */
+  readonly zone: string;
+  readonly at: Instant;
+  readonly quiet: boolean;
+  readonly counts: DigestCounts;
+}
+
+/** What the trail keeps of a digest. */
+export interface DigestCounts {
+  readonly granted: number;
+  readonly live: number;
+  readonly denied: number;
+  readonly lapsed: number;
+  readonly revoked: number;
+  readonly returned: number;
+  readonly pending: number;
+  readonly removals: number;
+  /** Of those, failing or late. */
+  readonly troubled: number;
+  /** Proven gone in the period, but late. */
+  readonly late: number;
+  readonly longestLatenessMs: number;
+  readonly standing: number;
+}
+
+export interface DigestMaterial {
+  readonly facts: DigestFacts;
+  readonly standing: readonly GroupStanding[];
+  readonly period: Period;
+  readonly zone: string;
+  /** For the scheduled one: when it should have been made. */
+  readonly dueAt?: Instant;
+}
+
+/** A removal that is proven later than this after it was due is called late. */
+export const LATE_AFTER_MS = 5 * 60_000;
+/** Made this much after its time, a digest says so. */
+const DIGEST_LATE_MS = 15 * 60_000;
+
+/** How many lines of each list are worth reading; `facts` need not hold more. */
+export const DIGEST_LINES = 40;
+const SHOWN = {
+  troubled: 10,
+  late: 5,
+  live: 20,
+  granted: DIGEST_LINES,
+  early: 10,
+  refused: 10,
+  pending: 10,
+};
+
+/** When the holder should have been out: at the end, or when somebody ended it before that. */
+export function removalDueAt(grant: Grant): Instant {
+  const end = grant.expiresAt ?? grant.hardEndAt;
+  return Math.min(end, grant.endingAt ?? end);
+}
+
+/** From due to proven gone; absent while it is not, and for what never began. */
+export function removalLatenessMs(grant: Grant): number | undefined {
+  if (grant.endedAt === undefined || grant.startsAt === undefined) return undefined;
+  return Math.max(0, grant.endedAt - removalDueAt(grant));
+}
+
+interface Trouble {
+  readonly record: MembershipRecord;
+  readonly grant?: Grant;
+  readonly dueAt?: Instant;
+  readonly lateMs: number;
+  readonly failures: number;
+}
+
+export function digestView(material: DigestMaterial, now: Instant): DigestView {
+  const { facts, standing, period, zone } = material;
+  const { counts: of } = facts;
+  const time = (at: Instant) => timeText(at, now, zone);
+  const troubles = facts.removals
+    .map((record) => troubleOf(record, now))
+    .filter(({ failures, lateMs }) => failures > 0 || lateMs >= LATE_AFTER_MS)
+    .sort((a, b) => b.lateMs - a.lateMs || b.failures - a.failures);
+  const longest = facts.latest[0];
+  const longestLatenessMs = longest === undefined ? 0 : (removalLatenessMs(longest) ?? 0);
+  const standingCount = standing.reduce((sum, group) => sum + (group.members?.length ?? 0), 0);
+  const counts: DigestCounts = {
+    granted: of.granted,
+    live: of.live,
+    denied: of.denied,
+    lapsed: of.lapsed,
+    revoked: of.ending.revoked,
+    returned: of.ending.returned,
+    pending: of.pending,
+    removals: of.removals,
+    troubled: troubles.length,
+    late: of.late,
+    longestLatenessMs,
+    standing: standingCount,
+  };
+  const { ending, proven, ...plain } = of;
+  const quiet = [...Object.values(plain), ...Object.values(ending), proven].every((count) => count === 0);
+  const when = timeText(period.to, undefined, zone);
+  const base = { period, zone, at: now, counts, quiet };
+  const late =
+    material.dueAt !== undefined && now - material.dueAt >= DIGEST_LATE_MS
+      ? ` It was due ${time(material.dueAt)} and is late.`
+      : '';
+  if (quiet)
+    return {
+      ...base,
+      title: `Access digest, ${when}`,
+      severity: 'calm',
+      headline: `A quiet time since ${time(period.from)}: nothing was requested, granted or ended, and nobody holds access through Hallpass. ${standingSentence(standing)}${late}`,
+      sections: [],
+    };
+
+  const sections = [
+    troubleSection(troubles, time),
+    lateSection(facts, time),
+    liveSection(facts, time),
+    grantedSection(facts, time),
+    earlySection(facts, time),
+    refusedSection(facts, time),
+    pendingSection(facts, time),
+    endedSection(counts, of, longest),
+    standingSection(standing),
+  ].filter((section): section is ReportSection => section !== undefined);
+  return {
+    ...base,
+    title: `Access digest, ${when}${troubles.length > 0 ? ': needs attention' : ''}`,
+    severity: troubles.length > 0 ? 'warning' : 'calm',
+    headline: headline(counts, troubles, of.removals - facts.removals.length, longestLatenessMs, time),
+    note: `From ${timeText(period.from, undefined, zone)} to ${when}.${late}`,
+    sections,
+  };
+}
+
+function headline(
+  counts: DigestCounts,
+  troubles: readonly Trouble[],
+  unseen: number,
+  longestLatenessMs: number,
+  time: (at: Instant) => string,
+): string {
+  const worst = troubles[0];
+  const healthy = counts.removals - counts.troubled;
+  const since = worst?.dueAt === undefined ? '' : `, the oldest due since ${time(worst.dueAt)}`;
+  return [
+    ...(worst === undefined
+      ? []
+      : [`${unseen > 0 ? 'At least ' : ''}${many(troubles.length, 'removal')} failing or late${since}.`]),
+    // Of those that were not looked at it is not known.
+    ...(healthy > 0 && unseen === 0 ? [`${many(healthy, 'removal')} under way.`] : []),
+    ...(counts.late > 0
+      ? [`${many(counts.late, 'removal')} proven late, the longest by ${roughly(longestLatenessMs)}.`]
+      : worst === undefined
+        ? ['No removal is late.']
+        : []),
+    `${many(counts.live, 'grant')} live now.`,
+    `${countText(counts.granted)} granted.`,
+    ...(counts.pending > 0 ? [`${many(counts.pending, 'request')} waiting.`] : []),
+    ...(counts.standing > 0 ? [`${many(counts.standing, 'standing member')}.`] : []),
+  ].join(' ');
+}
+
+function troubleOf(record: MembershipRecord, now: Instant): Trouble {
+  // The grant that has been over for longest says since when it is owed.
+  const grant = [...record.grants].sort((a, b) => removalDueAt(a) - removalDueAt(b))[0];
+  const dueAt = grant === undefined ? record.membership?.removeStartedAt : removalDueAt(grant);
+  return {
+    record,
+    ...(grant === undefined ? {} : { grant }),
+    ...(dueAt === undefined ? {} : { dueAt }),
+    lateMs: dueAt === undefined ? 0 : Math.max(0, now - dueAt),
+    failures: record.membership?.failures ?? 0,
+  };
+}
+
+function troubleSection(troubles: readonly Trouble[], time: (at: Instant) => string): ReportSection | undefined {
+  if (troubles.length === 0) return undefined;
+  return {
+    title: 'Removals failing or late',
+    lines: troubles.slice(0, SHOWN.troubled).map(({ record, grant, dueAt, lateMs, failures }) => {
+      const row = record.membership;
+      const accepted = row?.removeOutcome === 'accepted' ? 'removal accepted, not proven gone' : 'not proven gone';
+      return {
+        lead: cut(grant?.holderName ?? row?.login ?? record.key.userId, NAME_MAX),
+        rest: [
+          ...(grant === undefined ? [] : [`${cut(grant.entitlement, ENTITLEMENT_MAX)} (${grant.id}),`]),
+          `${accepted} from ${groupOf(record.key, row?.groupName)}.`,
+          ...(dueAt === undefined ? [] : [`Due ${time(dueAt)}, ${roughly(lateMs)} late.`]),
+          ...(failures === 0
+            ? []
+            : [`${many(failures, 'failure')} in a row: ${cut(row?.lastError ?? 'no answer', 160)}`]),
+        ].join(' '),
+      };
+    }),
+    total: troubles.length,
+  };
+}
+
+function lateSection(facts: DigestFacts, time: (at: Instant) => string): ReportSection | undefined {
+  const late = facts.latest.filter((grant) => (removalLatenessMs(grant) ?? 0) >= LATE_AFTER_MS);
+  if (facts.counts.late === 0 || late.length === 0) return undefined;
+  return {
+    title: 'Removed late, and proven gone',
+    lines: late.slice(0, SHOWN.late).map((grant) => ({
+      lead: cut(grant.holderName, NAME_MAX),
+      rest: `${cut(grant.entitlement, ENTITLEMENT_MAX)} (${grant.id}), due ${time(removalDueAt(grant))}, proven ${roughly(removalLatenessMs(grant) ?? 0)} later`,
+    })),
+    total: facts.counts.late,
+  };
+}
+
+function liveSection(facts: DigestFacts, time: (at: Instant) => string): ReportSection | undefined {
+  if (facts.counts.live === 0) return undefined;
+  return {
+    title: 'Live now',
+    lines: facts.live.slice(0, SHOWN.live).map((record) => holderLine(record, time)),
+    total: facts.counts.live,
+  };
+}
+
+function grantedSection(facts: DigestFacts, time: (at: Instant) => string): ReportSection | undefined {
+  const { counts, byEntitlement } = facts;
+  if (counts.granted === 0) return undefined;
+  const shown = facts.granted.slice(0, SHOWN.granted);
+  const kinds = byEntitlement
+    .slice(0, 8)
+    .map((one) => `${cut(one.entitlement, ENTITLEMENT_MAX)} ${countText(one.count)}`);
+  return {
+    title: 'Granted',
+    lines: shown.map(({ request, approvals, grant }) => ({
+      lead: cut(request.requesterName, NAME_MAX),
+      rest: `${cut(request.entitlement, ENTITLEMENT_MAX)} for ${durationText(request.durationMs)}${byWhom({ request, approvals })} ${time(grant?.approvedAt ?? request.decidedAt ?? request.createdAt)}: ${cut(request.reason, REASON_MAX) || 'no reason given'}`,
+    })),
+    total: counts.granted,
+    ...(counts.granted > shown.length ? { note: `In all: ${kinds.join(', ')}` } : {}),
+  };
+}
+
+function earlySection(facts: DigestFacts, time: (at: Instant) => string): ReportSection | undefined {
+  const { ending } = facts.counts;
+  const total = ending.revoked + ending.returned + ending.removed_outside + ending.abandoned;
+  if (total === 0) return undefined;
+  return {
+    title: 'Ended early',
+    lines: facts.endedEarly.slice(0, SHOWN.early).map(({ request, grant }) => {
+      const by =
+        grant?.endedBy === undefined || grant.endReason === 'returned' ? '' : ` by ${cut(grant.endedBy, NAME_MAX)}`;
+      const why = grant?.endNote === undefined ? '' : `: ${cut(grant.endNote, REASON_MAX)}`;
+      return {
+        lead: cut(request.requesterName, NAME_MAX),
+        rest: `${cut(request.entitlement, ENTITLEMENT_MAX)} ${EARLY[grant?.endReason ?? 'revoked']}${by} ${time(grant?.endingAt ?? request.createdAt)}${why}`,
+      };
+    }),
+    total,
+  };
+}
+
+const EARLY = {
+  expired: 'ended',
+  revoked: 'revoked',
+  returned: 'returned',
+  abandoned: 'given up before it was added',
+  removed_outside: 'removed outside Hallpass',
+} as const;
+
+function refusedSection(facts: DigestFacts, time: (at: Instant) => string): ReportSection | undefined {
+  const { denied, lapsed, withdrawn } = facts.counts;
+  const total = denied + lapsed + withdrawn;
+  if (total === 0) return undefined;
+  return {
+    title: 'Denied or lapsed',
+    lines: facts.refused.slice(0, SHOWN.refused).map(({ request, approvals }) => {
+      const denial = approvals.find((answer) => answer.answer === 'denied');
+      const by = denial === undefined ? '' : ` by ${cut(denial.approverName, NAME_MAX)}`;
+      const why = denial?.reason === undefined ? '' : `: ${cut(denial.reason, REASON_MAX)}`;
+      return {
+        lead: cut(request.requesterName, NAME_MAX),
+        rest: `${cut(request.entitlement, ENTITLEMENT_MAX)} ${request.state}${by} ${time(request.decidedAt ?? request.createdAt)}${why}`,
+      };
+    }),
+    total,
+  };
+}
+
+function pendingSection(facts: DigestFacts, time: (at: Instant) => string): ReportSection | undefined {
+  if (facts.counts.pending === 0) return undefined;
+  return {
+    title: 'Waiting for approval',
+    lines: facts.pending.slice(0, SHOWN.pending).map(({ request }) => ({
+      lead: cut(request.requesterName, NAME_MAX),
+      rest: `${cut(request.entitlement, ENTITLEMENT_MAX)} for ${durationText(request.durationMs)} (${request.id}), lapses ${time(request.lapsesAt)}`,
+    })),
+    total: facts.counts.pending,
+  };
+}
+
+function endedSection(
+  counts: DigestCounts,
+  of: DigestFacts['counts'],
+  longest: Grant | undefined,
+): ReportSection | undefined {
+  const { ending, extended, cancelled, proven } = of;
+  const counted = (...parts: readonly (readonly [count: number, what: string])[]) =>
+    parts
+      .filter(([count]) => count > 0)
+      .map(([count, what]) => `${countText(count)} ${what}`)
+      .join(', ');
+  const lines: ReportLine[] = [
+    {
+      lead: 'Grants',
+      rest: counted([ending.expired, 'ran out'], [ending.returned, 'returned'], [ending.revoked, 'revoked']),
+    },
+    { lead: 'Requests', rest: counted([extended, 'extended a grant'], [cancelled, 'cancelled']) },
+    {
+      lead: 'Removals',
+      rest:
+        proven === 0 || longest === undefined
+          ? ''
+          : `${countText(proven)} proven gone, ${proven === 1 ? '' : 'the slowest '}${roughly(counts.longestLatenessMs)} after it was due (${longest.id})`,
+    },
+  ].filter(({ rest }) => rest !== '');
+  return lines.length === 0 ? undefined : { title: 'Ended', lines };
+}
+
+function groupOf(key: MembershipKey, name: string | undefined): string {
+  return `${cut(name ?? key.groupId, 80)} in ${key.directory}`;
+}

@@ -1,0 +1,193 @@
+/** What the digest asks of the record: counted in full, listed in part, and always from an index. */
+import { and, asc, desc, eq, getTableColumns, gte, lt, or, sql } from 'drizzle-orm';
+import type { EndReason, Instant } from '../access/model.ts';
+import type { DigestFacts, Period } from '../access/ports.ts';
+import { columns, type Prepare, value } from './prepare.ts';
+import { readMemberships, withAnswers } from './reads.ts';
+import { toGrant } from './rows.ts';
+import type { Tables } from './schema.ts';
+import { type Database, type Program, run } from './session.ts';
+
+/** Entitlements named with their counts; far more than are shown. */
+const ENTITLEMENTS_MAX = 20;
+
+export function digestStatements(db: Database, t: Tables, prepare: Prepare) {
+  const { requests, grants, memberships, digests } = t;
+  const limit = sql.placeholder('limit');
+  const from = value('from');
+  const to = value('to');
+  const count = sql<number>`count(*)`.mapWith(Number);
+  const requestColumns = getTableColumns(requests);
+  const ofGrants = () => db.select(requestColumns).from(grants).innerJoin(requests, eq(requests.id, grants.requestId));
+
+  const approved = and(gte(grants.approvedAt, from), lt(grants.approvedAt, to));
+  const ending = and(gte(grants.endingAt, from), lt(grants.endingAt, to));
+  const decided = and(gte(requests.decidedAt, from), lt(requests.decidedAt, to));
+  // Constants are written out: SQLite uses a partial index only for a condition it can see through.
+  const live = sql`${grants.state} <> 'ended' and ${grants.state} <> 'ending'`;
+  const pending = sql`${requests.state} = 'pending'`;
+  const end = sql<number>`coalesce(${grants.expiresAt}, ${grants.hardEndAt})`;
+  // Decided late, as after an hour without Hallpass, it was due when the grant ran out.
+  const due = sql`case when ${end} < ${grants.endingAt} then ${end} else ${grants.endingAt} end`;
+  const lateness = sql`(${grants.endedAt} - ${due})`;
+  // What never began was never removed either.
+  const proven = and(gte(grants.endedAt, from), lt(grants.endedAt, to), sql`${grants.startsAt} is not null`);
+
+  return {
+    insertDigest: prepare(
+      'insert_digest',
+      db.insert(digests).values(columns(digests)).onConflictDoNothing().returning({ day: digests.day }),
+    ),
+    lastDigest: prepare(
+      'last_digest',
+      db.select().from(digests).orderBy(desc(digests.toAt), desc(digests.day)).limit(1),
+    ),
+    countGranted: prepare('count_granted', db.select({ count }).from(grants).where(approved)),
+    countDecided: prepare(
+      'count_decided',
+      db
+        .select({
+          state: requests.state,
+          extension: sql<number>`case when ${requests.extendsGrant} is null then 0 else 1 end`.mapWith(Number),
+          count,
+        })
+        .from(requests)
+        .where(decided)
+        .groupBy(requests.state, sql`case when ${requests.extendsGrant} is null then 0 else 1 end`),
+    ),
+    countEnding: prepare(
+      'count_ending',
+      db.select({ reason: grants.endReason, count }).from(grants).where(ending).groupBy(grants.endReason),
+    ),
+    countProven: prepare(
+      'count_proven',
+      db
+        .select({
+          count,
+          late: sql<number>`coalesce(sum(case when ${lateness} >= ${value('lateMs')} then 1 else 0 end), 0)`.mapWith(
+            Number,
+          ),
+        })
+        .from(grants)
+        .where(proven),
+    ),
+    countLive: prepare('count_live', db.select({ count }).from(grants).where(live)),
+    countPending: prepare('count_pending', db.select({ count }).from(requests).where(pending)),
+    grantedIn: prepare(
+      'granted_in',
+      ofGrants().where(approved).orderBy(desc(grants.approvedAt), desc(grants.id)).limit(limit),
+    ),
+    grantedByEntitlement: prepare(
+      'granted_by_entitlement',
+      db
+        .select({ entitlement: grants.entitlement, count })
+        .from(grants)
+        .where(approved)
+        .groupBy(grants.entitlement)
+        .orderBy(desc(sql`count(*)`), asc(grants.entitlement))
+        .limit(limit),
+    ),
+    liveSoonest: prepare('live_soonest', ofGrants().where(live).orderBy(asc(end), asc(grants.id)).limit(limit)),
+    endedEarlyIn: prepare(
+      'ended_early_in',
+      ofGrants()
+        .where(and(ending, sql`${grants.endReason} <> 'expired'`))
+        .orderBy(desc(grants.endingAt), desc(grants.id))
+        .limit(limit),
+    ),
+    refusedIn: prepare(
+      'refused_in',
+      db
+        .select()
+        .from(requests)
+        .where(and(decided, sql`${requests.state} <> 'approved' and ${requests.state} <> 'cancelled'`))
+        .orderBy(desc(requests.decidedAt), desc(requests.id))
+        .limit(limit),
+    ),
+    latestProven: prepare(
+      'latest_proven',
+      db.select().from(grants).where(proven).orderBy(desc(lateness), asc(grants.id)).limit(limit),
+    ),
+    pendingOldest: prepare(
+      'pending_oldest',
+      db.select().from(requests).where(pending).orderBy(asc(requests.lapsesAt), asc(requests.id)).limit(limit),
+    ),
+    explained: prepare(
+      'explained',
+      db
+        .select({ userId: memberships.userId })
+        .from(memberships)
+        .where(
+          and(
+            eq(memberships.directory, value('directory')),
+            eq(memberships.groupId, value('groupId')),
+            or(eq(memberships.origin, 'ours'), gte(memberships.removeAcceptedAt, value('removedSince'))),
+          ),
+        )
+        .orderBy(asc(memberships.userId))
+        .limit(limit),
+    ),
+  };
+}
+
+const NONE: Readonly<Record<EndReason, number>> = {
+  expired: 0,
+  revoked: 0,
+  returned: 0,
+  abandoned: 0,
+  removed_outside: 0,
+};
+
+export function* readDigestFacts({ from, to }: Period, lateMs: number, limit: number): Program<DigestFacts> {
+  const period = { from, to };
+  const some = { ...period, limit };
+  const [granted] = yield* run((s) => s.statements.countGranted(period));
+  const decided = yield* run((s) => s.statements.countDecided(period));
+  const ending = yield* run((s) => s.statements.countEnding(period));
+  const [proven] = yield* run((s) => s.statements.countProven({ ...period, lateMs }));
+  const [live] = yield* run((s) => s.statements.countLive({}));
+  const [pending] = yield* run((s) => s.statements.countPending({}));
+  const [owed] = yield* run((s) => s.statements.countOwed({}));
+  const closed = (state: string) =>
+    decided.filter((row) => row.state === state).reduce((sum, row) => sum + row.count, 0);
+  const counts = {
+    granted: granted?.count ?? 0,
+    extended: decided.find((row) => row.state === 'approved' && row.extension === 1)?.count ?? 0,
+    denied: closed('denied'),
+    lapsed: closed('lapsed'),
+    cancelled: closed('cancelled'),
+    withdrawn: closed('withdrawn'),
+    ending: { ...NONE, ...Object.fromEntries(ending.map(({ reason, count }) => [reason ?? 'expired', count])) },
+    proven: proven?.count ?? 0,
+    late: proven?.late ?? 0,
+    live: live?.count ?? 0,
+    pending: pending?.count ?? 0,
+    removals: owed?.count ?? 0,
+  };
+  const byEntitlement = yield* run((s) => s.statements.grantedByEntitlement({ ...period, limit: ENTITLEMENTS_MAX }));
+  const latest = yield* run((s) => s.statements.latestProven(some));
+  const removals = yield* run((s) => s.statements.owedRemovals({ limit }));
+  return {
+    counts,
+    granted: yield* withAnswers(yield* run((s) => s.statements.grantedIn(some))),
+    byEntitlement,
+    live: yield* withAnswers(yield* run((s) => s.statements.liveSoonest({ limit }))),
+    endedEarly: yield* withAnswers(yield* run((s) => s.statements.endedEarlyIn(some))),
+    refused: yield* withAnswers(yield* run((s) => s.statements.refusedIn(some))),
+    latest: latest.map(toGrant),
+    removals: yield* readMemberships(
+      removals.map(({ directory, groupId, userId }) => ({ directory, groupId, userId })),
+    ),
+    pending: yield* withAnswers(yield* run((s) => s.statements.pendingOldest({ limit }))),
+  };
+}
+
+export function* readExplained(
+  directory: string,
+  groupId: string,
+  removedSince: Instant,
+  limit: number,
+): Program<readonly string[]> {
+  const rows = yield* run((s) => s.statements.explained({ directory, groupId, removedSince, limit }));
+  return rows.map(({ userId }) => userId);
+}

@@ -1,0 +1,162 @@
+/**
+ * The daily digest. node-cron rings at the configured time, and the sweep looks every minute, so that a digest whose
+ * time passed while nothing ran is late and not lost. However many processes ring, one makes it: the day's row, the
+ * message owed and the event in the trail are one commit, and the row can be put only once.
+ */
+import { schedule } from 'node-cron';
+import type { Catalog } from '../access/catalog.ts';
+import { event } from '../access/decision.ts';
+import { DIGEST_LINES, type DigestView, digestView, LATE_AFTER_MS } from '../access/digest-view.ts';
+import type { Change, Instant } from '../access/model.ts';
+import { PRIORITY } from '../access/model.ts';
+import {
+  type Clock,
+  type DigestStore,
+  type Period,
+  type Reports,
+  StaleStateError,
+  type Store,
+} from '../access/ports.ts';
+import { groupsOf } from '../access/queries.ts';
+import { lastTimeOfDay } from '../access/zone.ts';
+import type { LoopLog } from './loop.ts';
+
+export interface DigestSettings {
+  readonly hour: number;
+  readonly minute: number;
+  readonly conversation: string;
+}
+
+export interface DigestParts {
+  readonly store: DigestStore & Pick<Store, 'commit'>;
+  readonly standing: Reports['standing'];
+  readonly catalog: () => Catalog;
+  /** Absent: nothing is scheduled. */
+  readonly settings: () => DigestSettings | undefined;
+  readonly clock: Clock;
+  readonly log: LoopLog;
+}
+
+export interface Digests extends Reports {
+  /** Makes what is due. Never rejects. One at a time. */
+  ring(): Promise<void>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** What was decided just before the time is committed by then, and so belongs to this digest and not to none. */
+const SETTLED_AFTER_MS = 5_000;
+
+export function createDigests(parts: DigestParts): Digests {
+  const { store, standing, catalog, clock, log } = parts;
+  let running: Promise<void> | undefined;
+  let task: ReturnType<typeof schedule> | undefined;
+  let committing: Promise<void> | undefined;
+  let stopped = false;
+
+  async function draw(period: Period, zone: string, dueAt?: Instant): Promise<DigestView> {
+    const entitlements = Object.values(catalog().resources).flatMap((resource) => Object.values(resource.roles));
+    const [facts, members] = await Promise.all([
+      store.digestFacts(period, LATE_AFTER_MS, DIGEST_LINES),
+      standing(groupsOf(entitlements)),
+    ]);
+    return digestView(
+      { facts, standing: members, period, zone, ...(dueAt === undefined ? {} : { dueAt }) },
+      clock.now(),
+    );
+  }
+
+  async function once(): Promise<void> {
+    const settings = parts.settings();
+    if (settings === undefined || stopped) return;
+    const zone = catalog().timezone;
+    // As if it were a few seconds ago: then everything decided until now is committed.
+    const settled = clock.now() - SETTLED_AFTER_MS;
+    const due = lastTimeOfDay(settings, zone, settled);
+    const last = await store.lastDigest();
+    if (last !== undefined && last.day >= due.day) return;
+    if (last === undefined) {
+      // The first start with a digest: there is no period to speak of yet. The next time makes the first one.
+      const row = { day: due.day, fromAt: settled, toAt: settled, madeAt: clock.now() };
+      await store.commit({ changes: [{ put: 'digest', row }] });
+      return;
+    }
+    const period = { from: Math.min(last.toAt, settled), to: settled };
+    const digest = await draw(period, zone, due.at);
+    // Stopped while the directories were being asked: another process, or the next start, makes it.
+    if (stopped) return;
+    const at = clock.now();
+    committing = store.commit({ changes: made(digest, due, settings.conversation, at) });
+    await committing;
+  }
+
+  return {
+    digest: (period, zone) => draw(period, zone),
+    standing,
+    ring() {
+      running ??= once()
+        .catch((error: unknown) => {
+          // Somebody else made it, or there is no store to put it into any more.
+          if (error instanceof StaleStateError || stopped) return;
+          log.error({ error }, 'the digest could not be made; it is tried again in a minute');
+        })
+        .finally(() => {
+          running = undefined;
+        });
+      return running;
+    },
+    start() {
+      const settings = parts.settings();
+      if (settings === undefined) return;
+      const second = SETTLED_AFTER_MS / 1000;
+      task = schedule(`${second} ${settings.minute} ${settings.hour} * * *`, () => this.ring(), {
+        name: 'hallpass digest',
+        timezone: catalog().timezone,
+      });
+    },
+    async stop() {
+      stopped = true;
+      await task?.destroy();
+      // Directories that are still being asked are not waited for: nothing is committed any more.
+      await committing?.catch(() => undefined);
+    },
+  };
+}
+
+function made(
+  digest: DigestView,
+  due: { readonly at: Instant; readonly day: string },
+  conversation: string,
+  at: Instant,
+): readonly Change[] {
+  const { period } = digest;
+  return [
+    { put: 'digest', row: { day: due.day, fromAt: period.from, toAt: period.to, madeAt: at } },
+    {
+      put: 'job',
+      row: {
+        kind: 'notification',
+        id: `digest:${due.day}`,
+        lane: 'chat',
+        priority: PRIORITY.usual,
+        dueAt: at,
+        payload: { tell: 'digest', conversation, digest },
+      },
+    },
+    event(
+      'digest.posted',
+      at,
+      { kind: 'hallpass', part: 'digest' },
+      {
+        detail: {
+          day: due.day,
+          dueAt: due.at,
+          from: period.from,
+          to: period.to,
+          quiet: digest.quiet,
+          counts: { ...digest.counts },
+        },
+      },
+    ),
+  ];
+}

@@ -1,0 +1,213 @@
+/** What security reads once a day: the worst first, everything counted, and a quiet day in one line. */
+import { describe, expect, test } from 'vitest';
+import { digestView, removalDueAt, removalLatenessMs } from '../../src/access/digest-view.ts';
+import { fitted, reportText } from '../../src/access/report.ts';
+import { lastTimeOfDay, startOfDay } from '../../src/access/zone.ts';
+import {
+  activeGrant,
+  approval,
+  ben,
+  grant,
+  HOUR,
+  MINUTE,
+  membershipRecord,
+  ourMembership,
+  request,
+  requestRecord,
+  SECOND,
+  T0,
+} from '../support/builders.ts';
+import { granted, quietFacts } from '../support/digest-facts.ts';
+
+const period = { from: T0 - 24 * HOUR, to: T0 };
+const pat = { directory: 'okta', group: 'prod-db-read', members: ['Pat Moreau'] };
+const nobody = { directory: 'okta', group: 'prod-db-admin', members: [] };
+const view = (facts: Parameters<typeof quietFacts>[0] = {}, standing = [pat, nobody], dueAt?: number) =>
+  digestView(
+    { facts: quietFacts(facts), standing, period, zone: 'Europe/Berlin', ...(dueAt === undefined ? {} : { dueAt }) },
+    T0,
+  );
+const titles = (shown: ReturnType<typeof view>) => shown.sections.map(({ title }) => title);
+const all = (shown: ReturnType<typeof view>) => reportText(shown, 100_000);
+
+/** Ended half an hour ago, and not proven gone. */
+function failing(failures: number, lateMs = 30 * MINUTE) {
+  const over = activeGrant({ state: 'ending', expiresAt: T0 - lateMs, endingAt: T0 - lateMs, endReason: 'expired' });
+  const row = ourMembership({ failures, removeStartedAt: T0 - lateMs, lastError: 'HTTP 503 from Okta' });
+  return membershipRecord(row, [over]);
+}
+
+describe('a quiet day', () => {
+  test('is one line that also says who needs no grant', () => {
+    const shown = view();
+    expect(shown).toMatchObject({ quiet: true, severity: 'calm', sections: [] });
+    expect(shown.headline).toBe(
+      'A quiet time since Mon 9 Mar 10:00 CET: nothing was requested, granted or ended, and nobody holds access through Hallpass. 1 standing member: Pat Moreau in prod-db-read.',
+    );
+  });
+
+  test('says that nobody does, and which group could not be looked at', () => {
+    expect(view({}, [nobody]).headline).toContain('Nobody is a standing member of a governed group.');
+    const silent = { directory: 'okta', group: 'prod-db-read', error: 'no answer in 6 s' };
+    const one = digestView({ facts: quietFacts(), standing: [silent], period, zone: 'UTC' }, T0);
+    expect(one.headline).toContain('Who is in prod-db-read could not be asked.');
+    expect(one.headline).not.toContain('Nobody is a standing member');
+  });
+
+  test.each([
+    ['a request that waits', { counts: { pending: 1 } }],
+    ['a denial', { counts: { denied: 1 } }],
+    ['an end', { counts: { ending: { expired: 1, revoked: 0, returned: 0, abandoned: 0, removed_outside: 0 } } }],
+    ['a removal under way', { counts: { removals: 1 } }],
+    ['a live grant', { counts: { live: 1 } }],
+  ])('is none with %s', (_what, facts) => {
+    expect(view(facts).quiet).toBe(false);
+  });
+});
+
+describe('what goes wrong', () => {
+  const shown = view({
+    counts: { removals: 2, live: 1, granted: 1 },
+    removals: [failing(6), failing(0, MINUTE)],
+    live: [granted(1)],
+    granted: [granted(1)],
+  });
+
+  test('comes first, in the title and in the sentence', () => {
+    expect(shown.title).toBe('Access digest, Tue 10 Mar 10:00 CET: needs attention');
+    expect(shown.severity).toBe('warning');
+    expect(shown.headline).toMatch(
+      /^1 removal failing or late, the oldest due since 09:30 CET\. 1 removal under way\./,
+    );
+    expect(titles(shown).slice(0, 3)).toEqual(['Removals failing or late', 'Live now', 'Granted']);
+  });
+
+  test('says who, where, since when and why', () => {
+    expect(shown.sections[0]?.lines).toEqual([
+      {
+        lead: 'Ana',
+        rest: 'db-prod:read (G-7KQ2), not proven gone from prod-db-read in okta. Due 09:30 CET, 30 min late. 6 failures in a row: HTTP 503 from Okta',
+      },
+    ]);
+  });
+
+  test('is told when it was mended too, with the longest lateness', () => {
+    const late = activeGrant({
+      state: 'ended',
+      expiresAt: T0 - HOUR,
+      endingAt: T0 - HOUR,
+      endedAt: T0 - 18 * MINUTE,
+      endReason: 'expired',
+    });
+    const mended = view({ counts: { proven: 3, late: 1 }, latest: [late] });
+    expect(mended.headline).toMatch(/^1 removal proven late, the longest by 42 min\./);
+    expect(titles(mended)[0]).toBe('Removed late, and proven gone');
+    expect(mended.counts).toMatchObject({ late: 1, longestLatenessMs: 42 * MINUTE });
+  });
+
+  test('of more removals than were looked at, no more is said than is known', () => {
+    const many = view({ counts: { removals: 900 }, removals: Array.from({ length: 40 }, () => failing(3)) });
+    expect(many.headline).toContain('At least 40 removals failing or late');
+    expect(many.headline).not.toContain('under way');
+  });
+});
+
+describe('lateness', () => {
+  const over = (more: object) => activeGrant({ state: 'ended', expiresAt: T0, ...more });
+
+  test('counts from the end that was due, also when it was only looked at later', () => {
+    expect(removalLatenessMs(over({ endingAt: T0 + HOUR, endedAt: T0 + HOUR + SECOND }))).toBe(HOUR + SECOND);
+    expect(removalDueAt(over({ endingAt: T0 - MINUTE }))).toBe(T0 - MINUTE);
+  });
+
+  test('is never negative, and there is none while it is not over or never began', () => {
+    expect(removalLatenessMs(over({ endingAt: T0, endedAt: T0 - 1 }))).toBe(0);
+    expect(removalLatenessMs(over({ state: 'ending', endingAt: T0 }))).toBeUndefined();
+    expect(removalLatenessMs(grant({ state: 'ended', endingAt: T0, endedAt: T0 }))).toBeUndefined();
+  });
+});
+
+test('what was granted says to whom, for how long, by whom and why', () => {
+  const shown = view({ counts: { granted: 1 }, granted: [granted(1, 'Ana Sousa')] });
+  expect(all(shown)).toContain('Ana Sousa: db-prod:read for 30 min, approved by Ben 10:00 CET: fix stuck migration');
+});
+
+test('what was denied, lapsed or ended early says by whom and why', () => {
+  const denied = request({ state: 'denied', decidedAt: T0 - HOUR });
+  const revoked = granted(2, 'Cat');
+  const shown = view({
+    counts: { denied: 1, ending: { expired: 4, revoked: 1, returned: 0, abandoned: 0, removed_outside: 0 } },
+    refused: [requestRecord(denied, [approval(denied, ben, { answer: 'denied', reason: 'not today' })])],
+    endedEarly: [
+      {
+        ...revoked,
+        grant: activeGrant({
+          state: 'ended',
+          endReason: 'revoked',
+          endingAt: T0 - MINUTE,
+          endedBy: 'Sam Haddad',
+          endNote: 'laptop stolen',
+        }),
+      },
+    ],
+  });
+  expect(all(shown)).toContain('Ana: db-prod:read denied by Ben 09:00 CET: not today');
+  expect(all(shown)).toContain('Cat: db-prod:read revoked by Sam Haddad 09:59 CET: laptop stolen');
+  expect(all(shown)).toContain('4 ran out, 1 revoked');
+});
+
+test('a digest that is late says so', () => {
+  expect(view({ counts: { live: 1 } }, [pat], T0 - 3 * HOUR).note).toContain('It was due 07:00 CET and is late.');
+  expect(view({ counts: { live: 1 } }, [pat], T0 - MINUTE).note).not.toContain('late');
+});
+
+describe('many', () => {
+  const facts = {
+    counts: { granted: 5_000 },
+    granted: Array.from({ length: 40 }, (_, index) => granted(index)),
+    byEntitlement: [
+      { entitlement: 'db-prod:read', count: 4_000 },
+      { entitlement: 'db-prod:admin', count: 1_000 },
+    ],
+  };
+
+  test('are counted in full, and the rest of the list is a number', () => {
+    const [section] = fitted(view(facts).sections, 11_000);
+    expect(section?.lines).toHaveLength(40);
+    expect(section?.left).toBe(4_960);
+    expect(section?.note).toBe('In all: db-prod:read 4,000, db-prod:admin 1,000');
+    expect(all(view(facts))).toContain('and 4,960 more');
+  });
+
+  test('leave every section some room, however short it is', () => {
+    const shown = fitted(view({ ...facts, counts: { granted: 5_000, live: 70 }, live: facts.granted }).sections, 100);
+    for (const section of shown) expect(section.lines.length).toBeGreaterThan(0);
+    expect(shown.map(({ left }) => left)).toEqual([67, 4_997, 0]);
+  });
+});
+
+describe('the time of day it is due', () => {
+  const berlin = (hour: number, minute: number, now: number) => {
+    const { at, day } = lastTimeOfDay({ hour, minute }, 'Europe/Berlin', now);
+    return `${day} ${new Date(at).toISOString()}`;
+  };
+
+  test('is today’s when it has come, else yesterday’s', () => {
+    expect(berlin(9, 0, Date.UTC(2026, 2, 10, 8, 0))).toBe('2026-03-10 2026-03-10T08:00:00.000Z');
+    expect(berlin(9, 0, Date.UTC(2026, 2, 10, 7, 59, 59))).toBe('2026-03-09 2026-03-09T08:00:00.000Z');
+  });
+
+  test('is taken as later when the clock change skips it, and as the first when it comes twice', () => {
+    expect(berlin(2, 30, Date.UTC(2026, 2, 29, 12))).toBe('2026-03-29 2026-03-29T01:30:00.000Z');
+    expect(berlin(2, 30, Date.UTC(2026, 9, 25, 12))).toBe('2026-10-25 2026-10-25T00:30:00.000Z');
+    expect(berlin(9, 0, Date.UTC(2026, 9, 25, 12))).toBe('2026-10-25 2026-10-25T08:00:00.000Z');
+  });
+
+  test('knows zones with odd offsets, and midnights that do not exist', () => {
+    const kathmandu = lastTimeOfDay({ hour: 9, minute: 0 }, 'Asia/Kathmandu', Date.UTC(2026, 2, 10, 12));
+    expect(new Date(kathmandu.at).toISOString()).toBe('2026-03-10T03:15:00.000Z');
+    expect(startOfDay('UTC', T0 + 1)).toBe(Date.UTC(2026, 2, 10));
+    const start = startOfDay('America/Santiago', Date.UTC(2026, 8, 6, 20));
+    expect(new Date(start).toISOString()).toBe('2026-09-06T04:00:00.000Z');
+  });
+});

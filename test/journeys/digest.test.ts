@@ -1,0 +1,206 @@
+/**
+ * The digest: once a day in the security channel, however many processes ring, late rather than never, the worst first;
+ * and when somebody who may see it asks.
+ */
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createLog } from '../../src/log.ts';
+import { run } from '../../src/main.ts';
+import { blocksOf, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
+import type { SlackMessage } from '../../src/sandbox/slack-state.ts';
+import { inspectMessage } from '../support/block-kit.ts';
+import { DIALECTS, type Journey, type JourneyOptions, SECURITY, startJourney } from '../support/journey.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const DIGEST = /^Access digest/;
+
+let journey: Journey;
+
+/** `HH:MM` in UTC, that long from now. */
+function inUtc(ms: number): string {
+  return new Date(Date.now() + ms).toISOString().slice(11, 16);
+}
+
+async function start(
+  dialect: (typeof DIALECTS)[number],
+  inMs: number,
+  more: JourneyOptions & { readonly to?: string } = {},
+) {
+  const digest = `digest: { at: '${inUtc(inMs)}', to: ${more.to ?? 'security'} }\n`;
+  journey = await startJourney(dialect, { ...more, config: (yaml) => (more.config?.(yaml) ?? yaml) + digest });
+  // The first start notes where the first digest begins.
+  await vi.waitFor(async () => expect(await journey.bot.store.lastDigest()).toBeDefined(), { timeout: 5_000 });
+}
+
+const digests = (): readonly SlackMessage[] =>
+  messagesIn(journey.slack.state, SECURITY).filter((message) => DIGEST.test(message.text));
+
+async function posted(count: number): Promise<SlackMessage> {
+  await vi.waitFor(() => expect(digests()).toHaveLength(count), { timeout: 6_000, interval: 20 });
+  await journey.idle();
+  expect(digests()).toHaveLength(count);
+  const newest = digests().at(-1);
+  if (newest === undefined) throw new Error('there is no digest');
+  const { problems } = inspectMessage({ text: newest.text, blocks: blocksOf(newest) });
+  expect(problems).toEqual([]);
+  return newest;
+}
+
+async function eventsOf(kind: string) {
+  return (await journey.bot.store.chain(0, 10_000))
+    .map(({ canonical }) => JSON.parse(canonical) as { kind: string; detail: Record<string, unknown> })
+    .filter((event) => event.kind === kind);
+}
+
+describe.each(DIALECTS)('the daily digest, on %s', (dialect) => {
+  afterEach(() => journey.end());
+
+  it('says who got what, by whom, how long and why, what is live, and who needs no grant', async () => {
+    await start(dialect, 2 * HOUR);
+    const { card } = await journey.ask('ana', 'db-prod 30m fix stuck migration');
+    await journey.approve('ben', card, 'ana');
+    await journey.pass(32 * MINUTE, 16 * MINUTE);
+    await journey.told('ana', /Removed from prod-db-read .*checked/);
+    const second = await journey.ask('dan', 'db-prod:admin 4h long migration tonight');
+    await journey.approve('cat', second.card, 'dan');
+    await journey.moveClock(89 * MINUTE);
+    const text = textOf(await posted(1));
+    expect(text).toMatch(/Ana Sousa.* db-prod:read for 30 min, approved by Ben Okafor .*: fix stuck migration/);
+    expect(text).toMatch(/Dan Ito.* db-prod:admin until .* UTC \(G-.*approved by Cat Lindqvist/);
+    expect(text).toMatch(/prod-db-read in okta: Pat Moreau/);
+    expect(text).toContain('No removal is late.');
+    expect(text).toContain('1 grant live now. 2 granted.');
+    const metrics = await (await fetch(`http://127.0.0.1:${journey.bot.port}/metrics`)).text();
+    expect(metrics).toContain('hallpass_removal_lateness_seconds_count{reason="expired"} 1');
+    const [event, ...more] = await eventsOf('digest.posted');
+    expect(more).toEqual([]);
+    expect(event?.detail).toMatchObject({ quiet: false, counts: { granted: 2, live: 1, standing: 1, troubled: 0 } });
+  });
+
+  it('says in one line that a day was quiet, every day anew', async () => {
+    await start(dialect, HOUR);
+    await journey.moveClock(HOUR + MINUTE);
+    const first = await posted(1);
+    expect(first.text).toMatch(
+      /A quiet time since .* UTC: nothing was requested.* 1 standing member: Pat Moreau in prod-db-read/,
+    );
+    expect(blocksOf(first)).toHaveLength(2);
+    await journey.moveClock(MINUTE);
+    await journey.moveClock(DAY);
+    await posted(2);
+  });
+
+  it('comes late after a night without Hallpass, once, and covers all of it', async () => {
+    await start(dialect, HOUR);
+    const { card } = await journey.ask('ana', 'db-prod 4h fix stuck migration');
+    await journey.approve('ben', card, 'ana');
+    await journey.bot.stop();
+    await journey.moveClock(2 * DAY + 3 * HOUR);
+    await journey.restart();
+    const text = textOf(await posted(1));
+    expect(text).toMatch(/It was due .* UTC and is late/);
+    expect(text).toContain('fix stuck migration');
+    await journey.moveClock(MINUTE);
+    await journey.idle();
+    expect(digests()).toHaveLength(1);
+  });
+
+  it('shows a removal that fails before anything else', async () => {
+    await start(dialect, 2 * HOUR);
+    const { card } = await journey.ask('ana', 'db-prod 30m fix stuck migration');
+    await journey.approve('ben', card, 'ana');
+    journey.okta.control({ do: 'fault', fault: { kind: 'down', method: 'DELETE' } });
+    await journey.pass(40 * MINUTE, 10 * MINUTE);
+    await journey.moveClock(90 * MINUTE);
+    const digest = await posted(1);
+    expect(digest.text).toMatch(
+      /^Access digest, .* UTC: needs attention\. 1 removal failing or late, the oldest due since/,
+    );
+    const [, , worst] = blocksOf(digest);
+    const shown = textOf({ blocks: [worst] });
+    expect(shown).toContain('Removals failing or late');
+    expect(shown).toMatch(
+      /Ana Sousa\n.*not proven gone from prod-db-read in okta\. Due .* late\. \d+ failures? in a row/,
+    );
+    journey.okta.control({ do: 'clear' });
+    await journey.pass(6 * MINUTE, MINUTE);
+    await journey.told('ana', /Removed from prod-db-read .*checked/);
+    await journey.moveClock(DAY);
+    const next = textOf(await posted(2));
+    expect(next).toMatch(/1 removal proven late, the longest by .*min/);
+    expect(next).toContain('Removed late, and proven gone');
+  });
+
+  it('tells security when its channel cannot be used', async () => {
+    await start(dialect, HOUR, {
+      to: 'C0DIGEST',
+      slackSeed: (seed) => ({
+        ...seed,
+        channels: [...seed.channels, { id: 'C0DIGEST', name: 'digests', is_member: true, is_archived: true }],
+      }),
+    });
+    await journey.moveClock(HOUR + MINUTE);
+    await journey.posted(SECURITY, /The daily digest could not be posted in its channel/);
+    expect(digests()).toEqual([]);
+  });
+
+  it('says which group could not be looked at, and comes all the same', async () => {
+    await start(dialect, HOUR);
+    journey.okta.control({ do: 'fault', fault: { kind: 'down', method: 'GET', path: '/users' } });
+    await journey.moveClock(HOUR + MINUTE);
+    expect((await posted(1)).text).toMatch(/Who is in prod-db-read(?: and prod-db-admin)? could not be asked/);
+  });
+});
+
+describe('two processes on one Postgres', () => {
+  afterEach(() => journey.end());
+
+  it('post one digest between them', async () => {
+    await start('postgres', HOUR);
+    const other = await run({
+      settings: journey.settings,
+      clock: {
+        now: journey.now,
+        monotonic: () => performance.now(),
+        get shiftMs() {
+          return journey.now() - Date.now();
+        },
+      },
+      log: createLog('silent'),
+      host: '127.0.0.1',
+    });
+    try {
+      await other.slack?.connected;
+      await journey.moveClock(HOUR + MINUTE);
+      await other.sweep.sweep();
+      await posted(1);
+      await other.sweep.sweep();
+      await other.loop.idle();
+      expect(digests()).toHaveLength(1);
+      expect(await eventsOf('digest.posted')).toHaveLength(1);
+    } finally {
+      await other.stop();
+    }
+  });
+});
+
+describe.each(DIALECTS)('/access digest, on %s', (dialect) => {
+  afterEach(() => journey.end());
+
+  it('answers those who may see everything, and refuses the others', async () => {
+    journey = await startJourney(dialect);
+    const { card } = await journey.ask('ana', 'db-prod 30m fix stuck migration');
+    await journey.approve('ben', card, 'ana');
+    const seen = textOf(await (await journey.person('sam').slash('digest')).said(6_000));
+    expect(seen).toMatch(/1 grant live now\. 1 granted\./);
+    expect(seen).toContain('fix stuck migration');
+    expect(seen).toContain('Pat Moreau');
+    const week = textOf(await (await journey.person('ana').slash('digest 7d')).said(6_000));
+    expect(week).toContain('1 granted');
+    const refused = textOf(await (await journey.person('pat').slash('digest')).said(6_000));
+    expect(refused).toContain("You may not see other people's access");
+    expect(refused).not.toContain('migration');
+    expect(digests()).toEqual([]);
+  });
+});
