@@ -1,4 +1,5 @@
 /** What the page may do: as a person, through signed requests to the bot; or to the world around it. */
+import { setTimeout as wait } from 'node:timers/promises';
 import { gesture } from './page-hand.ts';
 import type { PageNote } from './page-parts.ts';
 import { blocksOf, elementsIn } from './slack-reading.ts';
@@ -7,7 +8,7 @@ import { DIGEST_HOUR, type Name, PEOPLE, type World } from './world.ts';
 
 export interface Stage {
   readonly world: World;
-  readonly switches: { okta: 'up' | 'down'; slack: 'up' | 'down'; botChanging: boolean };
+  readonly switches: { okta: 'up' | 'down'; slack: 'up' | 'down'; botChanging: boolean; clock: Promise<unknown> };
   note(note: Pick<PageNote, 'as' | 'conversation' | 'kind' | 'text'>): void;
   /** Something may have changed that no event tells of. */
   changed(): void;
@@ -20,6 +21,8 @@ export class BadAct extends Error {}
 
 const TEXT_MOST = 4_000;
 const DAY_MS = 86_400_000;
+const QUIET_MS = 300;
+const QUIET_MOST_MS = 3_000;
 const CLOCK_MOST_MS = 400 * DAY_MS;
 /** Slack's own word for it, since that is what people will read in the real one. */
 const NO_ANSWER = 'Slack got no answer from Hallpass in time (operation_timeout).';
@@ -29,8 +32,12 @@ const SLACK_IS_DOWN = 'Slack is down: nothing gets through. Bring it back, and t
 
 export async function act(stage: Stage, order: Fields): Promise<Done> {
   switch (order.do) {
-    case 'clock':
-      return await moveClock(stage, order.ms);
+    case 'clock': {
+      // One after the other: pressed twice, it moves twice.
+      const moved = stage.switches.clock.then(() => moveClock(stage, order.ms));
+      stage.switches.clock = moved.catch(() => undefined);
+      return await moved;
+    }
     case 'bot':
       return await runBot(stage, order.run === true);
     case 'okta':
@@ -176,8 +183,18 @@ async function moveClock(stage: Stage, ms: unknown): Promise<Done> {
     if (stop > Date.now() + world.clockOffsetMs && stop <= now + ms) {
       await world.moveClock(stop - Date.now() - world.clockOffsetMs);
       stage.changed();
+      if (stop !== now + ms) await quiet(world);
     }
   return { ok: true };
+}
+
+/** What became due has been told, as far as one can see. */
+async function quiet({ slack }: World): Promise<void> {
+  const until = performance.now() + QUIET_MOST_MS;
+  for (let version = -1; version !== slack.state.version && performance.now() < until; ) {
+    version = slack.state.version;
+    await wait(QUIET_MS);
+  }
 }
 
 async function runBot(stage: Stage, run: boolean): Promise<Done> {

@@ -50,7 +50,7 @@ export async function startPage(world: World, options: { readonly port?: number 
   const assets = await readAssets();
   const html = shell();
   const record = await openRecordReader(world.databaseUrl);
-  const switches: Stage['switches'] = { okta: 'up', slack: 'up', botChanging: false };
+  const switches: Stage['switches'] = { okta: 'up', slack: 'up', botChanging: false, clock: Promise.resolve() };
   const notes: PageNote[] = [];
   const offsets = new Map<string, number>();
   let noted = 0;

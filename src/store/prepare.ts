@@ -48,9 +48,15 @@ export function columnsBeside<T extends SQLiteTable>(table: T, ...keys: (keyof T
   return columns(table, rest) as Omit<T['$inferInsert'], (typeof keys)[number]> & Partial<T['$inferInsert']>;
 }
 
-/** A value for each of the table's columns, null where the record says nothing. */
+/**
+ * A value for each of the table's columns, null where the record says nothing. What has no column is our mistake and
+ * said at once: dropped in silence it would be missing only later, and only sometimes.
+ */
 export function valuesFor(table: SQLiteTable, record: object): Record<string, string | number | null> {
   const given = record as Record<string, string | number | null | undefined>;
+  const known = getTableColumns(table);
+  for (const name of Object.keys(given))
+    if (!Object.hasOwn(known, name)) throw new Error(`there is no column for ${name}`);
   return Object.fromEntries(columnNames(table).map((name) => [name, given[name] ?? null]));
 }
 

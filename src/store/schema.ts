@@ -189,6 +189,7 @@ export function defineTables(dialect: Dialect) {
       removeDeadlineAt: number('remove_deadline_at'),
       removeOutcome: text('remove_outcome').$type<NonNullable<Membership['removeOutcome']>>(),
       removeAcceptedAt: number('remove_accepted_at'),
+      removeUnknownUntil: number('remove_unknown_until'),
       seen: text('seen').$type<NonNullable<Membership['seen']>>(),
       seenAt: number('seen_at'),
       missingSinceAt: number('missing_since_at'),

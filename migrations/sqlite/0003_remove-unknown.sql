@@ -1,0 +1,1 @@
+ALTER TABLE `memberships` ADD `remove_unknown_until` integer;
