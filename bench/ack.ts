@@ -40,8 +40,8 @@ interface Lengths {
 
 export async function ack(quick: boolean): Promise<object> {
   const lengths: Lengths = quick
-    ? { rounds: 3, closedMs: 1_500, openMs: 2_500, warm: 750 }
-    : { rounds: 5, closedMs: 4_000, openMs: 5_000, warm: 1_500 };
+    ? { rounds: 3, closedMs: 1_500, openMs: 2_500, warm: 500 }
+    : { rounds: 5, closedMs: 3_000, openMs: 4_000, warm: 750 };
   const ours: Measured[] = [];
   const bare: Measured[] = [];
   let durability: unknown;
@@ -165,7 +165,7 @@ function expectAcknowledged(answers: readonly Answer[], said: RegExp): void {
   if (wrong !== undefined) throw new Error(`not acknowledged: ${wrong.status} ${wrong.body.slice(0, 300)}`);
 }
 
-function expectDurable(durability: unknown): void {
+export function expectDurable(durability: unknown): void {
   const { journal_mode, synchronous } = durability as Record<string, string>;
   if (journal_mode !== 'wal' || synchronous !== '2') throw new Error(`not durable: ${JSON.stringify(durability)}`);
 }

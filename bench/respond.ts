@@ -12,6 +12,7 @@ import { type OktaServer, startOktaServer } from '../src/sandbox/okta-server.ts'
 import { button, messagesIn } from '../src/sandbox/slack-reading.ts';
 import { type SlackServer, startSlackServer } from '../src/sandbox/slack-server.ts';
 import { SECRETS } from '../src/sandbox/world.ts';
+import { expectDurable } from './ack.ts';
 import { type Child, startChild } from './child.ts';
 import {
   approveBody,
@@ -87,6 +88,7 @@ export async function respond(quick: boolean): Promise<object> {
       say(`round ${n + 1} ${JSON.stringify(figures(of.post))} ${JSON.stringify(figures(of.add))}`);
     }
     const { durability } = await bot.ask({});
+    expectDurable(durability);
     const post = figures(all.flatMap((one) => one.post));
     const add = figures(all.flatMap((one) => one.add));
     return {

@@ -221,6 +221,7 @@ export function defineTables(dialect: Dialect) {
     },
     (t) => [
       index('jobs_due').on(t.kind, t.dueAt),
+      index('jobs_lane').on(t.kind, t.lane, t.dueAt),
       index('jobs_leased').on(t.kind, t.leaseUntil).where(sql`lease_until is not null`),
     ],
   );

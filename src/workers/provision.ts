@@ -94,6 +94,11 @@ export async function operate(parts: ProvisionParts, job: Operation): Promise<vo
       now,
     );
     const { next } = decision;
+    // A first look changes nothing and holds a fresh lease: what it shows is committed with what follows from it.
+    if (step === 0 && next.do === 'call' && next.call === 'read' && decision.changes.length === 1) {
+      lesson = await call(parts, 'read', job.payload);
+      continue;
+    }
     let settlement: JobSettlement;
     if (next.do === 'call') settlement = { job: job.id, epoch: job.epoch, keep: { leaseUntil: now + leaseMs } };
     else if (next.do === 'done') settlement = { ...guard, done: true };

@@ -1,0 +1,1 @@
+CREATE INDEX `jobs_lane` ON `jobs` (`kind`,`lane`,`due_at`);
