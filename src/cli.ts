@@ -1,18 +1,18 @@
 #!/usr/bin/env node
-/** `hallpass …`: what is run on the host. A shell here can end access and never give it. */
+/**
+ * `hallpass …`: what is run on the host. A shell here can end access and never give it.
+ *
+ * What only some commands need is imported when they run: Bolt and the drivers would be most of the time that
+ * `hallpass --help` or a refused file takes.
+ */
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { slackManifest, slackManifestYaml } from './chat/slack/manifest.ts';
-import { checkCommand } from './cli/check.ts';
-import { expireCommand, revokeCommand } from './cli/end.ts';
 import { createOut, EXIT, type Out, sayProblems } from './cli/out.ts';
-import { sandboxCommand, tourCommand } from './cli/sandbox.ts';
 import { systemClock } from './clock.ts';
 import { baseUrlFromEnvironment, jsonSchema, loadConfig, type Settings } from './config.ts';
 import { createLog } from './log.ts';
-import { run } from './main.ts';
-import { migrate } from './store/database.ts';
 
 function outOf(command: Command): Out {
   const json = command.optsWithGlobals<{ json?: boolean }>().json === true;
@@ -44,6 +44,7 @@ function askedToStop(): Promise<string> {
 }
 
 async function start(settings: Settings): Promise<number> {
+  const { run } = await import('./main.ts');
   const log = createLog(settings.env.logLevel);
   for (const warning of settings.warnings) log.warn({ path: warning.path, line: warning.line }, warning.message);
   const running = await run({ settings, clock: systemClock(), log });
@@ -128,6 +129,7 @@ function program(done: (code: number) => void): Command {
     .option('--port <port>', 'the page’s port (default: 4400, or the next free one)', portNumber)
     .action(async (options: { tour?: boolean; port?: number }, command: Command) => {
       const io = outOf(command);
+      const { sandboxCommand, tourCommand } = await import('./cli/sandbox.ts');
       done(options.tour === true ? await tourCommand(io) : await sandboxCommand(io, askedToStop, options.port));
     });
 
@@ -136,7 +138,10 @@ function program(done: (code: number) => void): Command {
     .description('judge the configuration, and ask Slack and the directories whether it can work')
     .option('--offline', 'judge the file alone')
     .action((options: { offline?: boolean }, command: Command) =>
-      withSettings(command, (settings, io) => checkCommand(io, settings, options.offline === true)),
+      withSettings(command, async (settings, io) => {
+        const { checkCommand } = await import('./cli/check.ts');
+        return await checkCommand(io, settings, options.offline === true);
+      }),
     );
 
   root
@@ -153,6 +158,7 @@ function program(done: (code: number) => void): Command {
       withSettings(
         command,
         async ({ env }, io) => {
+          const { migrate } = await import('./store/database.ts');
           const applied = await migrate(env.databaseUrl, { now: Date.now });
           const said = applied.length === 0 ? 'The database is up to date.' : `Applied: ${applied.join(', ')}.`;
           io.say({ ok: true, applied }, said);
@@ -180,7 +186,14 @@ function program(done: (code: number) => void): Command {
     .requiredOption('--due', 'everything that is due now')
     .option('--wait <seconds>', 'how long to go on trying', positive, 60)
     .action((options: { wait: number }, command: Command) =>
-      withSettings(command, (settings, io) => expireCommand(io, settings, options.wait * 1_000), true),
+      withSettings(
+        command,
+        async (settings, io) => {
+          const { expireCommand } = await import('./cli/end.ts');
+          return await expireCommand(io, settings, options.wait * 1_000);
+        },
+        true,
+      ),
     );
 
   root
@@ -192,13 +205,15 @@ function program(done: (code: number) => void): Command {
     .action((id: string, reason: readonly string[], options: { wait: number }, command: Command) =>
       withSettings(
         command,
-        (settings, io) =>
-          revokeCommand(io, settings, {
+        async (settings, io) => {
+          const { revokeCommand } = await import('./cli/end.ts');
+          return await revokeCommand(io, settings, {
             id,
             reason: reason.join(' '),
             operator: userInfo().username,
             waitMs: options.wait * 1_000,
-          }),
+          });
+        },
         true,
       ),
     );
