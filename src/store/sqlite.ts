@@ -38,7 +38,7 @@ export function connectSqlite(path: string): Client.Database {
     if (!isSoundSqlite(version))
       throw new Error(`SQLite ${version} is too old: ${OLDEST_SQLITE} is the oldest supported`);
     // `memory` is all that a database in memory can do.
-    setPragma(client, 'journal_mode', 'wal', path === ':memory:' ? 'memory' : 'wal');
+    whenFree(() => setPragma(client, 'journal_mode', 'wal', path === ':memory:' ? 'memory' : 'wal'));
     setPragma(client, 'synchronous', 'full', 2);
     setPragma(client, 'foreign_keys', 'on', 1);
     setPragma(client, 'busy_timeout', BUSY_TIMEOUT_MS, BUSY_TIMEOUT_MS);
@@ -47,6 +47,24 @@ export function connectSqlite(path: string): Client.Database {
     throw error;
   }
   return client;
+}
+
+const FREE_LOOK_MS = 20;
+
+/**
+ * Changing the journal mode does not wait for another process that is opening the same new file, whatever the busy
+ * timeout says, so the waiting is done here. At opening only, when there is nothing else this process could do.
+ */
+function whenFree(change: () => void): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let left = BUSY_TIMEOUT_MS / FREE_LOOK_MS; ; left--)
+    try {
+      change();
+      return;
+    } catch (error) {
+      if (left <= 0 || !(error instanceof Client.SqliteError) || !error.code.startsWith('SQLITE_BUSY')) throw error;
+      Atomics.wait(pause, 0, 0, FREE_LOOK_MS);
+    }
 }
 
 /** SQLite ignores a pragma that it cannot honour, so what holds is read back. */
