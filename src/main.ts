@@ -264,6 +264,7 @@ export async function run(options: RunOptions): Promise<Running> {
   // Whatever was forgotten while nothing ran is found now, not in a minute.
   void sweep.sweep();
   void tellUnusableGroups(settings, people, log);
+  void tellStranded(store, directories, log);
 
   let stopping: Promise<void> | undefined;
   return {
@@ -301,6 +302,15 @@ async function stopInOrder(parts: {
   await store.close();
 }
 
+/** A directory that was dropped or renamed in the file leaves its removals to nobody. */
+async function tellStranded(store: Store, directories: ReadonlyMap<string, Directory>, log: Log): Promise<void> {
+  const live = await store.list({ liveGrants: true, limit: STRANDED_MAX });
+  const named = new Set(live.flatMap(({ grant }) => grant?.memberships.map(({ directory }) => directory) ?? []));
+  for (const directory of named)
+    if (!directories.has(directory))
+      log.error({ directory }, 'unended grants are in a directory that the configuration no longer has; put it back');
+}
+
 /** A group that may not be managed refuses requests for it; everything else, above all removals, goes on. */
 async function tellUnusableGroups(settings: Settings, people: People, log: Log): Promise<void> {
   for (const { problem, entitlement } of await unusableGroups(settings, people))
@@ -336,6 +346,7 @@ export async function unusableGroups(
 }
 
 const OUTSTANDING_SHOWN = 100;
+const STRANDED_MAX = 10_000;
 /** A removal that has failed this often is told in `/readyz` too. */
 const FAILING_AFTER = 3;
 
@@ -363,6 +374,11 @@ function healthRoutes(parts: {
         if (chat !== undefined && !chat.ready) degraded.push({ what: 'slack', why: chat.error ?? 'not connected yet' });
         for (const problem of chat?.problems ?? []) degraded.push({ what: 'slack', why: problem });
         const outstanding = recorded ? await store.outstandingRemovals(clock.now(), OUTSTANDING_SHOWN) : [];
+        for (const { key, membership } of outstanding.filter((one) => !parts.directories.has(one.key.directory)))
+          degraded.push({
+            what: `removal from ${membership?.groupName ?? key.groupId}`,
+            why: `nobody can do it: the directory "${key.directory}" is not in the configuration`,
+          });
         const failing = outstanding.filter(({ membership }) => (membership?.failures ?? 0) >= FAILING_AFTER);
         for (const { key, membership } of failing)
           degraded.push({

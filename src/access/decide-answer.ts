@@ -193,6 +193,11 @@ function loginOf(request: AccessRequest, key: MembershipKey): string {
   return request.users.find((user) => user.directory === key.directory)?.login ?? key.userId;
 }
 
+function sameKeys(some: readonly MembershipKey[], others: readonly MembershipKey[]): boolean {
+  const among = (key: MembershipKey, keys: readonly MembershipKey[]) => keys.some((other) => sameKey(key, other));
+  return some.every((key) => among(key, others)) && others.every((key) => among(key, some));
+}
+
 /** More time on a live grant: the end moves, and never past the maximum of the whole. */
 function prolong(
   facts: ApproveFacts,
@@ -209,6 +214,20 @@ function prolong(
       { code: 'not_live', grantId: request.extendsGrant ?? request.id },
       undefined,
       closeRequest(request, 'withdrawn', { kind: 'hallpass', part: 'policy' }, now, 'the grant is over'),
+    );
+  // What was shown are the groups of today's file; the grant holds those of its own approval. Never prolong unseen ones.
+  const shown = facts.memberships.map(({ key }) => key);
+  if (!sameKeys(shown, grant.memberships))
+    return refused(
+      { code: 'changed_since_shown', requestId: request.id },
+      undefined,
+      closeRequest(
+        request,
+        'withdrawn',
+        { kind: 'hallpass', part: 'policy' },
+        now,
+        'the groups of this entitlement have changed; return the access and ask for it anew',
+      ),
     );
   // The stricter of what held at the grant and what holds now; an end already promised is not taken back.
   const maxMs = Math.min(grant.maxMs, entitlement.policy.duration.maxMs);

@@ -44,6 +44,9 @@ export interface Handler extends Questions {
 /** Somebody else was faster this many times in a row: the person is asked to try again. */
 const ATTEMPTS_MAX = 12;
 
+/** So many pending requests and live grants are looked through for a resource's name; ids have no such limit. */
+const NAMED_MAX = 2_000;
+
 /** Either an outcome to commit, or an answer to a question that changes nothing. */
 type Handled = { readonly outcome: Outcome } | { readonly answer: Answer };
 
@@ -360,11 +363,12 @@ export function createHandler(parts: HandlerParts): Handler {
     const entitlement = findEntitlement(catalog(), ...splitName(target.typed));
     if ('code' in entitlement) return { code: 'unknown_id', asked: target.typed };
     const roleGiven = target.typed.includes(':');
-    const open = await store.list({
-      ...(among === 'mine' && person !== undefined ? { person: person.id } : {}),
-      states: ['pending', 'approved'],
-      limit: 200,
-    });
+    // Apart from each other: ended grants are approved requests too, and would crowd out the live ones.
+    const of = { ...(among === 'mine' && person !== undefined ? { person: person.id } : {}), limit: NAMED_MAX };
+    const open = [
+      ...(await store.list({ ...of, states: ['pending'] })),
+      ...(among === 'pending' ? [] : await store.list({ ...of, states: ['approved'], liveGrants: true })),
+    ];
     const fits = open.filter(
       ({ request, grant }) =>
         (roleGiven ? request.entitlement === entitlement.id : request.resource === entitlement.resource) &&

@@ -199,7 +199,8 @@ export function markAddition(row: Membership, now: Instant, callDeadlineMs: numb
 export function readyForGrant(row: Membership): Membership {
   switch (row.origin) {
     case 'none':
-      return changed(row, { ...NO_ADDITION, ...SUCCESS });
+      // The read that proved the last removal is older than this approval: somebody may have been added for good since.
+      return changed(row, { ...NO_ADDITION, seen: undefined, seenAt: undefined, ...SUCCESS });
     case 'baseline':
       return changed(row, { seen: undefined, seenAt: undefined, ...SUCCESS });
     case 'ours':

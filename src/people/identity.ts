@@ -288,6 +288,9 @@ export function createPeople(options: PeopleOptions): People {
       if (match !== 'confirmed-email') return undefined;
       const facts = await look.accountByEmail('slack', person.email);
       if (facts === undefined || !facts.emailConfirmed || facts.email?.toLowerCase() !== email) return undefined;
+      // A profile's email can be somebody else's login: the account must lead back to this very person.
+      const owner = await look.userByEmail(identityDirectory, facts.email);
+      if (owner === undefined || personId(owner) !== person.id) return undefined;
       return employee(facts.account, facts).account;
     } catch {
       return undefined;

@@ -4,7 +4,8 @@
  */
 
 import { operation, operationId, timer } from '../access/decision.ts';
-import { keyText } from '../access/ledger.ts';
+import { isLive, keyText } from '../access/ledger.ts';
+import { endsAt } from '../access/lifecycle.ts';
 import type { Instant, MembershipKey } from '../access/model.ts';
 import { PRIORITY } from '../access/model.ts';
 import type { Clock, Directory, Ids, MembershipRecord, Store } from '../access/ports.ts';
@@ -60,12 +61,13 @@ export async function expireDue(
   for (;;) {
     const outstanding = await store.outstandingRemovals(clock.now(), FORGOTTEN_MAX);
     for (const record of outstanding) owed.set(keyText(record.key), described(record));
-    if (outstanding.length === 0 || clock.monotonic() >= until || (await enough())) {
+    const overdue = await pastTheirEnd(parts);
+    if (outstanding.length + overdue.length === 0 || clock.monotonic() >= until || (await enough())) {
       const open = new Set(outstanding.map((record) => keyText(record.key)));
       return {
         rung,
         proven: [...owed].filter(([key]) => !open.has(key)).map(([, membership]) => membership),
-        outstanding: outstanding.map(described),
+        outstanding: [...outstanding.map(described), ...overdue],
       };
     }
     const worked = await removeDue(parts, outstanding);
@@ -86,6 +88,19 @@ async function recall({ store, clock }: ExpireParts): Promise<void> {
   if (changes.length === 0) return;
   await store.commit({ changes }).catch((error: unknown) => {
     if (!(error instanceof StaleStateError)) throw error;
+  });
+}
+
+/** Live grants past their end: their timer is held by a process that may be dead, until its lease runs out. */
+async function pastTheirEnd({ store, clock }: ExpireParts): Promise<readonly Outstanding[]> {
+  const now = clock.now();
+  const live = await store.list({ liveGrants: true, limit: FORGOTTEN_MAX });
+  return live.flatMap(({ request, grant }) => {
+    const [membership] = grant?.memberships ?? [];
+    if (grant === undefined || membership === undefined || !isLive(grant) || now < endsAt(grant)) return [];
+    const group = request.groups[0]?.groupName ?? membership.groupId;
+    const error = `${grant.id} is past its end, and another process holds its timer`;
+    return [{ membership, group, login: grant.holderName, failures: 0, error }];
   });
 }
 
