@@ -94,7 +94,11 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
         blocks: [
           section(`${doneText(answer.what)} ${answer.request.id}: ${answer.request.headline}`),
           ...asked,
-          ...buttons(answer.request, ['cancel']),
+          // Whoever answered somebody else's request could only press it to be refused.
+          ...buttons(
+            answer.request,
+            answer.what === 'requested' || answer.what === 'extension_requested' ? ['cancel'] : [],
+          ),
         ],
       };
     }
@@ -107,7 +111,10 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
           header(`${titleOf(request)}: ${stateOf(request)}`),
           section(request.headline),
           facts(request, context),
-          ...buttons(request, ['approve', 'deny', 'cancel', 'extend', 'return']),
+          ...buttons(
+            request,
+            answer.say === 'card' ? ['approve', 'deny'] : ['approve', 'deny', 'cancel', 'extend', 'return'],
+          ),
         ],
       };
     }
