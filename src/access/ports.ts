@@ -446,6 +446,25 @@ export interface OnCall {
 
 export type OnCallEntry = { readonly email: string } | { readonly account: AccountRef };
 
+/** An incident that is open for a resource's own service, as its source tells. */
+export interface Incident {
+  /** The source's own id. */
+  readonly id: string;
+  readonly title: string;
+  readonly url?: string;
+  readonly openedAt: Instant;
+  /** Emails of whoever opened it, in lower case; empty when a machine did, or nobody is named. */
+  readonly openedBy: readonly string[];
+}
+
+/** Where incidents are kept. Answers are at most 60 s old. Throws when it cannot tell; that never opens anything. */
+export interface Incidents {
+  /** Those open now for the service of this very resource; none for a resource that has no service. */
+  openFor(resource: string): Promise<readonly Incident[]>;
+  /** Whether that incident is still open; one that is gone is closed. */
+  isOpen(incidentId: string): Promise<boolean>;
+}
+
 // ------------------------------------------------------------------------------------------------------ messenger
 
 /**
