@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../src/config.ts';
+import { keysAt } from '../src/config-schema.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -121,7 +122,7 @@ describe('configuration shown in the documents', () => {
   });
 
   it('is accepted as a whole file', () => {
-    const whole = examples.filter(({ yaml }) => yaml.includes('resources:'));
+    const whole = examples.filter(({ yaml }) => yaml.includes('directories:') && yaml.includes('resources:'));
     expect(whole.length).toBeGreaterThan(0);
     for (const { yaml } of whole) {
       const loaded = loadConfig({ env, readFile: () => yaml });
@@ -138,6 +139,41 @@ describe('configuration shown in the documents', () => {
       const loaded = loadConfig({ env, readFile: (path) => (path.endsWith('.pem') ? key : text) });
       expect(loaded.ok ? [] : loaded.problems).toEqual([]);
     }
+  });
+});
+
+describe('policies shown in the documents', () => {
+  const page = PAGES.find(({ name }) => name === 'docs/policies.md')?.text ?? '';
+  const examples = fenced(page, 'yaml').filter((yaml) => yaml.startsWith('policies:'));
+  const rest = `identity: { match: confirmed-email }
+directories:
+  okta: { type: okta, url: https://acme.okta.com, auth: { token: token } }
+chat:
+  slack: { approvals: C0APPROVALS }
+onCall:
+  dba: { type: static, people: [ ben@acme.com, cat@acme.com ] }
+`;
+  /** Each policy of the example guards a role. What else the example gives (`resources:`) stays as it is written. */
+  const whole = (yaml: string) => {
+    const names = [...yaml.matchAll(/^ {2}([a-z][\w-]*):/gm)].map((match) => match[1] ?? '');
+    const roles = names.map(
+      (name) => `      ${name}: { grants: [ { directory: okta, group: g-${name} } ], policy: ${name} }`,
+    );
+    const resources = `resources:\n  db-prod:\n    roles:\n${roles.join('\n')}\n    defaultRole: ${names[0] ?? ''}\n`;
+    return `${rest}${yaml.includes('resources:') ? '' : resources}${yaml}`;
+  };
+
+  it('are accepted', () => {
+    expect(examples.length).toBeGreaterThan(5);
+    const env = { SLACK_BOT_TOKEN: 'xoxb-token', SLACK_SIGNING_SECRET: 'secret' };
+    for (const yaml of examples) {
+      const loaded = loadConfig({ env, readFile: () => whole(yaml) });
+      expect(loaded.ok ? [] : loaded.problems, yaml).toEqual([]);
+    }
+  });
+
+  it('show every key that a policy can have', () => {
+    for (const key of keysAt(['policies', 'any'])) expect(examples.join('\n'), key).toMatch(new RegExp(`\\b${key}:`));
   });
 });
 

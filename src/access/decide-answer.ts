@@ -1,40 +1,13 @@
 /** Approving and denying: who may is asked afresh, and an approval counts only for what was shown. */
 import type { Refusal } from './command.ts';
-import {
-  type Decision,
-  event,
-  eventRow,
-  type Outcome,
-  operation,
-  personActor,
-  putGrant,
-  putRequest,
-  refused,
-  showEverywhere,
-  timer,
-  timerId,
-} from './decision.ts';
+import { type Approved, giveGrant, prolongGrant } from './decide-grant.ts';
+import { event, eventRow, type Outcome, personActor, putRequest, refused, showEverywhere } from './decision.ts';
 import { digestOf } from './digest.ts';
-import { isLive, keyText, readyForGrant, sameKey, unknownMembership } from './ledger.ts';
-import { closeRequest, endsAt, outcomeAudience } from './lifecycle.ts';
-import type {
-  AccessRequest,
-  Approval,
-  Card,
-  Change,
-  Entitlement,
-  Grant,
-  Instant,
-  MembershipKey,
-  Person,
-  PinnedGroup,
-} from './model.ts';
-import { PRIORITY } from './model.ts';
+import { isLive } from './ledger.ts';
+import { closeRequest } from './lifecycle.ts';
+import type { AccessRequest, Approval, Card, Entitlement, Instant, Person, PinnedGroup } from './model.ts';
 import { evaluate, type SubjectAnswer, subjectName } from './policy.ts';
 import type { GrantRecord, MembershipRecord, RequestRecord } from './ports.ts';
-
-/** How long an approved addition is tried for. Access that could not be given by then is asked for again. */
-export const ADD_WITHIN_MS = 10 * 60_000;
 
 export interface AnswerFacts {
   readonly person: Person;
@@ -104,168 +77,16 @@ export function decideApprove(facts: ApproveFacts, now: Instant): Outcome {
       changes: [{ put: 'approval', row: approval }, change, given, ...showEverywhere(row, now)],
     };
   }
-  return request.extendsGrant === undefined
-    ? grantIt(facts, entitlement, approval, given, now)
-    : prolong(facts, entitlement, approval, given, now);
-}
-
-/** Full approval: the grant, its hard end, and the additions owed, in one commit. */
-function grantIt(
-  facts: ApproveFacts,
-  entitlement: Entitlement,
-  approval: Approval,
-  given: Change,
-  now: Instant,
-): Decision {
-  const { request } = facts.record;
-  const addBy = now + ADD_WITHIN_MS;
-  const held = distinct(facts.memberships);
-  const keys = held.map((membership) => membership.key);
-  const grant: Grant = {
-    id: `G-${request.id.slice(2)}`,
-    version: 1,
-    requestId: request.id,
-    state: 'adding',
-    holder: request.requester,
-    holderName: request.requesterName,
-    entitlement: request.entitlement,
-    memberships: keys,
-    durationMs: request.durationMs,
-    maxMs: entitlement.policy.duration.maxMs,
-    warnBeforeMs: entitlement.policy.warnBeforeMs,
-    sessionTailMs: entitlement.sessionTailMs,
-    approvedAt: now,
-    addBy,
-    hardEndAt: addBy + request.durationMs,
+  const approved: Approved = {
+    request,
+    entitlement,
+    memberships: facts.memberships,
+    ...(facts.extended === undefined ? {} : { extended: facts.extended }),
+    by: personActor(person),
+    because: [{ put: 'approval', row: approval }, given],
+    ...correlationOf(facts),
   };
-  const { row, change } = putRequest(request, { state: 'approved', decidedAt: now });
-  return {
-    done: 'approved',
-    requestId: request.id,
-    changes: [
-      { put: 'approval', row: approval },
-      change,
-      { put: 'grant', row: grant },
-      ...held.flatMap((membership) => holdMembership(membership, request, now)),
-      timer({ ring: 'end', grantId: grant.id }, grant.hardEndAt),
-      timer({ ring: 'add_by', grantId: grant.id }, addBy),
-      { drop: 'job', id: timerId({ ring: 'lapse', requestId: request.id }) },
-      given,
-      event('request.approved', now, personActor(facts.person), {
-        requestId: request.id,
-        grantId: grant.id,
-        detail: {
-          entitlement: request.entitlement,
-          durationMs: request.durationMs,
-          addBy,
-          hardEndAt: grant.hardEndAt,
-          memberships: keys.map(keyText),
-          policyHash: request.policyHash,
-        },
-        ...correlationOf(facts),
-      }),
-      ...showEverywhere(row, now),
-    ],
-  };
-}
-
-/** A group named twice (by name and by id) is one membership: its row could not be put twice. */
-function distinct(records: readonly MembershipRecord[]): readonly MembershipRecord[] {
-  return records.filter(({ key }, index) => records.findIndex((other) => sameKey(other.key, key)) === index);
-}
-
-/** The ledger row is put even when nothing in it changes: a grant on it that ends at this moment must decide again. */
-function holdMembership(record: MembershipRecord, request: AccessRequest, now: Instant): Change[] {
-  const { key, membership } = record;
-  const row: Change =
-    membership === undefined
-      ? { put: 'membership', row: unknownMembership(key, groupName(request, key), loginOf(request, key)) }
-      : { put: 'membership', row: readyForGrant(membership), was: membership.version };
-  return [row, operation(key, now, PRIORITY.addition)];
-}
-
-function groupName(request: AccessRequest, key: MembershipKey): string {
-  const group = request.groups.find((one) => one.directory === key.directory && one.groupId === key.groupId);
-  return group?.groupName ?? key.groupId;
-}
-
-function loginOf(request: AccessRequest, key: MembershipKey): string {
-  return request.users.find((user) => user.directory === key.directory)?.login ?? key.userId;
-}
-
-function sameKeys(some: readonly MembershipKey[], others: readonly MembershipKey[]): boolean {
-  const among = (key: MembershipKey, keys: readonly MembershipKey[]) => keys.some((other) => sameKey(key, other));
-  return some.every((key) => among(key, others)) && others.every((key) => among(key, some));
-}
-
-/** More time on a live grant: the end moves, and never past the maximum of the whole. */
-function prolong(
-  facts: ApproveFacts,
-  entitlement: Entitlement,
-  approval: Approval,
-  given: Change,
-  now: Instant,
-): Outcome {
-  const { request } = facts.record;
-  const extended = facts.extended;
-  const grant = extended?.grant;
-  if (grant === undefined || grant.state !== 'active' || grant.startsAt === undefined || now >= endsAt(grant))
-    return refused(
-      { code: 'not_live', grantId: request.extendsGrant ?? request.id },
-      undefined,
-      closeRequest(request, 'withdrawn', { kind: 'hallpass', part: 'policy' }, now, 'the grant is over'),
-    );
-  // What was shown are the groups of today's file; the grant holds those of its own approval. Never prolong unseen ones.
-  const shown = facts.memberships.map(({ key }) => key);
-  if (!sameKeys(shown, grant.memberships))
-    return refused(
-      { code: 'changed_since_shown', requestId: request.id },
-      undefined,
-      closeRequest(
-        request,
-        'withdrawn',
-        { kind: 'hallpass', part: 'policy' },
-        now,
-        'the groups of this entitlement have changed; return the access and ask for it anew',
-      ),
-    );
-  // The stricter of what held at the grant and what holds now; an end already promised is not taken back.
-  const maxMs = Math.min(grant.maxMs, entitlement.policy.duration.maxMs);
-  const expiresAt = Math.min(endsAt(grant) + request.durationMs, grant.startsAt + maxMs);
-  if (expiresAt <= endsAt(grant))
-    return refused(
-      { code: 'over_maximum', grantId: grant.id, leftMs: 0, maxMs },
-      undefined,
-      closeRequest(request, 'withdrawn', { kind: 'hallpass', part: 'policy' }, now, 'the maximum is reached'),
-    );
-  const moved = putGrant(grant, { expiresAt, hardEndAt: Math.max(grant.hardEndAt, expiresAt) });
-  const { row, change } = putRequest(request, { state: 'approved', decidedAt: now });
-  const outcome = outcomeAudience(request);
-  const told = outcome === undefined ? row : { ...row, audiences: [...row.audiences, outcome] };
-  const original = extended?.request;
-  return {
-    done: 'approved',
-    requestId: request.id,
-    changes: [
-      { put: 'approval', row: approval },
-      outcome === undefined ? change : { put: 'request', row: told, was: request.version },
-      moved.change,
-      timer({ ring: 'end', grantId: grant.id }, expiresAt),
-      ...(grant.warnBeforeMs > 0
-        ? [timer({ ring: 'warn', grantId: grant.id }, Math.max(now, expiresAt - grant.warnBeforeMs))]
-        : []),
-      { drop: 'job', id: timerId({ ring: 'lapse', requestId: request.id }) },
-      given,
-      event('grant.extended', now, personActor(facts.person), {
-        requestId: request.id,
-        grantId: grant.id,
-        detail: { entitlement: grant.entitlement, from: endsAt(grant), to: expiresAt, policyHash: request.policyHash },
-        ...correlationOf(facts),
-      }),
-      ...showEverywhere(told, now),
-      ...(original === undefined ? [] : showEverywhere(original, now)),
-    ],
-  };
+  return request.extendsGrant === undefined ? giveGrant(approved, now) : prolongGrant(approved, now);
 }
 
 function noLongerThere(request: AccessRequest, now: Instant): Outcome {

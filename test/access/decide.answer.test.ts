@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ADD_WITHIN_MS, type ApproveFacts, decideApprove, decideDeny } from '../../src/access/decide-answer.ts';
+import { type ApproveFacts, decideApprove, decideDeny } from '../../src/access/decide-answer.ts';
+import { ADD_WITHIN_MS } from '../../src/access/decide-grant.ts';
 import { digestOf } from '../../src/access/digest.ts';
 import {
   activeGrant,

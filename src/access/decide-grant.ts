@@ -1,0 +1,211 @@
+/** What follows from full approval, whoever or whatever gave it: a new grant, or a later end of a live one. */
+import {
+  type Decision,
+  event,
+  type Outcome,
+  operation,
+  putGrant,
+  putRequest,
+  refused,
+  showEverywhere,
+  timer,
+  timerId,
+} from './decision.ts';
+import { keyText, readyForGrant, sameKey, unknownMembership } from './ledger.ts';
+import { closeRequest, endsAt, outcomeAudience } from './lifecycle.ts';
+import type { AccessRequest, Actor, AuditEvent, Change, Entitlement, Grant, Instant, MembershipKey } from './model.ts';
+import { PRIORITY } from './model.ts';
+import type { GrantRecord, MembershipRecord } from './ports.ts';
+
+/** How long an approved addition is tried for. Access that could not be given by then is asked for again. */
+export const ADD_WITHIN_MS = 10 * 60_000;
+
+/** A request that may now become access, and why. */
+export interface Approved {
+  readonly request: AccessRequest;
+  /** The request is committed along with its grant: nobody had to answer it. */
+  readonly unstored?: true;
+  readonly entitlement: Entitlement;
+  /** One per group, in the order of `request.groups`. */
+  readonly memberships: readonly MembershipRecord[];
+  /** For a request for more time. */
+  readonly extended?: GrantRecord;
+  /** Who or what completed the approval. */
+  readonly by: Actor;
+  /** Committed along with it: the answer that completed the approval, or what stands in its place. */
+  readonly because: readonly Change[];
+  /** Besides the usual, for the audit event. */
+  readonly detail?: AuditEvent['detail'];
+  readonly correlation?: string;
+}
+
+/** The grant, its hard end, and the additions owed, in one commit. */
+export function giveGrant(approved: Approved, now: Instant): Decision {
+  const { request, entitlement } = approved;
+  const addBy = now + ADD_WITHIN_MS;
+  const held = distinct(approved.memberships);
+  const keys = held.map((membership) => membership.key);
+  const grant: Grant = {
+    id: `G-${request.id.slice(2)}`,
+    version: 1,
+    requestId: request.id,
+    state: 'adding',
+    holder: request.requester,
+    holderName: request.requesterName,
+    entitlement: request.entitlement,
+    memberships: keys,
+    durationMs: request.durationMs,
+    maxMs: entitlement.policy.duration.maxMs,
+    warnBeforeMs: entitlement.policy.warnBeforeMs,
+    sessionTailMs: entitlement.sessionTailMs,
+    approvedAt: now,
+    addBy,
+    hardEndAt: addBy + request.durationMs,
+  };
+  const { row, change } = approve(approved, {}, now);
+  return {
+    done: 'approved',
+    requestId: request.id,
+    changes: [
+      change,
+      { put: 'grant', row: grant },
+      ...held.flatMap((membership) => holdMembership(membership, request, now)),
+      timer({ ring: 'end', grantId: grant.id }, grant.hardEndAt),
+      timer({ ring: 'add_by', grantId: grant.id }, addBy),
+      ...lapseNoMore(approved),
+      ...approved.because,
+      event('request.approved', now, approved.by, {
+        requestId: request.id,
+        grantId: grant.id,
+        detail: {
+          entitlement: request.entitlement,
+          durationMs: request.durationMs,
+          addBy,
+          hardEndAt: grant.hardEndAt,
+          memberships: keys.map(keyText),
+          policyHash: request.policyHash,
+          ...approved.detail,
+        },
+        ...correlationOf(approved),
+      }),
+      ...showEverywhere(row, now),
+    ],
+  };
+}
+
+/** More time on a live grant: the end moves, and never past the maximum of the whole. */
+export function prolongGrant(approved: Approved, now: Instant): Outcome {
+  const { request, entitlement, extended } = approved;
+  const withdrawn = (note: string) =>
+    approved.unstored === true
+      ? []
+      : closeRequest(request, 'withdrawn', { kind: 'hallpass', part: 'policy' }, now, note);
+  const grant = extended?.grant;
+  if (grant === undefined || grant.state !== 'active' || grant.startsAt === undefined || now >= endsAt(grant))
+    return refused(
+      { code: 'not_live', grantId: request.extendsGrant ?? request.id },
+      undefined,
+      withdrawn('the grant is over'),
+    );
+  // What was shown are the groups of today's file; the grant holds those of its own approval. Never prolong unseen ones.
+  const shown = approved.memberships.map(({ key }) => key);
+  if (!sameKeys(shown, grant.memberships))
+    return refused(
+      { code: 'changed_since_shown', requestId: request.id },
+      undefined,
+      withdrawn('the groups of this entitlement have changed; return the access and ask for it anew'),
+    );
+  // The stricter of what held at the grant and what holds now; an end already promised is not taken back.
+  const maxMs = Math.min(grant.maxMs, entitlement.policy.duration.maxMs);
+  const expiresAt = Math.min(endsAt(grant) + request.durationMs, grant.startsAt + maxMs);
+  if (expiresAt <= endsAt(grant))
+    return refused(
+      { code: 'over_maximum', grantId: grant.id, leftMs: 0, maxMs },
+      undefined,
+      withdrawn('the maximum is reached'),
+    );
+  const moved = putGrant(grant, { expiresAt, hardEndAt: Math.max(grant.hardEndAt, expiresAt) });
+  const outcome = outcomeAudience(request);
+  const { row, change } = approve(
+    approved,
+    outcome === undefined ? {} : { audiences: [...request.audiences, outcome] },
+    now,
+  );
+  const original = extended?.request;
+  return {
+    done: 'approved',
+    requestId: request.id,
+    changes: [
+      change,
+      moved.change,
+      timer({ ring: 'end', grantId: grant.id }, expiresAt),
+      ...(grant.warnBeforeMs > 0
+        ? [timer({ ring: 'warn', grantId: grant.id }, Math.max(now, expiresAt - grant.warnBeforeMs))]
+        : []),
+      ...lapseNoMore(approved),
+      ...approved.because,
+      event('grant.extended', now, approved.by, {
+        requestId: request.id,
+        grantId: grant.id,
+        detail: {
+          entitlement: grant.entitlement,
+          from: endsAt(grant),
+          to: expiresAt,
+          policyHash: request.policyHash,
+          ...approved.detail,
+        },
+        ...correlationOf(approved),
+      }),
+      ...showEverywhere(row, now),
+      ...(original === undefined ? [] : showEverywhere(original, now)),
+    ],
+  };
+}
+
+function approve(
+  { request, unstored }: Approved,
+  more: Partial<AccessRequest>,
+  now: Instant,
+): { row: AccessRequest; change: Change } {
+  const approved = { ...more, state: 'approved' as const, decidedAt: now };
+  if (unstored !== true) return putRequest(request, approved);
+  const row = { ...request, ...approved };
+  return { row, change: { put: 'request', row } };
+}
+
+function lapseNoMore({ request, unstored }: Approved): Change[] {
+  return unstored === true ? [] : [{ drop: 'job', id: timerId({ ring: 'lapse', requestId: request.id }) }];
+}
+
+/** A group named twice (by name and by id) is one membership: its row could not be put twice. */
+function distinct(records: readonly MembershipRecord[]): readonly MembershipRecord[] {
+  return records.filter(({ key }, index) => records.findIndex((other) => sameKey(other.key, key)) === index);
+}
+
+/** The ledger row is put even when nothing in it changes: a grant on it that ends at this moment must decide again. */
+function holdMembership(record: MembershipRecord, request: AccessRequest, now: Instant): Change[] {
+  const { key, membership } = record;
+  const row: Change =
+    membership === undefined
+      ? { put: 'membership', row: unknownMembership(key, groupName(request, key), loginOf(request, key)) }
+      : { put: 'membership', row: readyForGrant(membership), was: membership.version };
+  return [row, operation(key, now, PRIORITY.addition)];
+}
+
+function groupName(request: AccessRequest, key: MembershipKey): string {
+  const group = request.groups.find((one) => one.directory === key.directory && one.groupId === key.groupId);
+  return group?.groupName ?? key.groupId;
+}
+
+function loginOf(request: AccessRequest, key: MembershipKey): string {
+  return request.users.find((user) => user.directory === key.directory)?.login ?? key.userId;
+}
+
+function sameKeys(some: readonly MembershipKey[], others: readonly MembershipKey[]): boolean {
+  const among = (key: MembershipKey, keys: readonly MembershipKey[]) => keys.some((other) => sameKey(key, other));
+  return some.every((key) => among(key, others)) && others.every((key) => among(key, some));
+}
+
+function correlationOf({ correlation }: Approved): { readonly correlation?: string } {
+  return correlation === undefined ? {} : { correlation };
+}
