@@ -101,16 +101,11 @@ export function decideOperation(facts: OperationFacts, lesson: Lesson | undefine
     );
   }
 
-  // One grant after the other: when two end in this decision, the second must see that the first no longer holds.
   const settled: Change[] = [];
   if (lesson !== undefined || row !== before || needsSettling(records, row)) {
-    for (const { grant } of records) {
-      const record = records.find((candidate) => candidate.grant.id === grant.id);
-      if (record === undefined) continue;
-      const effects = settleGrant(withMembership(record, row), now, facts.lagMs);
-      settled.push(...effects);
-      records = records.map((other) => withRows(other, effects));
-    }
+    const after = settleHolders(records, row, now, facts.lagMs);
+    settled.push(...after.changes);
+    records = after.records;
   }
   changes.push(...settled.filter((change) => !concernsThis(change, row.key)));
 
@@ -159,8 +154,27 @@ export function decideOperation(facts: OperationFacts, lesson: Lesson | undefine
   }
 }
 
+/** One grant after the other: when two end in one decision, the second must see that the first no longer holds. */
+export function settleHolders(
+  held: readonly GrantRecord[],
+  row: Membership,
+  now: Instant,
+  lagMs: number,
+): { readonly changes: readonly Change[]; readonly records: readonly GrantRecord[] } {
+  const changes: Change[] = [];
+  let records = held;
+  for (const { grant } of held) {
+    const record = records.find((candidate) => candidate.grant.id === grant.id);
+    if (record === undefined) continue;
+    const effects = settleGrant(withMembership(record, row), now, lagMs);
+    changes.push(...effects);
+    records = records.map((other) => withRows(other, effects));
+  }
+  return { changes, records };
+}
+
 /** This row is put once, at the end, and this operation is held by the caller: neither is changed on the way. */
-function concernsThis(change: Change, key: MembershipKey): boolean {
+export function concernsThis(change: Change, key: MembershipKey): boolean {
   if (!('put' in change)) return false;
   if (change.put === 'membership') return sameKey(change.row.key, key);
   return change.put === 'job' && change.row.id === operationId(key);
@@ -258,6 +272,7 @@ function notices(
     directory: row.key.directory,
     failures: row.failures,
     ...(row.lastError === undefined ? {} : { error: row.lastError }),
+    ...(row.lastErrorCode === undefined ? {} : { errorCode: row.lastErrorCode }),
     ...(grant === undefined
       ? {}
       : {

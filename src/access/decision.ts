@@ -86,6 +86,9 @@ export function showEverywhere(request: AccessRequest, now: Instant): Change[] {
   }));
 }
 
+/** Told to the webhook too: access that stays, and that it no longer does. */
+const ALERTED: ReadonlySet<Notice['code']> = new Set(['removal_failing', 'removal_recovered', 'removal_resolved']);
+
 export function tellSecurity(id: string, notice: Notice): Change[] {
   const job = (tell: 'security' | 'alert'): Change => ({
     put: 'job',
@@ -98,9 +101,7 @@ export function tellSecurity(id: string, notice: Notice): Change[] {
       payload: { tell, notice },
     },
   });
-  return notice.code === 'removal_failing' || notice.code === 'removal_recovered'
-    ? [job('security'), job('alert')]
-    : [job('security')];
+  return ALERTED.has(notice.code) ? [job('security'), job('alert')] : [job('security')];
 }
 
 export function operationId(key: MembershipKey): string {

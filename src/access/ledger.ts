@@ -8,7 +8,7 @@
  * The order of writes and reads never rests on comparing instants (the wall clock may step): a mark or an accepted
  * write clears `seen`, so whatever `seen` says was read since.
  */
-import type { DirectoryErrorCode, Grant, Instant, Membership, MembershipKey } from './model.ts';
+import type { DirectoryErrorCode, Grant, Instant, Membership, MembershipKey, Ruling } from './model.ts';
 
 export interface Wish {
   /** A live grant holds it. */
@@ -192,6 +192,7 @@ export function markAddition(row: Membership, now: Instant, callDeadlineMs: numb
     seenAt: undefined,
     missingSinceAt: undefined,
     provenAbsentAt: undefined,
+    ...NO_RULING,
   });
 }
 
@@ -271,6 +272,36 @@ const NO_REMOVAL = {
   removeDeadlineAt: undefined,
   removeOutcome: undefined,
 } as const;
+const CLOSED = {
+  origin: 'none',
+  seen: undefined,
+  seenAt: undefined,
+  missingSinceAt: undefined,
+  ...NO_ADDITION,
+  ...NO_REMOVAL,
+  ...SUCCESS,
+} as const;
+
+const NO_RULING = { ruling: undefined, ruledAt: undefined } as const;
+
+/**
+ * Whether an absent read proves although no removal was accepted after which it was made: then it must be later than
+ * any addition of ours could take effect, and than a read may lag behind that.
+ */
+export function absenceProves(row: Membership, readAt: Instant, lagMs: number): boolean {
+  const added = (row.addDeadlineAt ?? 0) + UNKNOWN_MARGIN_MS + lagMs;
+  return readAt > Math.max(absenceCountsFrom(row, lagMs), added);
+}
+
+/** Closed on a person's word: nothing is owed on it any more, and it does not claim to have been checked. */
+export function ruledGone(row: Membership, ruling: Exclude<Ruling, 'adopted'>, now: Instant): Membership {
+  return changed(row, { ...CLOSED, provenAbsentAt: undefined, ruling, ruledAt: now });
+}
+
+/** Closed by a read made for a person, where no removal would ever be accepted. */
+export function seenGone(row: Membership, readAt: Instant): Membership {
+  return changed(row, { ...CLOSED, seen: 'absent', seenAt: readAt, provenAbsentAt: readAt });
+}
 
 function withinLag(row: Membership, at: Instant, lagMs: number): boolean {
   // Both ways, so that a wall clock that stepped back does not make the window last for hours.
@@ -302,7 +333,7 @@ function seenPresent(row: Membership, readAt: Instant, lagMs: number): Membershi
 function seenAbsent(row: Membership, wish: Wish, readAt: Instant, lagMs: number): Membership {
   if (row.origin === 'baseline')
     // Somebody took the permanent membership away: it is no longer a baseline, and a grant may add it.
-    return changed(row, { origin: 'none', seen: 'absent', seenAt: readAt, ...NO_ADDITION, ...SUCCESS });
+    return changed(row, { origin: 'none', seen: 'absent', seenAt: readAt, ...NO_ADDITION, ...NO_RULING, ...SUCCESS });
   if (row.origin === 'none') return changed(row, { seen: 'absent', seenAt: readAt, ...SUCCESS });
   if (row.removeStartedAt !== undefined) {
     const proven = row.removeOutcome === 'accepted' && readAt > absenceCountsFrom(row, lagMs);

@@ -262,7 +262,16 @@ export interface Membership {
   readonly failures: number;
   readonly lastError?: string;
   readonly lastErrorCode?: DirectoryErrorCode;
+  /** What a person ruled where the directory could not settle it; gone with the next addition or a read against it. */
+  readonly ruling?: Ruling;
+  readonly ruledAt?: Instant;
 }
+
+/**
+ * `group_gone`, `user_gone`: the directory no longer has it, so that no read can prove the membership absent.
+ * `adopted`: what we added was made permanent.
+ */
+export type Ruling = 'group_gone' | 'user_gone' | 'adopted';
 
 export type DirectoryErrorCode = 'rate_limited' | 'unavailable' | 'not_found' | 'rejected' | 'unauthorized';
 
@@ -309,6 +318,7 @@ export interface Notice {
   readonly code:
     | 'removal_failing'
     | 'removal_recovered'
+    | 'removal_resolved'
     | 'addition_failing'
     | 'addition_abandoned'
     | 'removed_outside'
@@ -323,7 +333,11 @@ export interface Notice {
   readonly group?: string;
   readonly directory?: string;
   readonly error?: string;
+  readonly errorCode?: DirectoryErrorCode;
   readonly failures?: number;
+  /** Who did it, and why, in words for people. */
+  readonly by?: string;
+  readonly reason?: string;
   readonly nextAt?: Instant;
 }
 

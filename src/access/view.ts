@@ -27,7 +27,7 @@ import { durationText, listed, timeText } from './words.ts';
  * `adding`: sent or about to be; `maybe_added`: the answer was lost; `added`: accepted; `seen`: read back;
  * `already_there`: a baseline, not ours to remove; `refused`: the directory said no; `not_added`: given up;
  * `removing`: due; `removed`: accepted, not checked yet; `checked`: read back and gone; `still_held`: another live
- * grant needs it.
+ * grant needs it. `group_gone`, `user_gone`, `adopted`: closed on a person's word.
  */
 export type Standing =
   | 'adding'
@@ -40,7 +40,10 @@ export type Standing =
   | 'removing'
   | 'removed'
   | 'checked'
-  | 'still_held';
+  | 'still_held'
+  | 'group_gone'
+  | 'user_gone'
+  | 'adopted';
 
 export interface MembershipView {
   readonly directory: string;
@@ -239,6 +242,8 @@ function membershipView(record: GrantRecord, held: MembershipRecord, index: numb
   });
   const { grant } = record;
   if (row === undefined) return is('adding');
+  if (row.ruling !== undefined && row.ruledAt !== undefined && row.ruledAt >= grant.approvedAt)
+    return is(row.ruling, row.ruledAt);
   if (row.origin === 'baseline')
     return grant.state === 'adding' && row.seen === undefined ? is('adding') : is('already_there', row.seenAt);
   if (isLive(grant)) {
@@ -323,7 +328,7 @@ function grantHeadline(
       const there = names('already_there');
       const maybe = names('maybe_added');
       const missing = names('refused', 'not_added');
-      const seen = grant.memberships.every((one) => one.standing === 'seen' || one.standing === 'already_there');
+      const seen = grant.memberships.every((one) => ['seen', 'already_there', 'adopted'].includes(one.standing));
       const ended = view.at >= end;
       const extension =
         grant.pendingExtension === undefined
@@ -334,6 +339,7 @@ function grantHeadline(
         headline: [
           ...(added === '' ? [] : [`Added to ${added}${seen ? ' (checked)' : ''}.`]),
           ...(there === '' ? [] : [`${there} was there before.`]),
+          ...ruledParts(grant),
           ...(maybe === '' ? [] : [`Perhaps added to ${maybe}: the directory's answer was lost.`]),
           `${ended ? 'Was due to end' : 'Ends'} ${time(end)}.${missing === '' ? '' : ` Not added to ${missing}.`}${extension}`,
         ].join(' '),
@@ -380,6 +386,7 @@ function endedHeadline(
   }
   if (held.length > 0) parts.push(`Another grant still needs ${names(held)}.`);
   if (there.length > 0) parts.push(`${names(there)} was there before and stays.`);
+  parts.push(...ruledParts(grant));
   if (grant.sessionsUntil !== undefined && checked.length > 0 && grant.sessionsUntil > view.at)
     parts.push(`Sessions already open may last until ${time(grant.sessionsUntil)}.`);
   if (parts.length === 0)
@@ -391,6 +398,20 @@ function endedHeadline(
     );
   const over = grant.endReason === 'abandoned' || grant.endReason === 'removed_outside';
   return { severity: over ? 'warning' : 'over', headline: [endingWords(grant), ...parts].join(' ') };
+}
+
+/** What a person ruled, which is never called checked. */
+function ruledParts(grant: GrantView): readonly string[] {
+  const names = (standing: Standing) =>
+    listed(grant.memberships.filter((one) => one.standing === standing).map((one) => one.group));
+  const group = names('group_gone');
+  const user = names('user_gone');
+  const adopted = names('adopted');
+  return [
+    ...(group === '' ? [] : [`${group} no longer exists in the directory; closed by hand.`]),
+    ...(user === '' ? [] : [`The account in ${user} no longer exists in the directory; closed by hand.`]),
+    ...(adopted === '' ? [] : [`${adopted} was made permanent by an admin and stays.`]),
+  ];
 }
 
 function endingWords(grant: GrantView): string {
@@ -420,6 +441,7 @@ export function askedFor(view: RequestView): string {
 const NOTICE_TITLE: Record<Notice['code'], string> = {
   removal_failing: 'A removal keeps failing',
   removal_recovered: 'A removal that was failing is done',
+  removal_resolved: 'A removal that was failing was closed by hand',
   addition_failing: 'Additions are failing',
   addition_abandoned: 'An addition was refused',
   removed_outside: 'A membership was removed outside Hallpass',
@@ -435,8 +457,13 @@ export function noticeView(notice: Notice, zone: string): Extract<MessageView, {
       : `${notice.holderName}, ${notice.entitlement ?? ''} (${notice.grantId ?? ''})`;
   const group = notice.group === undefined ? undefined : `${notice.group} in ${notice.directory ?? ''}`;
   const holds: Record<Notice['code'], string> = {
-    removal_failing: `Not proven gone from ${group ?? 'the group'} after ${notice.failures ?? 0} failures. Hallpass goes on trying, up to every 5 minutes, until it is proven gone.`,
+    removal_failing: `Not proven gone from ${group ?? 'the group'} after ${notice.failures ?? 0} failures. Hallpass goes on trying, up to every 5 minutes, until it is proven gone.${
+      notice.errorCode === 'not_found'
+        ? ` If the group or the account was deleted, that never comes: say so on the host with hallpass resolve ${notice.grantId ?? '<id>'} <reason>.`
+        : ''
+    }`,
     removal_recovered: `Removed from ${group ?? 'the group'} and checked, after ${notice.failures ?? 0} failures.`,
+    removal_resolved: `${group ?? 'The group'}: ${notice.by ?? 'an operator'} closed it because the directory no longer has it. It was not checked. Reason: ${notice.reason ?? ''}`,
     addition_failing: `Not yet a member of ${group ?? 'the group'}. Hallpass tries until the request's time to be added is over, then gives up.`,
     addition_abandoned: `Not added to ${group ?? 'the group'}. Hallpass does not try again; ask again when it is mended.`,
     removed_outside: `No longer a member of ${group ?? 'the group'}, and Hallpass did not do it. The grant ends; a removal is sent all the same.`,

@@ -18,7 +18,7 @@ const STDERR = 2;
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** With the time that all processes on this database mean. */
-async function opened(settings: Settings) {
+export async function opened(settings: Settings) {
   const base = systemClock();
   const store = await openRecord(settings, base);
   const clock = sharedClock(base, store.serverTime);

@@ -16,6 +16,7 @@ import type {
   Job,
   Membership,
   RequestState,
+  Ruling,
 } from '../access/model.ts';
 import type { MessageState } from '../access/ports.ts';
 
@@ -197,6 +198,8 @@ export function defineTables(dialect: Dialect) {
       failures: number('failures').notNull(),
       lastError: text('last_error'),
       lastErrorCode: text('last_error_code').$type<DirectoryErrorCode>(),
+      ruling: text('ruling').$type<Ruling>(),
+      ruledAt: number('ruled_at'),
     },
     (t) => [
       primaryKey({ columns: [t.directory, t.groupId, t.userId] }),

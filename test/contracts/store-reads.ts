@@ -84,6 +84,8 @@ export function readContract(bench: Bench): void {
       failures: 2,
       lastError: 'timeout',
       lastErrorCode: 'unavailable',
+      ruling: 'group_gone',
+      ruledAt: T0 + 11,
     } satisfies Required<Membership>);
     const card = { id: 'c1', requestId: request.id, digest: 'd1', createdAt: T0 };
     const approvals = [anApproval({ reason: 'fine' }), anApproval({ approver: 'okta/00u3', at: T0 + 2 * MINUTE })];
