@@ -45,7 +45,11 @@ export interface Settings {
   readonly slack?: { readonly approvals: string; readonly security: string; readonly workspaces?: readonly string[] };
   readonly onCall: Readonly<Record<string, StaticSection | SlackUserGroupSection>>;
   /** The scheduled digest; absent: there is none. The time is in the catalog's zone. */
-  readonly digest?: { readonly hour: number; readonly minute: number; readonly conversation: string };
+  readonly digest?: {
+    readonly hour: number;
+    readonly minute: number;
+    readonly channels: readonly { readonly platform: 'slack' | 'teams'; readonly conversation: string }[];
+  };
   readonly identity: { readonly match?: 'confirmed-email' };
   readonly people: Readonly<Record<string, string>>;
   readonly env: EnvSettings;
@@ -138,7 +142,12 @@ function digestOf({ digest, chat }: ConfigFile): Pick<Settings, 'digest'> {
     digest: {
       hour,
       minute,
-      conversation: (digest.to ?? 'security') === 'security' ? security : (digest.to ?? security),
+      channels: [
+        {
+          platform: 'slack',
+          conversation: (digest.to ?? 'security') === 'security' ? security : (digest.to ?? security),
+        },
+      ],
     },
   };
 }

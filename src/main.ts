@@ -214,15 +214,16 @@ export async function run(options: RunOptions): Promise<Running> {
   const lanes: Lane[] = [
     timerLane({ store, clock }),
     ...[...directories.values()].map((directory) => provisionLane({ store, directory, clock, ids, log })),
-    inboxLane({ ...parts, replier: () => slack?.replier }),
+    inboxLane({ ...parts, replier: (platform) => (platform === 'slack' ? slack?.replier : undefined) }),
     alertLane(alerts),
     ...(slack === undefined
       ? []
       : [
           notifyLane({
             store,
-            messenger: slack.messenger,
-            securityChannel: () => settings.slack?.security,
+            messengers: { slack: slack.messenger },
+            securityChannels: () =>
+              settings.slack === undefined ? [] : [{ platform: 'slack', conversation: settings.slack.security }],
             timezone,
             view: handler.view,
             clock,

@@ -431,9 +431,21 @@ test('a digest is posted at its time in the security channel, or where the file 
     return loaded.ok ? loaded.settings.digest : loaded.problems;
   };
   expect(digest('')).toBeUndefined();
-  expect(digest('digest: {}')).toEqual({ hour: 9, minute: 0, conversation: 'C0SECURITY' });
-  expect(digest("digest: { at: '23:05', to: security }")).toEqual({ hour: 23, minute: 5, conversation: 'C0SECURITY' });
-  expect(digest('digest: { at: 07:30, to: C0DIGEST }')).toEqual({ hour: 7, minute: 30, conversation: 'C0DIGEST' });
+  expect(digest('digest: {}')).toEqual({
+    hour: 9,
+    minute: 0,
+    channels: [{ platform: 'slack', conversation: 'C0SECURITY' }],
+  });
+  expect(digest("digest: { at: '23:05', to: security }")).toEqual({
+    hour: 23,
+    minute: 5,
+    channels: [{ platform: 'slack', conversation: 'C0SECURITY' }],
+  });
+  expect(digest('digest: { at: 07:30, to: C0DIGEST }')).toEqual({
+    hour: 7,
+    minute: 30,
+    channels: [{ platform: 'slack', conversation: 'C0DIGEST' }],
+  });
   expect(digest("digest: { at: '9:00' }")).toMatchObject([{ path: 'digest.at', message: /time of day/ }]);
   expect(digest("digest: { at: '24:00' }")).toMatchObject([{ path: 'digest.at' }]);
   expect(digest("digest: { to: '#security' }")).toMatchObject([{ path: 'digest.to' }]);

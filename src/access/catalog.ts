@@ -18,8 +18,10 @@ export interface Catalog {
   readonly viewers: readonly Subject[];
   /** IANA zone for times in channels, and for people whose own zone is unknown. */
   readonly timezone: string;
-  /** The approvals channel for resources without one of their own; absent when no chat is configured. */
+  /** The approvals channel for resources without one of their own; absent when Slack is not configured. */
   readonly approvalsChannel?: string;
+  /** The same in Teams. */
+  readonly teamsChannel?: string;
 }
 
 /** Own keys only: a resource asked for as `constructor` must not be found. */

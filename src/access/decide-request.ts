@@ -37,6 +37,8 @@ export interface RequestFacts {
   readonly approvers: Approvers;
   readonly timezone: string;
   readonly approvalsChannel?: string;
+  /** The same in Teams. */
+  readonly teamsChannel?: string;
   readonly ids: { readonly short: string; readonly opaque: string };
   readonly hash: (text: string) => string;
   readonly correlation?: string;
@@ -213,14 +215,19 @@ function open(
 /** The channel, each approver's own messages, and the requester's. */
 function audiences(facts: RequestFacts, others: readonly Person[]): Audience[] {
   const channel = facts.entitlement.channel ?? facts.approvalsChannel;
+  const teamsChannel = facts.entitlement.teamsChannel ?? facts.teamsChannel;
   const seen = new Set<string>();
   const approvers = others.flatMap((approver) => {
-    if (approver.account === undefined || seen.has(approver.id)) return [];
+    if (seen.has(approver.id)) return [];
     seen.add(approver.id);
-    return [{ kind: 'approver' as const, person: approver.id, account: approver.account }];
+    const accounts = approver.accounts ?? (approver.account === undefined ? [] : [approver.account]);
+    return accounts.map((account) => ({ kind: 'approver' as const, person: approver.id, account }));
   });
   return [
     ...(channel === undefined ? [] : [{ kind: 'channel' as const, conversation: channel }]),
+    ...(teamsChannel === undefined
+      ? []
+      : [{ kind: 'channel' as const, platform: 'teams' as const, conversation: teamsChannel }]),
     ...approvers,
     ...(facts.person.account === undefined ? [] : [{ kind: 'requester' as const, account: facts.person.account }]),
   ];

@@ -195,7 +195,7 @@ export function createHandler(parts: HandlerParts): Handler {
     const inactive = users.find((user) => !user.active);
     if (inactive !== undefined)
       throw new PeopleError('deactivated', `The account ${inactive.login} in ${inactive.directory} is not active.`);
-    const channel = catalog().approvalsChannel;
+    const { approvalsChannel: channel, teamsChannel } = catalog();
     return {
       person,
       entitlement,
@@ -208,6 +208,7 @@ export function createHandler(parts: HandlerParts): Handler {
       approvers,
       timezone: catalog().timezone,
       ...(channel === undefined ? {} : { approvalsChannel: channel }),
+      ...present({ teamsChannel }),
       ids: { short: ids.short(attempt), opaque: ids.opaque() },
       hash: ids.hash,
       ...correlation,

@@ -60,6 +60,8 @@ export interface Person {
   readonly zone?: string;
   /** The chat account this person was seen with, or the one to write to; absent when none is known. */
   readonly account?: AccountRef;
+  /** All the accounts to write to, at most one for each platform; looked up only of people who are to be asked. */
+  readonly accounts?: readonly AccountRef[];
   readonly active: boolean;
 }
 
@@ -106,8 +108,10 @@ export interface Entitlement {
   readonly policy: Policy;
   /** How long sessions already open may outlive the membership; 0 when the operator states none. */
   readonly sessionTailMs: number;
-  /** Conversation id of the resource's own approvals channel; absent: the workspace's. */
+  /** Conversation id of the resource's own approvals channel in Slack; absent: the workspace's. */
   readonly channel?: string;
+  /** The same in Teams. */
+  readonly teamsChannel?: string;
 }
 
 export type RequestState = 'pending' | 'approved' | 'denied' | 'cancelled' | 'lapsed' | 'withdrawn';
@@ -157,7 +161,12 @@ export interface AccessRequest {
 /** One place that shows a request. `holder` (added), `warning` (ends soon) and `outcome`
  * (over) are the requester's later messages: an update of the first one would not ring. */
 export type Audience =
-  | { readonly kind: 'channel'; readonly conversation: string }
+  | {
+      readonly kind: 'channel';
+      readonly conversation: string;
+      /** Left out: Slack. */
+      readonly platform?: AccountRef['platform'];
+    }
   | { readonly kind: 'approver'; readonly person: PersonId; readonly account: AccountRef }
   | { readonly kind: 'requester' | 'holder' | 'outcome'; readonly account: AccountRef }
   /** One for each end that is warned of: an extension moves the end, and the next warning rings again. */
@@ -311,7 +320,13 @@ export type Notification =
   | { readonly tell: 'security'; readonly notice: Notice }
   | { readonly tell: 'alert'; readonly notice: Notice }
   /** As it was drawn: what it counted is in the trail by then. */
-  | { readonly tell: 'digest'; readonly conversation: string; readonly digest: DigestView };
+  | {
+      readonly tell: 'digest';
+      readonly conversation: string;
+      /** Left out: Slack. */
+      readonly platform?: AccountRef['platform'];
+      readonly digest: DigestView;
+    };
 
 /** Something that went wrong, or right again, for security and for the alert webhook. */
 export interface Notice {

@@ -516,6 +516,11 @@ export interface Messenger {
 
 export type MessageTarget = { readonly conversation: string } | { readonly account: AccountRef };
 
+/** Where an audience is to be told. */
+export function platformOf(audience: Audience): AccountRef['platform'] {
+  return audience.kind === 'channel' ? (audience.platform ?? 'slack') : audience.account.platform;
+}
+
 /** The place of an audience. */
 export function targetOf(audience: Audience): MessageTarget {
   return audience.kind === 'channel' ? { conversation: audience.conversation } : { account: audience.account };

@@ -120,6 +120,8 @@ export type MessageView =
       readonly audience: Audience['kind'];
       readonly request: RequestView;
       readonly mention?: readonly AccountRef[];
+      /** Of those who are asked, whoever could not be written to in person. */
+      readonly unreached?: readonly AccountRef[];
     }
   | { readonly kind: 'notice'; readonly notice: Notice; readonly title: string; readonly lines: readonly string[] }
   | { readonly kind: 'digest'; readonly digest: DigestView };

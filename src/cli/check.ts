@@ -100,7 +100,7 @@ async function askSlack(settings: Settings): Promise<readonly Asked[]> {
     const channels = new Set([
       slack.approvals,
       slack.security,
-      ...(settings.digest === undefined ? [] : [settings.digest.conversation]),
+      ...(settings.digest?.channels ?? []).flatMap((one) => (one.platform === 'slack' ? [one.conversation] : [])),
       ...Object.values(settings.catalog.resources).flatMap((resource) =>
         Object.values(resource.roles).flatMap((entitlement) => entitlement.channel ?? []),
       ),

@@ -12,10 +12,15 @@ import { asked, createLookups, type Sources } from './lookups.ts';
 export interface PeopleSettings {
   /** The workspace's emails may be trusted; without it only `people` says who an account is. */
   readonly match?: 'confirmed-email';
-  /** By account: `U012ABC`, or `slack:T012ABC/U012ABC`. An entry goes before the account's email. */
+  /**
+   * By account: `U012ABC`, `slack:T012ABC/U012ABC`, or `teams:<tenant id>/<object id>`. An entry goes before the
+   * account's email.
+   */
   readonly people: Readonly<Record<string, string>>;
-  /** Tenants whose accounts may act. Left out: what the platform itself calls its own. */
+  /** Slack workspaces whose accounts may act. Left out: what the platform itself calls its own. */
   readonly workspaces?: readonly string[];
+  /** The same for tenants of Teams. */
+  readonly tenants?: readonly string[];
 }
 
 export interface PeopleOptions extends Sources {
@@ -44,9 +49,8 @@ export function createPeople(options: PeopleOptions): People {
       throw new PeopleError('unmapped', `${platformName(account)} does not know this account.`);
     if (facts.deleted) throw new PeopleError('deactivated', 'This account is deactivated.');
     if (facts.bot) throw new PeopleError('bot', 'Bots and apps cannot ask for access or answer.');
-    const { workspaces } = settings();
-    const outside =
-      workspaces !== undefined && !(workspaces.includes(account.tenant) && workspaces.includes(facts.account.tenant));
+    const ours = tenantsOf(settings(), account.platform);
+    const outside = ours !== undefined && !(ours.includes(account.tenant) && ours.includes(facts.account.tenant));
     if (facts.foreign || outside)
       throw new PeopleError(
         'foreign',
@@ -58,12 +62,13 @@ export function createPeople(options: PeopleOptions): People {
 
   function emailOf(account: AccountRef, facts: AccountFacts): string {
     const { match, people } = settings();
-    const stated = own(people, `${account.platform}:${account.tenant}/${account.id}`) ?? own(people, account.id);
+    const full = `${account.platform}:${account.tenant}/${account.id}`;
+    const stated = own(people, full) ?? (account.platform === 'slack' ? own(people, account.id) : undefined);
     if (stated !== undefined) return stated;
     if (match !== 'confirmed-email')
       throw new PeopleError(
         'unmapped',
-        `Nothing says who this account is. An administrator can add ${account.id} under "people:" in the configuration.`,
+        `Nothing says who this account is. An administrator can add ${account.platform === 'slack' ? account.id : full} under "people:" in the configuration.`,
       );
     if (facts.email === undefined || !facts.emailConfirmed)
       throw new PeopleError(
@@ -259,9 +264,10 @@ export function createPeople(options: PeopleOptions): People {
       if (most !== undefined && found.size >= most) break;
       try {
         const person = await resolve();
-        const account = person.account ?? (await accountFor(person));
+        const accounts = await accountsFor(person);
+        const account = accounts[0];
         if (most === undefined || account !== undefined)
-          found.set(person.id, account === undefined ? person : { ...person, account });
+          found.set(person.id, account === undefined ? person : { ...person, account, accounts });
       } catch (error) {
         metrics.count('hallpass_people_unmapped_total', {
           subject: kind,
@@ -272,21 +278,32 @@ export function createPeople(options: PeopleOptions): People {
     return [...found.values()];
   }
 
+  /** One for each platform that there is; the account that the person was seen with goes first. */
+  async function accountsFor(person: Person): Promise<readonly AccountRef[]> {
+    const platforms = (['slack', 'teams'] as const).filter((platform) => options.accounts[platform] !== undefined);
+    const known = person.account;
+    const others = platforms.filter((platform) => platform !== known?.platform);
+    const found = await Promise.all(others.map((platform) => accountFor(person, platform)));
+    return [...(known === undefined ? [] : [known]), ...found.filter((account) => account !== undefined)];
+  }
+
   /** Where to write to a person; absent when nobody can tell, since that must not keep the others from being asked. */
-  async function accountFor(person: Person): Promise<AccountRef | undefined> {
+  async function accountFor(person: Person, platform: AccountRef['platform']): Promise<AccountRef | undefined> {
     try {
-      const pinned = await store.accountOf(person.id, 'slack');
+      const pinned = await store.accountOf(person.id, platform);
       if (pinned !== undefined) return pinned;
       const { match, people, workspaces } = settings();
       const email = person.email.toLowerCase();
-      const key = Object.keys(people).find((candidate) => people[candidate]?.toLowerCase() === email);
-      const stated = key === undefined ? undefined : accountRef(key, workspaces?.[0] ?? '');
+      const stated = Object.keys(people)
+        .filter((candidate) => people[candidate]?.toLowerCase() === email)
+        .map((key) => accountRef(key, workspaces?.[0] ?? ''))
+        .find((account) => account?.platform === platform);
       if (stated !== undefined) {
         const facts = employee(stated, await look.account(stated));
         return facts.account.tenant === '' ? undefined : facts.account;
       }
       if (match !== 'confirmed-email') return undefined;
-      const facts = await look.accountByEmail('slack', person.email);
+      const facts = await look.accountByEmail(platform, person.email);
       if (facts === undefined || !facts.emailConfirmed || facts.email?.toLowerCase() !== email) return undefined;
       // A profile's email can be somebody else's login: the account must lead back to this very person.
       const owner = await look.userByEmail(identityDirectory, facts.email);
@@ -311,9 +328,14 @@ function nameOf(user: DirectoryUser, otherwise = ''): string {
 }
 
 function accountRef(key: string, tenant: string): AccountRef | undefined {
-  const full = /^slack:([^/]+)\/(.+)$/.exec(key);
-  if (full !== null) return { platform: 'slack', tenant: full[1] ?? '', id: full[2] ?? '' };
+  const full = /^(slack|teams):([^/]+)\/(.+)$/.exec(key);
+  if (full !== null)
+    return { platform: full[1] === 'teams' ? 'teams' : 'slack', tenant: full[2] ?? '', id: full[3] ?? '' };
   return key.includes(':') ? undefined : { platform: 'slack', tenant, id: key };
+}
+
+function tenantsOf(settings: PeopleSettings, platform: AccountRef['platform']): readonly string[] | undefined {
+  return platform === 'slack' ? settings.workspaces : settings.tenants;
 }
 
 function platformName(account: AccountRef): string {

@@ -7,7 +7,7 @@ import { schedule } from 'node-cron';
 import type { Catalog } from '../access/catalog.ts';
 import { event } from '../access/decision.ts';
 import { DIGEST_LINES, type DigestView, digestView, LATE_AFTER_MS } from '../access/digest-view.ts';
-import type { Change, Instant } from '../access/model.ts';
+import type { AccountRef, Change, Instant } from '../access/model.ts';
 import { PRIORITY } from '../access/model.ts';
 import {
   type Clock,
@@ -24,7 +24,8 @@ import type { LoopLog } from './loop.ts';
 export interface DigestSettings {
   readonly hour: number;
   readonly minute: number;
-  readonly conversation: string;
+  /** Where it is posted, at most once for each platform. */
+  readonly channels: readonly { readonly platform: AccountRef['platform']; readonly conversation: string }[];
 }
 
 export interface DigestParts {
@@ -86,7 +87,7 @@ export function createDigests(parts: DigestParts): Digests {
     // Stopped while the directories were being asked: another process, or the next start, makes it.
     if (stopped) return;
     const at = clock.now();
-    committing = store.commit({ changes: made(digest, due, settings.conversation, at) });
+    committing = store.commit({ changes: made(digest, due, settings.channels, at) });
     await committing;
   }
 
@@ -126,23 +127,25 @@ export function createDigests(parts: DigestParts): Digests {
 function made(
   digest: DigestView,
   due: { readonly at: Instant; readonly day: string },
-  conversation: string,
+  channels: DigestSettings['channels'],
   at: Instant,
 ): readonly Change[] {
   const { period } = digest;
   return [
     { put: 'digest', row: { day: due.day, fromAt: period.from, toAt: period.to, madeAt: at } },
-    {
-      put: 'job',
-      row: {
-        kind: 'notification',
-        id: `digest:${due.day}`,
-        lane: 'chat',
-        priority: PRIORITY.usual,
-        dueAt: at,
-        payload: { tell: 'digest', conversation, digest },
-      },
-    },
+    ...channels.map(
+      ({ platform, conversation }): Change => ({
+        put: 'job',
+        row: {
+          kind: 'notification',
+          id: `digest:${due.day}${platform === 'slack' ? '' : `:${platform}`}`,
+          lane: 'chat',
+          priority: PRIORITY.usual,
+          dueAt: at,
+          payload: { tell: 'digest', platform, conversation, digest },
+        },
+      }),
+    ),
     event(
       'digest.posted',
       at,

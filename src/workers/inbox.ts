@@ -4,6 +4,7 @@
  */
 import type { Answer } from '../access/command.ts';
 import type { Handler } from '../access/handle.ts';
+import type { AccountRef } from '../access/model.ts';
 import type { Clock, Delivery, Desk, Incoming, Replier, Store } from '../access/ports.ts';
 import type { Lane, LoopLog } from './loop.ts';
 
@@ -43,7 +44,9 @@ export function createDesk(parts: InboxParts): Desk {
 
 type Unanswered = Delivery & { readonly attempts: number };
 
-export function inboxLane(parts: InboxParts & { readonly replier: () => Replier | undefined }): Lane<Unanswered> {
+export function inboxLane(
+  parts: InboxParts & { readonly replier: (platform: AccountRef['platform']) => Replier | undefined },
+): Lane<Unanswered> {
   const { store, handler, clock, log } = parts;
   return {
     name: 'inbox',
@@ -61,7 +64,7 @@ export function inboxLane(parts: InboxParts & { readonly replier: () => Replier 
         answer = BUSY;
       } else answer = await handler.handle(command, delivery.key);
       await parts
-        .replier()
+        .replier(reply.account.platform)
         ?.say(reply, answer)
         .catch((error: unknown) => {
           // What was done is committed, and the messages about it follow by themselves.

@@ -5,9 +5,9 @@
  * That a message is about to be posted is written down first. When its answer is lost, or the process dies, it is
  * looked for by its mark before it is posted again.
  */
-import { messageId, tellSecurity } from '../access/decision.ts';
+import { messageId, showEverywhere, tellSecurity } from '../access/decision.ts';
 import { actionableMessage } from '../access/messages.ts';
-import type { AccessRequest, AccountRef, Change, Job, Notification } from '../access/model.ts';
+import type { AccessRequest, AccountRef, Audience, Change, Job, Notification } from '../access/model.ts';
 import {
   type Clock,
   type Ids,
@@ -17,6 +17,7 @@ import {
   type MessageTarget,
   type Messenger,
   MessengerError,
+  platformOf,
   StaleStateError,
   type Store,
   targetOf,
@@ -43,14 +44,22 @@ const TELL_AGAIN_MS = 24 * 60 * 60_000;
 
 export interface NotifyParts {
   readonly store: Store;
-  readonly messenger: Messenger;
-  /** A conversation id for security; absent when none is configured. */
-  readonly securityChannel: () => string | undefined;
+  /** By platform; a message for one that is not configured cannot be delivered. */
+  readonly messengers: Messengers;
+  /** Where security is told, at most once for each platform; empty when nowhere is configured. */
+  readonly securityChannels: () => readonly Conversation[];
   readonly timezone: () => string;
   readonly view: (requestId: string, zone?: string) => Promise<RequestView | undefined>;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: LoopLog;
+}
+
+export type Messengers = Readonly<Partial<Record<AccountRef['platform'], Messenger>>>;
+
+export interface Conversation {
+  readonly platform: AccountRef['platform'];
+  readonly conversation: string;
 }
 
 /** What is being told about channels at this moment: jobs that fail together tell it once. */
@@ -140,8 +149,9 @@ async function tell(parts: Telling, job: LeasedJob, what: Notification): Promise
 
 /** Asked first: under load most would be drawn and written down only to be turned away. */
 async function roomFor(parts: Telling, what: Notification): Promise<number> {
-  const { messenger, store } = parts;
-  if (messenger.roomIn === undefined || what.tell !== 'request') return 0;
+  const { store } = parts;
+  const messenger = what.tell === 'request' ? parts.messengers[platformOf(what.audience)] : undefined;
+  if (messenger?.roomIn === undefined || what.tell !== 'request') return 0;
   const row = await store.message(messageId(what.requestId, what.audience));
   const waitMs =
     row?.state === 'gone' ? 0 : messenger.roomIn(row?.state === 'posted' ? 'update' : targetOf(what.audience));
@@ -160,29 +170,49 @@ async function tellRequest(parts: NotifyParts, id: string, what: Notification & 
   const own = audience.kind !== 'channel' && audience.kind !== 'approver';
   const request = await parts.view(what.requestId, own ? stored.requesterZone : undefined);
   if (request === undefined) return;
-  const view: MessageView = { kind: 'request', audience: audience.kind, request, ...mentions(stored, audience.kind) };
-  await show(parts, { id, requestId: what.requestId, target: targetOf(audience) }, view);
+  const view: MessageView = {
+    kind: 'request',
+    audience: audience.kind,
+    request,
+    ...(await mentions(parts, stored, audience)),
+  };
+  const place = { id, requestId: what.requestId, platform: platformOf(audience), target: targetOf(audience) };
+  await show(parts, place, view);
   if (audience.kind === 'channel') await channelWorks(parts, audience.conversation);
 }
 
-/** In the channel, those who were asked are named while it waits, so that it rings for them. */
-function mentions(request: AccessRequest, audience: string): { readonly mention?: readonly AccountRef[] } {
-  if (audience !== 'channel' || request.state !== 'pending') return {};
-  return { mention: request.audiences.flatMap((asked) => (asked.kind === 'approver' ? [asked.account] : [])) };
+/**
+ * In the channel, those who were asked are named while it waits, so that it rings for them; and whoever could not be
+ * written to in person is told so.
+ */
+async function mentions(
+  parts: NotifyParts,
+  request: AccessRequest,
+  audience: Audience,
+): Promise<Pick<Extract<MessageView, { kind: 'request' }>, 'mention' | 'unreached'>> {
+  if (audience.kind !== 'channel' || request.state !== 'pending') return {};
+  const platform = platformOf(audience);
+  const asked = request.audiences.filter((one) => one.kind === 'approver' && one.account.platform === platform);
+  const rows = await Promise.all(asked.map((one) => parts.store.message(messageId(request.id, one))));
+  const accounts = asked.flatMap((one) => (one.kind === 'approver' ? [one.account] : []));
+  const unreached = accounts.filter((_, i) => rows[i]?.state === 'gone');
+  return { mention: accounts, ...(unreached.length === 0 ? {} : { unreached }) };
 }
 
 type NoticeJob = Extract<Notification, { readonly tell: 'security' | 'alert' }>;
 
 /** Where a message is to stand, and under which id and mark. */
 interface Place {
+  readonly platform: AccountRef['platform'];
   readonly id: string;
   readonly requestId: string;
   readonly target: MessageTarget;
 }
 
 async function show(parts: NotifyParts, place: Place, view: MessageView): Promise<void> {
-  const { store, messenger, clock, ids } = parts;
+  const { store, clock, ids } = parts;
   const { id, requestId } = place;
+  const messenger = messengerOf(parts, place.platform);
   const shown = ids.hash(JSON.stringify(timeless(view)));
   let row = await store.message(id);
   if (row?.state === 'gone') return;
@@ -215,8 +245,9 @@ async function show(parts: NotifyParts, place: Place, view: MessageView): Promis
  * copies carry the same button, which acts once.
  */
 async function reconcile(parts: NotifyParts, place: Place, row: MessageRow): Promise<MessageRow> {
-  const { store, messenger, clock, log } = parts;
+  const { store, clock, log } = parts;
   const { id, requestId } = row;
+  const messenger = messengerOf(parts, place.platform);
   const ageMs = clock.now() - row.at;
   try {
     const found = await messenger.find(place.target, id, row.at);
@@ -251,23 +282,36 @@ function timeless(view: MessageView): unknown {
 }
 
 async function tellDigest(parts: NotifyParts, id: string, what: Notification & { tell: 'digest' }): Promise<void> {
-  const { conversation, digest } = what;
-  await show(parts, { id, requestId: '', target: { conversation } }, { kind: 'digest', digest });
+  const { conversation, platform = 'slack', digest } = what;
+  await show(parts, { id, requestId: '', platform, target: { conversation } }, { kind: 'digest', digest });
 }
 
 async function tellNotice(parts: NotifyParts, id: string, what: NoticeJob): Promise<void> {
-  const conversation = parts.securityChannel();
-  if (conversation === undefined) {
-    parts.log.warn({ notice: what.notice }, 'there is no security channel to tell');
-    return;
+  const channels = parts.securityChannels();
+  if (channels.length === 0) parts.log.warn({ notice: what.notice }, 'there is no security channel to tell');
+  let failure: unknown;
+  for (const { platform, conversation } of channels) {
+    const place = {
+      // The same notice at another time is another message.
+      id: `${id}@${what.notice.at}${platform === 'slack' ? '' : `:${platform}`}`,
+      requestId: what.notice.requestId ?? '',
+      platform,
+      target: { conversation },
+    };
+    try {
+      await show(parts, place, noticeView(what.notice, parts.timezone()));
+    } catch (error) {
+      // One platform that is down does not keep the other from telling; where it was told it is not told again.
+      failure ??= error;
+    }
   }
-  const place = {
-    // The same notice at another time is another message.
-    id: `${id}@${what.notice.at}`,
-    requestId: what.notice.requestId ?? '',
-    target: { conversation },
-  };
-  await show(parts, place, noticeView(what.notice, parts.timezone()));
+  if (failure !== undefined) throw failure;
+}
+
+function messengerOf({ messengers }: NotifyParts, platform: AccountRef['platform']): Messenger {
+  const messenger = messengers[platform];
+  if (messenger === undefined) throw new MessengerError('rejected', `chat.${platform} is not in the configuration`);
+  return messenger;
 }
 
 async function undelivered(
@@ -302,7 +346,13 @@ async function undelivered(
   // Given up only once security is told: a job that is overtaken would not come back to it.
   const row = await store.message(id);
   await store.putMessage({ ...(row ?? { id, requestId: what.requestId }), state: 'gone', at: clock.now() });
-  return { done: true };
+  // Whoever cannot be written to is told so where the request is shown.
+  if (what.audience.kind !== 'approver' || error.missing !== 'conversation') return { done: true };
+  const request = (await store.request(what.requestId))?.request;
+  if (request === undefined) return { done: true };
+  const { platform } = what.audience.account;
+  const channels = request.audiences.filter((one) => one.kind === 'channel' && platformOf(one) === platform);
+  return { done: true, changes: showEverywhere({ ...request, audiences: channels }, clock.now()) };
 }
 
 /** A channel that cannot be used is told of once, not with every request that would have been shown there. */

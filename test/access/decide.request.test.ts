@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { decideExtend, decideRequest, type ExtendFacts } from '../../src/access/decide-request.ts';
+import { platformOf } from '../../src/access/ports.ts';
 import {
   activeGrant,
   ana,
@@ -38,6 +39,26 @@ describe('a request', () => {
     expect(jobs(changes).get('lapse:R-7KQ2')?.dueAt).toBe(T0 + HOUR);
     expect(eventKinds(changes)).toEqual(['request.made']);
     expect(row?.audiences.map((audience) => audience.kind)).toEqual(['channel', 'approver', 'approver', 'requester']);
+  });
+
+  test('is shown on both platforms where there are two, and each approver is asked wherever they have an account', () => {
+    const account = (platform: 'slack' | 'teams') => ({ platform, tenant: 'T', id: `${platform}-ben` });
+    const both = { ...ben, accounts: [account('slack'), account('teams')] };
+    const outcome = ask({
+      approvalsChannel: 'C0APPROVALS',
+      teamsChannel: '19:a@thread.tacv2',
+      approvers: { people: [both], complete: true },
+    });
+    const audiences = put(changesOf(outcome), 'request')[0]?.audiences ?? [];
+    expect(audiences.map((one) => `${one.kind} ${platformOf(one)}`)).toEqual([
+      'channel slack',
+      'channel teams',
+      'approver slack',
+      'approver teams',
+      'requester slack',
+    ]);
+    expect(outcome).toMatchObject({ asked: ['Ben'] });
+    expect(jobs(changesOf(outcome)).size).toBe(audiences.length + 1);
   });
 
   test('never asks its own requester for approval', () => {

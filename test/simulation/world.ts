@@ -517,8 +517,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       lanes.push(
         notifyLane({
           ...parts,
-          messenger: through(state, messenger.port, () => 0, 0),
-          securityChannel: () => 'C-SEC',
+          messengers: { slack: through(state, messenger.port, () => 0, 0) },
+          securityChannels: () => [{ platform: 'slack', conversation: 'C-SEC' }],
           timezone: () => 'UTC',
           view: handler.view,
           ids,

@@ -43,7 +43,7 @@ function bench(options: { start: number; zone: string; at: { hour: number; minut
       store,
       standing: async () => [],
       catalog: () => catalog,
-      settings: () => ({ ...options.at, conversation: 'C1' }),
+      settings: () => ({ ...options.at, channels: [{ platform: 'slack', conversation: 'C1' }] }),
       clock,
       log: silent,
     });

@@ -71,7 +71,8 @@ export function renderMessage(view: MessageView, context: RenderContext): Render
         ? [aside('Extend asks your approvers for more time. Return gives it back now.')]
         : []),
       facts(request, context),
-      ...mentions(asksForAnswer ? (view.mention ?? []) : []),
+      ...mentions('Asked:', asksForAnswer ? (view.mention ?? []) : []),
+      ...mentions('Could not be written to in person:', asksForAnswer ? (view.unreached ?? []) : []),
       ...buttons(request, offered),
     ],
   };
@@ -269,14 +270,14 @@ function fallback(request: RequestView, context: RenderContext, title: string): 
 }
 
 /** Only well-formed ids become mentions; a name never does. */
-function mentions(accounts: readonly AccountRef[]): KnownBlock[] {
+function mentions(label: string, accounts: readonly AccountRef[]): KnownBlock[] {
   const ids = accounts
     .filter(({ platform, id }) => platform === 'slack' && /^[UW][A-Z0-9]{1,31}$/.test(id))
     .slice(0, 20)
     .map(({ id }) => id);
   if (ids.length === 0) return [];
   const elements = ids.flatMap((user_id) => [text(' '), { type: 'user' as const, user_id }]);
-  return [{ type: 'rich_text', elements: [{ type: 'rich_text_section', elements: [bold('Asked:'), ...elements] }] }];
+  return [{ type: 'rich_text', elements: [{ type: 'rich_text_section', elements: [bold(label), ...elements] }] }];
 }
 
 const LABELS: Readonly<Record<ButtonName, string>> = {
