@@ -1,5 +1,6 @@
 /** What the page may do: as a person, through signed requests to the bot; or to the world around it. */
 import { setTimeout as wait } from 'node:timers/promises';
+import { FORM_SHORTCUT } from '../chat/slack/parse-form.ts';
 import { gesture } from './page-hand.ts';
 import type { PageNote } from './page-parts.ts';
 import { blocksOf, elementsIn } from './slack-reading.ts';
@@ -109,6 +110,8 @@ async function perform(
     }
     case 'home':
       return { status: (await person.openHome()).status };
+    case 'shortcut':
+      return { status: (await person.shortcut(FORM_SHORTCUT)).status };
     default:
       throw new BadAct(`no such act: ${String(order.do)}`);
   }

@@ -67,6 +67,7 @@ ${channelButton('home', '', 'Hallpass', 'App Home')}
     <div id="messages" class="messages" tabindex="0" role="region" aria-label="Messages"></div>
     <form id="composer" class="composer" autocomplete="off">
       <div class="box">
+        <button type="button" id="shortcut" class="button shortcut" title="A shortcut, as in Slack’s menu of them: opens the form"><span aria-hidden="true">⚡</span> Request access</button>
         <label for="typed" class="hidden" id="typed-label">Message</label>
         <input id="typed" name="typed" role="combobox" aria-autocomplete="list" aria-expanded="false" aria-controls="offers" spellcheck="false" autocomplete="off" enterkeyhint="send" placeholder="/access …">
         <button type="submit" class="send">Send</button>

@@ -209,6 +209,17 @@ describe('the bot’s own home and form', () => {
     await page.getByText('Ask as Ana').waitFor();
     await page.locator('[data-step=asked].done').waitFor();
   }, 120_000);
+
+  it('open by the shortcut too, wherever one is', async () => {
+    const { page, complaints } = await open();
+    await place(page, 'access-approvals').click();
+    await page.getByRole('button', { name: 'Request access' }).click();
+    const form = page.getByRole('dialog', { name: 'Request access' });
+    await form.getByRole('combobox').first().waitFor();
+    await page.keyboard.press('Escape');
+    await gone(form.getByRole('combobox').first());
+    expect(complaints).toEqual([]);
+  }, 120_000);
 });
 
 describe('what goes wrong on purpose', () => {

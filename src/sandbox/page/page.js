@@ -306,4 +306,5 @@ setLine(FIRST);
 startComposer(() => {
   messages.scrollTop = messages.scrollHeight;
 }, say);
+byId('shortcut').addEventListener('click', () => void actAsMe({ do: 'shortcut' }));
 startWorld(say);
