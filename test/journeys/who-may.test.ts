@@ -477,6 +477,20 @@ describe('an approvals channel that is shared with another organisation', () => 
     expect(messagesIn(journey.slack.state, APPROVALS)).toEqual([]);
   });
 
+  it('shows nothing more of what it showed before: the message is emptied, and the others tell the rest', async () => {
+    journey = await startJourney('sqlite');
+    const { id, card } = await journey.ask('ana', ASK);
+    await journey.posted(APPROVALS, new RegExp(id));
+    await journey.slack.control({ do: 'set_channel', channel: { id: APPROVALS, is_ext_shared: true } });
+    await journey.moveClock(2 * MINUTE);
+    await journey.approve('ben', card, 'ana');
+    await journey.posted(APPROVALS, /no longer shown in this channel/);
+    await journey.idle();
+    const shown = messagesIn(journey.slack.state, APPROVALS).map(textOf).join(' ');
+    expect(shown).not.toMatch(/Ana|db-prod|stuck migration/);
+    await journey.posted(SECURITY, /message cannot be delivered.*shared with another organisation/is);
+  });
+
   it('is said at the start, in what /readyz shows', async () => {
     journey = await startJourney('sqlite', {
       slackSeed: (seed) => ({

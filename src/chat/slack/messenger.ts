@@ -9,7 +9,7 @@ import {
   type ReplyTo,
 } from '../../access/ports.ts';
 import { said } from './log.ts';
-import { type Rendered, renderAnswer, renderMessage } from './render.ts';
+import { type Rendered, renderAnswer, renderMessage, renderNote } from './render.ts';
 import { field, textField, type Web } from './web.ts';
 
 /** Slack finds messages of ours by this event type, and the mark in it tells one message from another. */
@@ -77,12 +77,16 @@ export function createMessenger(options: MessengerOptions): {
       if (to.account.platform !== 'slack') throw new MessengerError('rejected', 'the account is not a Slack account');
       return to.account.id;
     }
-    const check = await checkChannel(to.conversation);
-    if (check.unfit !== undefined)
-      throw new MessengerError('rejected', `Slack channel ${to.conversation}: ${check.unfit}`, {
-        missing: 'conversation',
-      });
+    const unfit = await unfitNow(to.conversation);
+    if (unfit !== undefined) throw unfit;
     return to.conversation;
+  }
+
+  /** Why nothing may be shown in the channel any more; absent when it may. */
+  async function unfitNow(channel: string): Promise<MessengerError | undefined> {
+    const { unfit } = await checkChannel(channel);
+    if (unfit === undefined) return undefined;
+    return new MessengerError('rejected', `Slack channel ${channel}: ${unfit}`, { missing: 'conversation' });
   }
 
   async function post(
@@ -192,17 +196,24 @@ export function createMessenger(options: MessengerOptions): {
       return web.roomIn('chat.postMessage', 'account' in to ? to.account.id : to.conversation);
     },
     update: async (at, view) => {
-      const rendered = renderMessage(view, { now: clock.now(), zone: options.zone() });
-      await web.call('chat.update', {
-        channel: at.conversation,
-        ts: at.ts,
-        ...rendered,
-        // Left out, updates are parsed as if a person had typed them.
-        parse: 'none',
-        link_names: false,
-      });
+      const away = isDirectMessage(at.conversation) ? undefined : await unfitNow(at.conversation);
+      // What stands there was written when the channel was ours alone.
+      if (away !== undefined) await replace(at, renderNote('This message is no longer shown in this channel.'));
+      if (away !== undefined) throw away;
+      await replace(at, renderMessage(view, { now: clock.now(), zone: options.zone() }));
     },
   };
+
+  async function replace(at: { conversation: string; ts: string }, rendered: Rendered): Promise<void> {
+    await web.call('chat.update', {
+      channel: at.conversation,
+      ts: at.ts,
+      ...rendered,
+      // Left out, updates are parsed as if a person had typed them.
+      parse: 'none',
+      link_names: false,
+    });
+  }
 
   async function tell(reply: ReplyTo, rendered: Rendered): Promise<void> {
     if (reply.url !== undefined && isReplyAddress(reply.url, options.replyOrigin)) {
@@ -222,6 +233,11 @@ export function createMessenger(options: MessengerOptions): {
   };
 
   return { messenger, replier, checkChannel, tell };
+}
+
+/** Nobody else can ever be brought into one. */
+function isDirectMessage(conversation: string): boolean {
+  return conversation.startsWith('D');
 }
 
 /** Metadata can be written by any app, so the mark alone does not make a message ours. */
