@@ -80,6 +80,32 @@ const responseUrl = () => new URL('/response/1', api.url).href;
 const late = () => api.called('response/1');
 const never = () => new Promise<never>(() => {});
 
+describe('deliveries that cannot be believed', () => {
+  const forged = async () => {
+    const body = slashBody('list');
+    const headers = { ...signed(body, NOW / 1000), 'x-slack-signature': `v0=${'0'.repeat(64)}` };
+    const url = `http://127.0.0.1:${http?.address?.port}/slack/events`;
+    return (await fetch(url, { method: 'POST', body, headers })).status;
+  };
+
+  test('are refused one by one, and said to be a problem once all of them are', async () => {
+    await run(fakeDesk());
+    expect([await forged(), await forged()]).toEqual([401, 401]);
+    expect(slack.facts().problems).toEqual([]);
+    await forged();
+    expect(slack.facts().problems.join()).toMatch(/last 3 deliveries were refused.*SLACK_SIGNING_SECRET/);
+    await send(slashBody('list'));
+    expect(slack.facts().problems).toEqual([]);
+  });
+
+  test('that carry no signature at all say nothing about the secret', async () => {
+    await run(fakeDesk());
+    const url = `http://127.0.0.1:${http?.address?.port}/slack/events`;
+    for (let sent = 0; sent < 4; sent += 1) await fetch(url, { method: 'POST', body: 'hello' });
+    expect(slack.facts().problems).toEqual([]);
+  });
+});
+
 describe('a typed command', () => {
   test('is handed to the desk once it is verified, and acknowledged with its answer', async () => {
     const desk = fakeDesk(async () => answered({ say: 'status', request: requestView() }));

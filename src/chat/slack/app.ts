@@ -15,6 +15,7 @@ import type {
 } from '../../access/ports.ts';
 import { refusalText } from '../../access/words.ts';
 import { createAccounts } from './accounts.ts';
+import { createDistrust, type Distrust } from './distrust.ts';
 import { createForms } from './form.ts';
 import { createHomes } from './home.ts';
 import { createIdentity, type Identity } from './identity.ts';
@@ -147,7 +148,8 @@ export function createSlack(options: SlackOptions): Slack {
       later,
     });
   const homes = questions && createHomes({ web, questions, clock, logger, commandWord });
-  const { receiver, route } = receiverFor(options, patience.ackMs, bolt);
+  const distrust = createDistrust(logger);
+  const { receiver, route } = receiverFor(options, patience.ackMs, bolt, distrust);
   let socketError: string | undefined;
   let socketUp = options.appToken === undefined;
   let stopped = false;
@@ -364,13 +366,18 @@ export function createSlack(options: SlackOptions): Slack {
         ...(found?.botUserId === undefined ? {} : { botUserId: found.botUserId }),
         ...(found?.appId === undefined ? {} : { appId: found.appId }),
         ...(error === undefined ? {} : { error }),
-        problems,
+        problems: [...problems, distrust.problem()].filter((problem) => problem !== undefined),
       };
     },
   };
 }
 
-function receiverFor(options: SlackOptions, ackDeadlineMs: number, bolt: ReturnType<typeof boltLogger>) {
+function receiverFor(
+  options: SlackOptions,
+  ackDeadlineMs: number,
+  bolt: ReturnType<typeof boltLogger>,
+  distrust: Distrust,
+) {
   if (options.appToken !== undefined) {
     const { appToken, logger, apiUrl } = options;
     const slackApiUrl = apiUrl === undefined ? {} : { slackApiUrl: apiUrl };
@@ -382,7 +389,10 @@ function receiverFor(options: SlackOptions, ackDeadlineMs: number, bolt: ReturnT
     signingSecret: options.signingSecret,
     wallClock: options.wallClock,
     logger: options.logger,
-    count: (outcome) => options.metrics.count('hallpass_slack_http_total', { outcome }),
+    count: (outcome) => {
+      options.metrics.count('hallpass_slack_http_total', { outcome });
+      distrust.saw(outcome);
+    },
     ackDeadlineMs,
   });
 }
