@@ -1,8 +1,9 @@
 /** `hallpass sandbox`: the page, until it is stopped. `--tour`: the main job, played through and observed. */
-import { sandboxEnvironment } from '../config.ts';
+import { type Problem, sandboxEnvironment } from '../config.ts';
 import { PAGE_PORT, startPage } from '../sandbox/page.ts';
 import { runTour, type Step } from '../sandbox/tour.ts';
-import { createWorld, type WorldOptions } from '../sandbox/world.ts';
+import { createWorld, PEOPLE, type WorldOptions } from '../sandbox/world.ts';
+import { requestersIn } from '../store/peek.ts';
 import { EXIT, type Out } from './out.ts';
 
 export async function sandboxCommand(
@@ -10,7 +11,7 @@ export async function sandboxCommand(
   askedToStop: () => Promise<string>,
   wantedPort: number | undefined,
 ): Promise<number> {
-  const options = optionsOf(io);
+  const options = await optionsOf(io);
   if (options === undefined) return EXIT.failed;
   const stop = askedToStop();
   const world = await createWorld({ ...options, digest: true });
@@ -21,7 +22,9 @@ export async function sandboxCommand(
     io.say({ ok: true, url: page.url }, [
       ...(elsewhere ? [`Port ${PAGE_PORT} is taken, so this is on ${page.port}.`] : []),
       `Hallpass sandbox: open ${page.url}`,
-      'A local Slack, a local Okta and the bot, all on 127.0.0.1. Nothing is kept. Ctrl-C ends it.',
+      `A local Slack, a local Okta and the bot, all on 127.0.0.1. ${
+        options.databaseUrl === undefined ? 'Nothing is kept.' : 'The record is kept, in DATABASE_URL.'
+      } Ctrl-C ends it.`,
     ]);
     await stop;
     await page.close();
@@ -32,7 +35,7 @@ export async function sandboxCommand(
 }
 
 export async function tourCommand(io: Out): Promise<number> {
-  const options = optionsOf(io);
+  const options = await optionsOf(io);
   if (options === undefined) return EXIT.failed;
   if (!io.json) io.say({}, ['Hallpass sandbox: a local Slack, a local Okta and the bot, all on 127.0.0.1.', '']);
   const { ok, steps } = await runTour({ ...options, onStep: (step) => io.say(step, lines(step)) });
@@ -46,8 +49,9 @@ export async function tourCommand(io: Out): Promise<number> {
 }
 
 /** What the environment asks for; or every problem with it is said. */
-function optionsOf(io: Out): WorldOptions | undefined {
-  const { databaseUrl, port, problems } = sandboxEnvironment();
+async function optionsOf(io: Out): Promise<WorldOptions | undefined> {
+  const { databaseUrl, port, problems: found } = sandboxEnvironment();
+  const problems = [...found, ...(databaseUrl === undefined ? [] : await strangers(databaseUrl))];
   if (problems.length > 0) {
     io.say(
       { ok: false, problems },
@@ -56,6 +60,23 @@ function optionsOf(io: Out): WorldOptions | undefined {
     return undefined;
   }
   return { ...(databaseUrl === undefined ? {} : { databaseUrl }), ...(port === undefined ? {} : { port }) };
+}
+
+/**
+ * A record with anybody else in it is a real one: the sandbox's bot would ask the local Okta about its memberships, be
+ * told that they are gone, and count grants as ended that are not.
+ */
+async function strangers(databaseUrl: string): Promise<readonly Problem[]> {
+  const path = 'env.DATABASE_URL';
+  try {
+    const own = new Set<string>(Object.values(PEOPLE).map(({ okta }) => `okta/${okta}`));
+    if ((await requestersIn(databaseUrl)).every((requester) => own.has(requester))) return [];
+    const message =
+      'holds requests of people who are not in the sandbox; unset it, or give the sandbox a database of its own';
+    return [{ path, message }];
+  } catch (error) {
+    return [{ path, message: `cannot be opened: ${error instanceof Error ? error.message : String(error)}` }];
+  }
 }
 
 function lines(step: Step): readonly string[] {
