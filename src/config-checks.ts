@@ -282,10 +282,29 @@ function fixedPeople(subjects: readonly Subject[], file: ConfigFile): ReadonlySe
   for (const subject of subjects) {
     const source = subject.kind === 'on-call' ? own(file.onCall ?? {}, subject.source) : undefined;
     if (subject.kind === 'user') people.add(subject.email.toLowerCase());
-    else if (source?.type === 'static') for (const email of source.people) people.add(email.toLowerCase());
+    else if (source?.type === 'static') for (const email of named(source)) people.add(email.toLowerCase());
     else return undefined;
   }
   return people;
+}
+
+type StaticSource = Extract<NonNullable<ConfigFile['onCall']>[string], { readonly type: 'static' }>;
+
+function named({ people, rotation }: StaticSource): readonly string[] {
+  return [...(people ?? []), ...(rotation?.people ?? []), ...(rotation?.overrides ?? []).map(({ person }) => person)];
+}
+
+/** How many of these there are at one moment: of a rotation one, whoever has the turn. */
+function atOnce(subjects: readonly Subject[], file: ConfigFile): number {
+  const always = subjects.filter(
+    (subject) => subject.kind !== 'on-call' || staticOf(subject.source, file)?.rotation === undefined,
+  );
+  return (fixedPeople(always, file)?.size ?? 0) + (subjects.length - always.length);
+}
+
+function staticOf(name: string, file: ConfigFile): StaticSource | undefined {
+  const source = own(file.onCall ?? {}, name);
+  return source?.type === 'static' ? source : undefined;
 }
 
 function checkApprovers(
@@ -300,7 +319,7 @@ function checkApprovers(
     return;
   }
   const outside = (subject: Subject): boolean =>
-    subject.kind === 'on-call' && own(file.onCall ?? {}, subject.source)?.type === 'slack-user-group';
+    subject.kind === 'on-call' && (own(file.onCall ?? {}, subject.source)?.type ?? 'static') !== 'static';
   if (policy.approvers.every(outside)) {
     report(
       at,
@@ -311,8 +330,9 @@ function checkApprovers(
   }
   const approvers = fixedPeople(policy.approvers, file);
   if (approvers === undefined) return;
-  if (approvers.size < policy.approvals) {
-    report(at, `${policy.approvals} approvals are needed, and only ${approvers.size} could be given`);
+  const most = Math.min(approvers.size, atOnce(policy.approvers, file));
+  if (most < policy.approvals) {
+    report(at, `${policy.approvals} approvals are needed, and only ${most} could be given`);
     return;
   }
   const requesters = fixedPeople(policy.requesters, file);

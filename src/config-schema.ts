@@ -2,8 +2,13 @@
 import { z } from 'zod';
 import { parseDuration } from './access/grammar.ts';
 import type { Subject } from './access/model.ts';
+import { isZone } from './access/zone.ts';
 import { oktaSection } from './directories/okta.ts';
-import { slackUserGroupSection, staticSection } from './people/on-call.ts';
+import { googleCalendarSection } from './people/google-calendar.ts';
+import { incidentIoSection } from './people/incident-io.ts';
+import { pagerDutySection } from './people/pagerduty.ts';
+import { slackUserGroupSection } from './people/slack-user-group.ts';
+import { staticSection } from './people/static.ts';
 
 const name = z
   .string()
@@ -108,7 +113,7 @@ export const configSchema = z
   .strictObject({
     timezone: z
       .string()
-      .refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin')
+      .refine(isZone, 'must be an IANA time zone such as Europe/Berlin')
       .optional()
       .describe('For times in channels, and for people whose own zone is unknown. Default UTC.'),
     admins: subjects.optional().describe('May see everything and repair what is stuck.'),
@@ -160,7 +165,16 @@ export const configSchema = z
       .optional()
       .describe('Where people ask and answer.'),
     onCall: z
-      .record(name, z.discriminatedUnion('type', [staticSection, slackUserGroupSection]))
+      .record(
+        name,
+        z.discriminatedUnion('type', [
+          staticSection,
+          slackUserGroupSection,
+          pagerDutySection,
+          googleCalendarSection,
+          incidentIoSection,
+        ]),
+      )
       .optional()
       .describe('Who is on call, by a name that policies can use.'),
     policies: z.record(name, policy).describe('The rules, by name.'),
@@ -202,22 +216,11 @@ export function jsonSchema(): unknown {
   return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7', unrepresentable: 'any' });
 }
 
-function isTimeZone(value: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: value });
-    // An offset such as +02:00 is taken by Intl, but knows no summer time.
-    return /^[A-Za-z]/.test(value);
-  } catch {
-    return false;
-  }
-}
-
 /** Keys of the full design that this version does not know, by the section they belong to ('' for the top). */
 const LATER: Readonly<Record<string, readonly string[]>> = {
   '': ['incidents', 'stepUp', 'workloads', 'audit', 'retention', 'findings', 'activity'],
   chat: ['teams'],
   directories: ['nativeExpiry', 'observe', 'rootUrl'],
-  onCall: ['rotation', 'token'],
   policies: [
     'remindEvery',
     'escalate',
@@ -233,15 +236,7 @@ const LATER: Readonly<Record<string, readonly string[]>> = {
   resources: ['owner', 'tags', 'link', 'activity', 'exclusive'],
 };
 
-const LATER_TYPES: readonly string[] = [
-  'google',
-  'entra',
-  'aws-identity-center',
-  'github',
-  'pagerduty',
-  'google-calendar',
-  'incident-io',
-];
+const LATER_TYPES: readonly string[] = ['google', 'entra', 'aws-identity-center', 'github'];
 
 export function isLater(path: readonly (string | number)[], key: string): boolean {
   return LATER[String(path[0] ?? '')]?.includes(key) ?? false;

@@ -13,7 +13,7 @@ import { type EnvSettings, readEnvironment } from './config-env.ts';
 import { type ParsedFile, type Path, parseFile, pathText } from './config-positions.ts';
 import { type ConfigFile, configSchema, isLater, isLaterType, keysAt } from './config-schema.ts';
 import type { OktaSection } from './directories/okta.ts';
-import type { SlackUserGroupSection, StaticSection } from './people/on-call.ts';
+import type { OnCallSection } from './people/sources.ts';
 
 export type { EnvSettings } from './config-env.ts';
 export { jsonSchema } from './config-schema.ts';
@@ -43,7 +43,7 @@ export interface Settings {
   readonly directories: readonly DirectorySettings[];
   readonly identityDirectory: string;
   readonly slack?: { readonly approvals: string; readonly security: string; readonly workspaces?: readonly string[] };
-  readonly onCall: Readonly<Record<string, StaticSection | SlackUserGroupSection>>;
+  readonly onCall: Readonly<Record<string, OnCallSection>>;
   /** The scheduled digest; absent: there is none. The time is in the catalog's zone. */
   readonly digest?: {
     readonly hour: number;
@@ -100,6 +100,7 @@ export function loadConfig({ env = process.env, readFile, path: given, withoutCh
     if (warning) reading.warning(at, message);
     else reading.problem(at, message, instead);
   const directories = file === undefined ? [] : readKeys(file, path, readFile, reading);
+  const onCall = file === undefined ? {} : onCallOf(file, path, readFile, reading);
   const settings = readEnvironment(env, !withoutChat && file?.chat?.slack !== undefined, (name, message, instead) =>
     reading.environment(name, message, instead),
   );
@@ -120,7 +121,7 @@ export function loadConfig({ env = process.env, readFile, path: given, withoutCh
           ...(slack.workspaces && { workspaces: slack.workspaces }),
         },
       }),
-      onCall: file.onCall ?? {},
+      onCall,
       ...digestOf(file),
       identity: file.identity?.match === undefined ? {} : { match: file.identity.match },
       people: file.people ?? {},
@@ -216,7 +217,9 @@ class Reading {
     const key = path.at(-1);
     if (typeof key === 'string' && SECRET_KEYS.has(key) && !text.includes('${')) {
       this.#hide(text, '(hidden)');
-      this.warning(path, 'a secret stands in the file in clear', `${key}: "\${NAME}", with NAME in the environment`);
+      const instead = `${key}: "\${NAME}", with NAME in the environment`;
+      if (path[0] === 'onCall') this.problem(path, 'a token must not stand in the file in clear', instead);
+      else this.warning(path, 'a secret stands in the file in clear', instead);
     }
     return text.replace(/\$\{([^}]*)\}/g, (whole, name: string) => {
       const value =
@@ -283,7 +286,7 @@ function explain(reading: Reading, issue: Issue, value: unknown, above: Path = [
         return;
       }
       const type = valueAt(value, path);
-      const known = path[0] === 'onCall' ? 'static or slack-user-group' : 'okta';
+      const known = path[0] === 'onCall' ? ON_CALL_TYPES : 'okta';
       if (isLaterType(type))
         reading.problem(path, `"${String(type)}" is not supported by this version of Hallpass`, known);
       else reading.problem(path, type === undefined ? 'the type is missing' : 'there is no such type', known);
@@ -309,6 +312,8 @@ function explain(reading: Reading, issue: Issue, value: unknown, above: Path = [
       reading.problem(path, issue.message.replace(/^Invalid input: /, ''));
   }
 }
+
+const ON_CALL_TYPES = 'static, slack-user-group, pagerduty, google-calendar or incident-io';
 
 const KINDS: Readonly<Record<string, string>> = {
   object: 'a section with keys',
@@ -358,6 +363,31 @@ function readKeys(
     }
     return { name, section, ...(section.auth.keyFile !== undefined && keyPem !== undefined && { keyPem }) };
   });
+}
+
+/** Key files by the place of `hallpass.yaml`, not of whoever starts Hallpass. */
+function onCallOf(
+  file: ConfigFile,
+  configPath: string,
+  readFile: Sources['readFile'],
+  reading: Reading,
+): Settings['onCall'] {
+  return Object.fromEntries(
+    Object.entries(file.onCall ?? {}).map(([name, section]) => {
+      if (section.type !== 'google-calendar' || section.keyFile === undefined) return [name, section];
+      const keyFile = resolve(dirname(configPath), section.keyFile);
+      const at: Path = ['onCall', name, 'keyFile'];
+      try {
+        const key: unknown = JSON.parse(readFile(keyFile));
+        if (typeof key !== 'object' || key === null || !('type' in key))
+          reading.problem(at, 'this is not the key of a service account');
+      } catch (error) {
+        const why = error instanceof SyntaxError ? 'is not JSON' : `cannot be read (${codeOf(error)})`;
+        reading.problem(at, `${section.keyFile} ${why}`);
+      }
+      return [name, { ...section, keyFile }];
+    }),
+  );
 }
 
 function policyHash(policy: unknown): string {

@@ -15,7 +15,7 @@ import { randomIds, salt } from './ids.ts';
 import type { Log } from './log.ts';
 import { createMetrics, type MetricsRegistry } from './metrics.ts';
 import { createPeople } from './people/identity.ts';
-import { createSlackUserGroupOnCall, createStaticOnCall } from './people/on-call.ts';
+import { createOnCall, createTroubles, type Troubles } from './people/sources.ts';
 import { type OpenStore, openStore } from './store/database.ts';
 import { alertLane } from './workers/alert.ts';
 import { createDigests, type Digests } from './workers/digest.ts';
@@ -151,11 +151,15 @@ export async function run(options: RunOptions): Promise<Running> {
     if (slack === undefined) throw new Error('no chat platform is configured');
     return slack.accounts;
   };
+  const troubles = createTroubles((source, why) => {
+    if (why === undefined) log.info({ source }, 'it can be asked again');
+    else log.error({ source, why }, 'it cannot be asked, so it makes nobody an approver');
+  });
   const onCall = new Map<string, OnCall>(
-    Object.entries(settings.onCall).map(([name, section]) => [
-      name,
-      section.type === 'static' ? createStaticOnCall(section) : createSlackUserGroupOnCall(section, accounts),
-    ]),
+    Object.entries(settings.onCall).map(([name, section]) => {
+      const source = createOnCall(name, section, { clock, metrics, jitter: ids.jitter, accounts, zone: timezone });
+      return [name, { now: (at) => troubles.watch(`on-call source ${name}`, () => source.now(at)) }];
+    }),
   );
   const people: People = createPeople({
     accounts: {
@@ -247,7 +251,7 @@ export async function run(options: RunOptions): Promise<Running> {
   const http = createHttp({
     routes: [
       ...(slack?.routes ?? []),
-      ...healthRoutes({ store, slack: () => slack, clock, metrics, directories, people, settings }),
+      ...healthRoutes({ store, slack: () => slack, clock, metrics, directories, people, settings, troubles }),
     ],
     onError: (error, where) => log.error({ error, where }, 'a request could not be served'),
   });
@@ -359,6 +363,7 @@ function healthRoutes(parts: {
   readonly directories: ReadonlyMap<string, Directory>;
   readonly people: People;
   readonly settings: Settings;
+  readonly troubles: Troubles;
 }): readonly HttpRoute[] {
   const { store, slack, clock, metrics } = parts;
   const json = { 'content-type': 'application/json; charset=utf-8' };
@@ -374,6 +379,7 @@ function healthRoutes(parts: {
         const chat = slack()?.facts();
         if (chat !== undefined && !chat.ready) degraded.push({ what: 'slack', why: chat.error ?? 'not connected yet' });
         for (const problem of chat?.problems ?? []) degraded.push({ what: 'slack', why: problem });
+        degraded.push(...parts.troubles.list());
         const outstanding = recorded ? await store.outstandingRemovals(clock.now(), OUTSTANDING_SHOWN) : [];
         for (const { key, membership } of outstanding.filter((one) => !parts.directories.has(one.key.directory)))
           degraded.push({

@@ -49,8 +49,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   cli: [/.*/],
   sandbox: [/.*/],
   // The schema of each adapter's own section, and nothing else of it.
-  'config.ts': [/^config-/, /^directories\/okta\.ts$/, /^people\/on-call\.ts$/],
-  'config-schema.ts': [/^config-/, /^directories\/okta/, /^people\/on-call\.ts$/],
+  'config.ts': [/^config-/, /^directories\/okta\.ts$/, /^people\/sources\.ts$/],
+  'config-schema.ts': [
+    /^config-/,
+    /^directories\/okta/,
+    /^people\/(static|slack-user-group|pagerduty|google-calendar|incident-io)\.ts$/,
+  ],
   'config-checks.ts': [/^config-/],
   'config-env.ts': [/^config-/],
   'config-positions.ts': [/^config-/],
@@ -69,6 +73,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   canonicalize: /^(store\/|config)/,
   commander: /^cli\.ts$/,
   'drizzle-orm': /^store\//,
+  googleapis: /^people\/google-calendar\.ts$/,
   jose: /^(directories\/|sandbox\/okta)/,
   'node-cron': /^workers\//,
   pg: /^store\//,

@@ -49,6 +49,10 @@ resources:
 /** A reference to the environment, as the file writes it. */
 const env = (name: string) => `\${${name}}`;
 
+/** The good file with a rotation instead of a list. */
+const rotation = (keys: string) =>
+  edit('people: [ ben@acme.com, cat@acme.com ]', `rotation: { people: [ ben@acme.com, cat@acme.com ], ${keys} }`);
+
 function load(text: string, environment: Record<string, string> = ENV): Loaded {
   return loadConfig({
     env: environment,
@@ -154,9 +158,45 @@ test.each<[string, string, Expected]>([
     { line: 7, path: 'directories.okta.type', message: /"google" is not supported by this version/, instead: /okta/ },
   ],
   [
-    'a later kind of on-call source',
-    edit('type: static', 'type: pagerduty'),
-    { line: 11, path: 'onCall.web.type', message: /not supported by this version/ },
+    'a PagerDuty schedule without its id and token',
+    edit('{ type: slack-user-group, group: S0DBA }', '{ type: pagerduty }'),
+    { line: 12, path: 'onCall.dba.schedule', message: /missing/ },
+  ],
+  [
+    'a token that stands in the file in clear',
+    edit('{ type: slack-user-group, group: S0DBA }', '{ type: pagerduty, schedule: PABC123, token: u+abcdefgh }'),
+    { line: 12, path: 'onCall.dba.token', message: /must not stand in the file in clear/, instead: /environment/ },
+  ],
+  [
+    'a service that would get the token over plain http',
+    edit(
+      '{ type: slack-user-group, group: S0DBA }',
+      '{ type: incident-io, schedule: "01A", token: x, url: "http://api.example.com" }',
+    ),
+    { line: 12, path: 'onCall.dba.url', message: /https/ },
+  ],
+  [
+    'a calendar whose key file is not there',
+    edit(
+      '{ type: slack-user-group, group: S0DBA }',
+      '{ type: google-calendar, calendar: c_1@group.calendar.google.com, keyFile: google.json }',
+    ),
+    { line: 12, path: 'onCall.dba.keyFile', message: /google\.json cannot be read \(ENOENT\)/ },
+  ],
+  [
+    'a rotation in a zone that is none',
+    rotation('zone: Europe/Atlantis, from: "2026-11-02 09:00", every: 1w'),
+    { line: 11, path: 'onCall.web.rotation.zone', message: /IANA time zone/ },
+  ],
+  [
+    'a rotation that begins on no day',
+    rotation('from: "2026-02-30 09:00", every: 1w'),
+    { line: 11, path: 'onCall.web.rotation.from', message: /2026-11-02 09:00/ },
+  ],
+  [
+    'two approvals where only one is on call at a time',
+    rotation('from: "2026-11-02 09:00", every: 1w').replace('[ on-call:dba, group:okta/dba-leads ]', '[ on-call:web ]'),
+    { line: 19, path: 'policies.sensitive', message: /2 approvals are needed, and only 1/ },
   ],
   [
     'a kind that never was',

@@ -10,6 +10,9 @@ import type { RequestView } from './view.ts';
 
 const COMMAND_WORD = '/access';
 
+/** In code points; of an error that is shown to people. */
+const ERROR_MAX = 240;
+
 /** At most `max` code points, the last of them an ellipsis when something was left out. */
 export function cut(text: string, max: number): string {
   if (text.length <= max) return text;
@@ -246,7 +249,8 @@ export function refusalText(
       return { reason: refusal.message, next: 'Nothing was done. Ask the people who run Hallpass if this is wrong.' };
     case 'cannot_check':
       return {
-        reason: `Hallpass could not check ${refusal.what}, so nothing was done.`,
+        // Why is shown too: whether it is their own service that is away, people often know before we do.
+        reason: `Hallpass could not check ${refusal.what}, so nothing was done. ${cut(refusal.error, ERROR_MAX)}`,
         next: 'Try again in a minute.',
       };
     case 'group_unusable':

@@ -23,6 +23,17 @@ function read(format: Intl.DateTimeFormat, at: Instant): WallTime {
   return { year: of('year'), month: of('month'), day: of('day'), hour: of('hour'), minute: of('minute') };
 }
 
+/** A zone that knows its clock changes, by its IANA name. */
+export function isZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    // An offset such as +02:00 is taken by Intl, but knows no summer time.
+    return /^[A-Za-z]/.test(name);
+  } catch {
+    return false;
+  }
+}
+
 function formatter(zone: string): Intl.DateTimeFormat {
   const options: Intl.DateTimeFormatOptions = {
     hourCycle: 'h23',
@@ -82,6 +93,17 @@ export function lastTimeOfDay(
   };
   // A day back and another: where the date line was moved, a date may be missing.
   return [on(0), on(1)].find(({ at }) => at <= now) ?? on(2);
+}
+
+/**
+ * The instant of `2026-11-02 09:00` on the wall in the zone, with the same rules for hours that a clock change skips or
+ * repeats; absent for what is no such text, and for a day that no calendar has.
+ */
+export function instantAt(text: string, zone: string): Instant | undefined {
+  const [, day, hour, minute] = /^(\d{4}-\d{2}-\d{2}) ([01]\d|2[0-3]):([0-5]\d)$/.exec(text) ?? [];
+  const asUtc = Date.parse(`${day}T00:00:00Z`);
+  if (Number.isNaN(asUtc) || new Date(asUtc).toISOString().slice(0, 10) !== day) return undefined;
+  return instantOf(formatter(zone), asUtc + (Number(hour) * 60 + Number(minute)) * 60_000);
 }
 
 /** When the day began. */

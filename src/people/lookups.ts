@@ -149,6 +149,6 @@ export async function asked<T>(failure: string, ask: () => Promise<T>): Promise<
     if (error instanceof PeopleError) throw error;
     if (error instanceof DirectoryError && error.code === 'rejected')
       throw new PeopleError('ambiguous', `${failure}: ${error.message}`, error);
-    throw new PeopleError('unavailable', `${failure} right now. Try again in a minute.`, error);
+    throw new PeopleError('unavailable', `${failure} right now.`, error);
   }
 }

@@ -1,16 +1,6 @@
-/** Who is on call: the sources that need no service of their own. Each exports the schema of its section of the file. */
+/** Who is on call by a Slack user group. Weaker than the others: ordinary members may be able to edit it. */
 import { z } from 'zod';
 import type { Accounts, OnCall } from '../access/ports.ts';
-
-export const staticSection = z
-  .strictObject({
-    type: z.literal('static').describe('A fixed list.'),
-    people: z
-      .array(z.email().describe('The email of a person, as the identity directory knows it.'))
-      .min(1)
-      .describe('All of them are on call at the same time.'),
-  })
-  .describe('A fixed list of people, all of them on call.');
 
 export const slackUserGroupSection = z
   .strictObject({
@@ -22,13 +12,7 @@ export const slackUserGroupSection = z
   })
   .describe('The members of a Slack user group. Depending on workspace settings, members may edit it themselves.');
 
-export type StaticSection = z.infer<typeof staticSection>;
 export type SlackUserGroupSection = z.infer<typeof slackUserGroupSection>;
-
-export function createStaticOnCall(section: StaticSection): OnCall {
-  const entries = section.people.map((email) => ({ email }));
-  return { now: async () => entries };
-}
 
 /** Throws `MessengerError` when Slack cannot tell. */
 export function createSlackUserGroupOnCall(
