@@ -177,6 +177,32 @@ onCall:
   });
 });
 
+describe('on-call sources shown in the documents', () => {
+  const page = PAGES.find(({ name }) => name === 'docs/on-call.md')?.text ?? '';
+  const examples = fenced(page, 'yaml').filter((yaml) => yaml.startsWith('onCall:'));
+
+  it('are accepted', () => {
+    expect(examples.length).toBeGreaterThan(4);
+    const whole = PAGES.flatMap(({ text }) => fenced(text, 'yaml')).find((yaml) => yaml.includes('resources:')) ?? '';
+    const env = {
+      OKTA_TOKEN: 'token',
+      PAGERDUTY_TOKEN: 'token',
+      INCIDENT_IO_TOKEN: 'token',
+      SLACK_BOT_TOKEN: 'xoxb-token',
+      SLACK_SIGNING_SECRET: 'secret',
+    };
+    for (const yaml of examples) {
+      const text = whole.replace(/^onCall:\n(?: .*\n)+/m, yaml);
+      expect(text).toContain(yaml);
+      const loaded = loadConfig({
+        env,
+        readFile: (path) => (path.endsWith('.json') ? '{"type":"service_account"}' : text),
+      });
+      expect(loaded.ok ? [] : loaded.problems).toEqual([]);
+    }
+  });
+});
+
 describe('links between the documents', () => {
   it('lead to files that are there', async () => {
     const missing: string[] = [];
