@@ -3,6 +3,7 @@
  * and to everything that is wrong with it.
  */
 import { type Catalog, nearest, type Resource } from './access/catalog.ts';
+import type { Condition } from './access/condition.ts';
 import { parseDuration } from './access/grammar.ts';
 import type { Entitlement, Policy, Subject } from './access/model.ts';
 import type { Path } from './config-positions.ts';
@@ -18,12 +19,15 @@ export interface Finding {
 
 const DEFAULTS = { approvals: 1, duration: '30m', max: '4h', minLength: 10, lapseAfter: '1h', warnBefore: '5m' };
 
+export type Compile = (expression: string) => { readonly condition: Condition } | { readonly wrong: string };
+
 type Report = (path: Path, message: string, instead?: string) => void;
 
-/** `hash`: SHA-256, hex, over the canonical JSON of what it is given. */
+/** `hash`: SHA-256, hex, over the canonical JSON of what it is given. `compile`: an expression, judged. */
 export function checkConfig(
   file: ConfigFile,
   hash: (value: unknown) => string,
+  compile: Compile,
 ): { catalog: Catalog; findings: readonly Finding[] } {
   const findings: Finding[] = [];
   const report: Report = (path, message, instead) =>
@@ -47,18 +51,18 @@ export function checkConfig(
       report(['onCall', source], 'a Slack user group needs chat.slack');
 
   const subjectsOf = (texts: readonly string[] | undefined, path: Path): readonly Subject[] =>
-    (texts ?? []).flatMap((text, i) => {
-      const subject = parseSubject(text);
-      if ('wrong' in subject) return [];
-      const at = [...path, i];
-      if (subject.kind === 'group') refer(report, at, 'directory', subject.directory, file.directories);
-      if (subject.kind === 'on-call') {
-        refer(report, at, 'on-call source', subject.source, file.onCall ?? {});
-        if (own(file.onCall ?? {}, subject.source)?.type === 'slack-user-group')
-          warn(at, `the Slack user group behind on-call:${subject.source} may be editable by ordinary members`);
-      }
-      return [subject];
-    });
+    (texts ?? []).flatMap((text, i) => subjectAt(text, [...path, i]));
+  const subjectAt = (text: string, at: Path): readonly Subject[] => {
+    const subject = parseSubject(text);
+    if ('wrong' in subject) return [];
+    if (subject.kind === 'group') refer(report, at, 'directory', subject.directory, file.directories);
+    if (subject.kind === 'on-call') {
+      refer(report, at, 'on-call source', subject.source, file.onCall ?? {});
+      if (own(file.onCall ?? {}, subject.source)?.type === 'slack-user-group')
+        warn(at, `the Slack user group behind on-call:${subject.source} may be editable by ordinary members`);
+    }
+    return [subject];
+  };
 
   const admins = subjectsOf(file.admins, ['admins']);
   const responders = subjectsOf(file.responders, ['responders']);
@@ -129,7 +133,21 @@ export function checkConfig(
       );
     trust(content.requesters, `policies.${policyName}.requesters`);
     trust(content.approvers, `policies.${policyName}.approvers`);
-    policies.set(policyName, { ...content, hash: hash(content) });
+    const conditions: { when?: Condition; autoApprove?: Condition } = {};
+    for (const key of ['when', 'autoApprove'] as const) {
+      const condition = conditionOf(
+        section[key],
+        at(key),
+        file,
+        compile,
+        merged.from[key] === policyName ? report : silence,
+      );
+      if (condition === undefined) continue;
+      conditions[key] = condition;
+      // Whoever could get into such a group through Hallpass could make the condition true.
+      trust(condition.groups.flatMap(groupSubject), `policies.${policyName}.${key}`);
+    }
+    policies.set(policyName, { ...content, ...conditions, hash: hash({ ...content, ...expressionsOf(conditions) }) });
   }
   trust(viewers, 'viewers', true);
 
@@ -137,6 +155,7 @@ export function checkConfig(
   const seen = new Map<string, string>();
   for (const [resourceName, section] of Object.entries(file.resources)) {
     const here: Path = ['resources', resourceName];
+    if (section.owner !== undefined) subjectAt(section.owner, [...here, 'owner']);
     const twin = seen.get(resourceName.toLowerCase());
     if (twin !== undefined)
       report(here, `differs from "${twin}" only in upper and lower case, which people do not type`);
@@ -185,6 +204,8 @@ export function checkConfig(
         policy,
         sessionTailMs: role.sessionTail === undefined ? 0 : ms(role.sessionTail),
         ...(section.channel !== undefined && { channel: section.channel }),
+        ...(section.tags !== undefined && { tags: section.tags }),
+        ...(section.owner !== undefined && { owner: section.owner }),
       };
     }
     resources[resourceName] = {
@@ -274,6 +295,43 @@ function inherit(
     };
   }
   return { section, from };
+}
+
+const silence: Report = () => undefined;
+
+function expressionsOf(conditions: Readonly<Record<string, Condition>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(conditions).map(([key, { expression }]) => [key, expression]));
+}
+
+function groupSubject(name: string): Subject[] {
+  const subject = parseSubject(`group:${name}`);
+  return 'wrong' in subject ? [] : [subject];
+}
+
+/** The condition, if it is one, and if what it asks about is in the file. */
+function conditionOf(
+  expression: string | undefined,
+  path: Path,
+  file: ConfigFile,
+  compile: Compile,
+  report: Report,
+): Condition | undefined {
+  if (expression === undefined) return undefined;
+  const compiled = compile(expression);
+  if ('wrong' in compiled) {
+    report(path, compiled.wrong);
+    return undefined;
+  }
+  const { condition } = compiled;
+  for (const name of condition.groups) {
+    const [subject] = groupSubject(name);
+    if (subject?.kind === 'group') refer(report, path, 'directory', subject.directory, file.directories);
+    else report(path, `'${name}' in requester.groups: a group needs its directory`, `'<directory>/<name>'`);
+  }
+  for (const name of condition.onCall) refer(report, path, 'on-call source', name, file.onCall ?? {});
+  if (condition.reads.some((field) => field.startsWith('incident.')) && !Object.hasOwn(file, 'incidents'))
+    report(path, 'it asks for an incident, and there is no source of incidents', 'a section `incidents`');
+  return condition;
 }
 
 /** Everyone a list can ever stand for, when that is written in the file itself. */

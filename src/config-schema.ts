@@ -67,6 +67,15 @@ const subject = z
 
 const subjects = z.array(subject);
 
+/** In characters; longer ones are nobody's single thought, and each is judged at every decision. */
+const EXPRESSION_MAX = 2_000;
+
+const expression = z.string().min(1).max(EXPRESSION_MAX);
+
+const tag = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:=/-]{0,62}$/, 'must be a tag of letters, digits and . _ : = / -');
+
 const policy = z
   .strictObject({
     extends: name.optional().describe('Another policy to inherit from; a list given here replaces the inherited one.'),
@@ -86,6 +95,10 @@ const policy = z
       })
       .optional()
       .describe('What the reason must be like.'),
+    when: expression
+      .optional()
+      .describe('A condition in CEL. Where it is false, or cannot be judged, nothing is given.'),
+    autoApprove: expression.optional().describe('A condition in CEL. Where it is true, nobody needs to approve.'),
     lapseAfter: duration.optional().describe('An unanswered request is over after this. Default 1h.'),
     warnBefore: duration.optional().describe('How long before its end the holder is told. Default 5m.'),
   })
@@ -184,6 +197,8 @@ export const configSchema = z
         z
           .strictObject({
             title: z.string().min(1).max(100).optional().describe('What people call it. Default: its name.'),
+            tags: z.array(tag).max(20).optional().describe('What it is; conditions can ask for it.'),
+            owner: subject.optional().describe('Who answers for it.'),
             channel: channel.optional().describe('Channel for its requests, instead of chat.slack.approvals.'),
             roles: z.record(name, role).describe('The levels of access that can be asked for.'),
             defaultRole: name.optional().describe('Meant when none is named; may be left out when there is only one.'),
@@ -221,19 +236,8 @@ const LATER: Readonly<Record<string, readonly string[]>> = {
   '': ['incidents', 'stepUp', 'workloads', 'audit', 'retention', 'findings', 'activity'],
   chat: ['teams'],
   directories: ['nativeExpiry', 'observe', 'rootUrl'],
-  policies: [
-    'remindEvery',
-    'escalate',
-    'proof',
-    'when',
-    'breakGlass',
-    'stages',
-    'maxLive',
-    'autoApprove',
-    'perDay',
-    'pattern',
-  ],
-  resources: ['owner', 'tags', 'link', 'activity', 'exclusive'],
+  policies: ['remindEvery', 'escalate', 'proof', 'breakGlass', 'stages', 'maxLive', 'perDay', 'pattern'],
+  resources: ['link', 'activity', 'exclusive'],
 };
 
 const LATER_TYPES: readonly string[] = ['google', 'entra', 'aws-identity-center', 'github'];

@@ -8,6 +8,7 @@ import { dirname, resolve } from 'node:path';
 import canonicalize from 'canonicalize';
 import type { z } from 'zod';
 import { type Catalog, nearest } from './access/catalog.ts';
+import { compileCondition } from './conditions/cel.ts';
 import { checkConfig } from './config-checks.ts';
 import { type EnvSettings, readEnvironment } from './config-env.ts';
 import { type ParsedFile, type Path, parseFile, pathText } from './config-positions.ts';
@@ -95,7 +96,7 @@ export function loadConfig({ env = process.env, readFile, path: given, withoutCh
   const parsed = reading.file.problems.length > 0 ? undefined : configSchema.safeParse(value, { reportInput: false });
   if (parsed?.success === false) for (const issue of parsed.error.issues) explain(reading, issue, value);
   const file = parsed?.success === true ? parsed.data : undefined;
-  const checked = file === undefined ? undefined : checkConfig(file, policyHash);
+  const checked = file === undefined ? undefined : checkConfig(file, policyHash, compileCondition);
   for (const { path: at, message, instead, warning } of checked?.findings ?? [])
     if (warning) reading.warning(at, message);
     else reading.problem(at, message, instead);

@@ -49,7 +49,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   cli: [/.*/],
   sandbox: [/.*/],
   // The schema of each adapter's own section, and nothing else of it.
-  'config.ts': [/^config-/, /^directories\/okta\.ts$/, /^people\/sources\.ts$/],
+  'config.ts': [/^config-/, /^conditions\/cel\.ts$/, /^directories\/okta\.ts$/, /^people\/sources\.ts$/],
   'config-schema.ts': [
     /^config-/,
     /^directories\/okta/,
@@ -67,6 +67,7 @@ function code(file: string): string {
 
 /** Where a package may be imported. Those that are not named here: nowhere. */
 const HOMES: Readonly<Record<string, RegExp>> = {
+  '@bufbuild/cel': /^conditions\//,
   '@slack/bolt': /^chat\/slack\//,
   '@slack/types': /^chat\/slack\//,
   'better-sqlite3': /^store\//,

@@ -103,6 +103,13 @@ export type Refusal =
   | { readonly code: 'reason_too_short'; readonly minLength: number; readonly length: number }
   | { readonly code: 'reason_too_long'; readonly maxLength: number; readonly length: number }
   | { readonly code: 'not_eligible'; readonly entitlement: EntitlementId; readonly wanted: readonly string[] }
+  /** `now` says what the expression read, in words. */
+  | {
+      readonly code: 'condition_not_met';
+      readonly entitlement: EntitlementId;
+      readonly expression: string;
+      readonly now: readonly string[];
+    }
   | { readonly code: 'already_pending'; readonly requestId: RequestId }
   | { readonly code: 'already_granted'; readonly grantId: GrantId; readonly expiresAt?: Instant }
   | { readonly code: 'already_member'; readonly groups: readonly string[] }

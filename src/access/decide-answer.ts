@@ -1,5 +1,6 @@
 /** Approving and denying: who may is asked afresh, and an approval counts only for what was shown. */
 import type { Refusal } from './command.ts';
+import { type ConditionFacts, conditionRefusal } from './condition.ts';
 import { type Approved, giveGrant, prolongGrant } from './decide-grant.ts';
 import { event, eventRow, type Outcome, personActor, putRequest, refused, showEverywhere } from './decision.ts';
 import { digestOf } from './digest.ts';
@@ -29,6 +30,8 @@ export interface ApproveFacts extends AnswerFacts {
   readonly requesterSubjects: readonly SubjectAnswer[];
   /** Whether every account the grant would use is active; `error` when it could not be told. */
   readonly requesterActive: { readonly active: boolean } | { readonly error: string };
+  /** What the policy's conditions ask of the requester, now; absent when the requester could not be looked up. */
+  readonly conditions?: ConditionFacts;
   /** One per group, in the order of `record.request.groups`. */
   readonly memberships: readonly MembershipRecord[];
   /** For a request for more time. */
@@ -52,7 +55,7 @@ export function decideApprove(facts: ApproveFacts, now: Instant): Outcome {
   const counted = record.approvals.filter((given) => given.answer === 'approved' && given.digest === digest);
   if (counted.some((given) => given.approver === person.id))
     return refused({ code: 'already_answered', requestId: request.id });
-  const unfit = requesterUnfit(facts, entitlement);
+  const unfit = requesterUnfit(facts, entitlement, now);
   if (unfit !== undefined) return refused(unfit);
 
   const approval: Approval = {
@@ -162,7 +165,7 @@ function mayAnswer(facts: AnswerFacts, asked: 'approve' | 'deny', now: Instant):
 }
 
 /** At the grant, the requester is judged again: eligible, with active accounts, and within the present maximum. */
-function requesterUnfit(facts: ApproveFacts, entitlement: Entitlement): Refusal | undefined {
+function requesterUnfit(facts: ApproveFacts, entitlement: Entitlement, now: Instant): Refusal | undefined {
   const { request } = facts.record;
   const active = facts.requesterActive;
   if ('error' in active)
@@ -181,6 +184,8 @@ function requesterUnfit(facts: ApproveFacts, entitlement: Entitlement): Refusal 
   const no = answer.unsatisfied[0];
   if (no !== undefined)
     return { code: 'requester_not_eligible', requestId: request.id, why: 'the policy no longer lets them ask for it' };
+  const unmet = conditionUnmet(facts, entitlement, now);
+  if (unmet !== undefined) return unmet;
   if (request.extendsGrant === undefined) {
     const other = facts.memberships
       .flatMap((membership) => membership.grants)
@@ -190,6 +195,22 @@ function requesterUnfit(facts: ApproveFacts, entitlement: Entitlement): Refusal 
     if (other !== undefined) return { code: 'already_granted', grantId: other.id };
   }
   return undefined;
+}
+
+/** The condition held when it was asked; access begins now, so it is now that it must hold. */
+function conditionUnmet(facts: ApproveFacts, entitlement: Entitlement, now: Instant): Refusal | undefined {
+  const { when, name } = entitlement.policy;
+  const { request } = facts.record;
+  if (when === undefined) return undefined;
+  if (facts.conditions === undefined)
+    return { code: 'cannot_check', what: `the condition of the policy ${name}`, error: 'the requester is not known' };
+  const no = conditionRefusal(when, facts.conditions, request, now);
+  if (no?.code !== 'condition_not_met') return no;
+  return {
+    code: 'requester_not_eligible',
+    requestId: request.id,
+    why: `its policy allows it only when ${no.expression}, and that does not hold now.`,
+  };
 }
 
 /** The card is drawn anew with what holds now; earlier approvals stay on record and no longer count. */

@@ -1,5 +1,7 @@
 /** Asking: a new access request, or more time on a live grant. Both wait for the same approvals under the same policy. */
 import type { DurationWish, Refusal } from './command.ts';
+import { approvesItself, type Circumstances, type Condition, conditionRefusal } from './condition.ts';
+import { giveGrant, prolongGrant } from './decide-grant.ts';
 import {
   type Decision,
   event,
@@ -12,9 +14,19 @@ import {
 } from './decision.ts';
 import { digestOf } from './digest.ts';
 import { endsAt } from './lifecycle.ts';
-import type { AccessRequest, Audience, Entitlement, Grant, Instant, Person, PinnedGroup, PinnedUser } from './model.ts';
+import type {
+  AccessRequest,
+  Audience,
+  Change,
+  Entitlement,
+  Grant,
+  Instant,
+  Person,
+  PinnedGroup,
+  PinnedUser,
+} from './model.ts';
 import { evaluate, type PolicyAnswer, type SubjectAnswer, subjectName } from './policy.ts';
-import type { MembershipRecord } from './ports.ts';
+import type { GrantRecord, MembershipRecord } from './ports.ts';
 import { nextTimeOfDay } from './zone.ts';
 
 export interface Approvers {
@@ -35,6 +47,7 @@ export interface RequestFacts {
   /** The ledger and, where it could be read in time, the directory's word for each group. */
   readonly standing: readonly { readonly record: MembershipRecord; readonly member?: boolean }[];
   readonly approvers: Approvers;
+  readonly circumstances: Circumstances;
   readonly timezone: string;
   readonly approvalsChannel?: string;
   /** The same in Teams. */
@@ -87,13 +100,12 @@ export function decideRequest(command: RequestCommand, facts: RequestFacts, now:
   // Only if every group is a baseline is there nothing to grant; the ledger knows which memberships are ours.
   if (facts.standing.length > 0 && facts.standing.every(isBaseline))
     return refused({ code: 'already_member', groups: facts.groups.map((group) => group.groupName) });
-  if (nobodyElse(facts)) return refused({ code: 'nobody_to_ask', entitlement: entitlement.id });
-  return open(facts, { durationMs: asked, reason: command.reason }, undefined, now);
+  return judged(facts, { durationMs: asked, reason: command.reason }, undefined, now);
 }
 
 export interface ExtendFacts extends RequestFacts {
-  readonly grant: Grant;
-  readonly original: AccessRequest;
+  /** The grant, with the request it came from. */
+  readonly extended: GrantRecord;
 }
 
 export function decideExtend(
@@ -101,7 +113,8 @@ export function decideExtend(
   facts: ExtendFacts,
   now: Instant,
 ): Outcome {
-  const { grant, entitlement, person } = facts;
+  const { entitlement, person } = facts;
+  const { grant, request: original } = facts.extended;
   const policy = entitlement.policy;
   if (grant.holder !== person.id) return refused({ code: 'not_yours', id: grant.id });
   if (grant.state === 'adding') return refused({ code: 'not_added_yet', grantId: grant.id });
@@ -123,7 +136,7 @@ export function decideExtend(
   } else more = wish.ms;
   if (more > left) return refused({ code: 'over_maximum', grantId: grant.id, leftMs: Math.max(0, left), maxMs });
   // The first reason stands when none is given: an extension is of the same work.
-  const reason = command.reason === undefined || command.reason === '' ? facts.original.reason : command.reason;
+  const reason = command.reason === undefined || command.reason === '' ? original.reason : command.reason;
   const answer = evaluate(policy, {
     ask: 'request',
     subjects: facts.subjects,
@@ -134,8 +147,37 @@ export function decideExtend(
   if (no !== undefined) return refused(no);
   const pending = facts.pending[0];
   if (pending !== undefined) return refused({ code: 'already_pending', requestId: pending.id });
-  if (nobodyElse(facts)) return refused({ code: 'nobody_to_ask', entitlement: entitlement.id });
-  return open(facts, { durationMs: more, reason }, grant, now);
+  return judged(facts, { durationMs: more, reason }, facts.extended, now);
+}
+
+interface Wish {
+  readonly durationMs: number;
+  readonly reason: string;
+}
+
+/** Everything is in order but what the policy's conditions say: then it waits for people, or needs none. */
+function judged(facts: RequestFacts, wish: Wish, extended: GrantRecord | undefined, now: Instant): Outcome {
+  const no = conditionRefusal(facts.entitlement.policy.when, facts, wish, now);
+  if (no !== undefined)
+    return refused(
+      no,
+      no.code === 'condition_not_met'
+        ? eventRow('request.refused', now, personActor(facts.person), {
+            detail: {
+              entitlement: facts.entitlement.id,
+              code: no.code,
+              condition: no.expression,
+              policyHash: facts.entitlement.policy.hash,
+            },
+            personal: { reason: wish.reason },
+            ...correlationOf(facts),
+          })
+        : undefined,
+    );
+  const condition = approvesItself(facts, wish, now);
+  if (condition !== undefined) return approvedAtOnce(facts, wish, condition, extended, now);
+  if (nobodyElse(facts)) return refused({ code: 'nobody_to_ask', entitlement: facts.entitlement.id });
+  return open(facts, wish, extended?.grant, now);
 }
 
 /** Everybody who could approve is known, and it is nobody but the requester. */
@@ -143,18 +185,61 @@ function nobodyElse({ approvers, person }: RequestFacts): boolean {
   return approvers.complete && approvers.people.every((approver) => approver.id === person.id);
 }
 
-function open(
+/** Waits for the approvals that its policy wants. */
+function open(facts: RequestFacts, wish: Wish, extended: Grant | undefined, now: Instant): Decision {
+  const others = facts.approvers.people.filter((approver) => approver.id !== facts.person.id);
+  const request = requestOf(facts, wish, extended, audiences(facts, others), now);
+  return {
+    done: extended === undefined ? 'requested' : 'extension_requested',
+    requestId: request.id,
+    asked: others.map((approver) => approver.name),
+    changes: [
+      { put: 'request', row: request },
+      ...made(facts, request, extended, others, now),
+      timer({ ring: 'lapse', requestId: request.id }, request.lapsesAt),
+      ...showEverywhere(request, now),
+    ],
+  };
+}
+
+/** No person has to approve it: the policy does, and the trail says by which condition. */
+function approvedAtOnce(
   facts: RequestFacts,
-  wish: { readonly durationMs: number; readonly reason: string },
-  extended: Grant | undefined,
+  wish: Wish,
+  condition: Condition,
+  extended: GrantRecord | undefined,
   now: Instant,
-): Decision {
+): Outcome {
+  // Those who would be asked have nothing to do; the channel still sees it.
+  const request = {
+    ...requestOf(facts, wish, extended?.grant, audiences(facts, []), now),
+    automatic: condition.expression,
+  };
+  const approved = {
+    request,
+    unstored: true as const,
+    entitlement: facts.entitlement,
+    memberships: facts.standing.map(({ record }) => record),
+    ...(extended === undefined ? {} : { extended }),
+    by: { kind: 'hallpass' as const, part: 'policy' },
+    because: made(facts, request, extended?.grant, [], now),
+    detail: { automatic: true, condition: condition.expression },
+    ...correlationOf(facts),
+  };
+  return extended === undefined ? giveGrant(approved, now) : prolongGrant(approved, now);
+}
+
+function requestOf(
+  facts: RequestFacts,
+  wish: Wish,
+  extended: Grant | undefined,
+  shownTo: readonly Audience[],
+  now: Instant,
+): AccessRequest {
   const { person, entitlement } = facts;
   const policy = entitlement.policy;
-  const others = facts.approvers.people.filter((approver) => approver.id !== person.id);
-  const id = `R-${facts.ids.short}`;
   const base = {
-    id,
+    id: `R-${facts.ids.short}`,
     requester: person.id,
     entitlement: entitlement.id,
     groups: facts.groups,
@@ -163,8 +248,7 @@ function open(
     policyHash: policy.hash,
     ...(extended === undefined ? {} : { extendsGrant: extended.id }),
   };
-  const digest = digestOf(base, facts.hash);
-  const request: AccessRequest = {
+  return {
     ...base,
     version: 1,
     state: 'pending',
@@ -177,39 +261,42 @@ function open(
     title: entitlement.title,
     policyName: policy.name,
     approvalsNeeded: policy.approvals,
-    digest,
+    digest: digestOf(base, facts.hash),
     cardId: facts.ids.opaque,
     createdAt: now,
     lapsesAt: now + policy.lapseAfterMs,
-    audiences: audiences(facts, others),
+    audiences: shownTo,
   };
-  return {
-    done: extended === undefined ? 'requested' : 'extension_requested',
-    requestId: id,
-    asked: others.map((approver) => approver.name),
-    changes: [
-      { put: 'request', row: request },
-      { put: 'card', row: { id: request.cardId, requestId: id, digest, createdAt: now } },
-      timer({ ring: 'lapse', requestId: id }, request.lapsesAt),
-      event(extended === undefined ? 'request.made' : 'extension.requested', now, personActor(person), {
-        requestId: id,
-        ...(extended === undefined ? {} : { grantId: extended.id }),
-        detail: {
-          entitlement: entitlement.id,
-          groups: facts.groups.map((group) => `${group.directory}:${group.groupId}`),
-          durationMs: wish.durationMs,
-          policy: policy.name,
-          policyHash: policy.hash,
-          approvalsNeeded: policy.approvals,
-          digest,
-          asked: others.map((approver) => approver.id),
-        },
-        personal: { reason: wish.reason },
-        ...correlationOf(facts),
-      }),
-      ...showEverywhere(request, now),
-    ],
-  };
+}
+
+/** That it was asked for, whatever became of it at once. */
+function made(
+  facts: RequestFacts,
+  request: AccessRequest,
+  extended: Grant | undefined,
+  asked: readonly Person[],
+  now: Instant,
+): Change[] {
+  const { person, entitlement } = facts;
+  return [
+    { put: 'card', row: { id: request.cardId, requestId: request.id, digest: request.digest, createdAt: now } },
+    event(extended === undefined ? 'request.made' : 'extension.requested', now, personActor(person), {
+      requestId: request.id,
+      ...(extended === undefined ? {} : { grantId: extended.id }),
+      detail: {
+        entitlement: entitlement.id,
+        groups: facts.groups.map((group) => `${group.directory}:${group.groupId}`),
+        durationMs: request.durationMs,
+        policy: entitlement.policy.name,
+        policyHash: entitlement.policy.hash,
+        approvalsNeeded: request.approvalsNeeded,
+        digest: request.digest,
+        asked: asked.map((approver) => approver.id),
+      },
+      personal: { reason: request.reason },
+      ...correlationOf(facts),
+    }),
+  ];
 }
 
 /** The channel, each approver's own messages, and the requester's. */

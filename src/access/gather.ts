@@ -1,14 +1,26 @@
 /** The facts a decision about people rests on, looked up through the ports. Nothing here decides. */
 import type { Catalog } from './catalog.ts';
+import type { Circumstances, Condition, Looked } from './condition.ts';
 import type { Approvers } from './decide-request.ts';
-import type { Entitlement, Membership, MembershipKey, Person, PinnedGroup, PinnedUser, Subject } from './model.ts';
+import type {
+  Entitlement,
+  Grant,
+  Membership,
+  MembershipKey,
+  Person,
+  PinnedGroup,
+  PinnedUser,
+  Subject,
+} from './model.ts';
 import type { SubjectAnswer } from './policy.ts';
-import type { Directory, MembershipRecord, People, Store } from './ports.ts';
+import type { Directory, Incident, Incidents, MembershipRecord, People, Store } from './ports.ts';
 
 export interface Sources {
   readonly store: Store;
   readonly people: People;
   readonly directories: ReadonlyMap<string, Directory>;
+  /** Absent: none are configured, and no condition speaks of them. */
+  readonly incidents?: Incidents;
   /** The configuration as it is now; replaced whole on reload. */
   readonly catalog: () => Catalog;
 }
@@ -36,6 +48,79 @@ export async function askSubjects(
     }
   }
   return answers;
+}
+
+/** A person's grants on one entitlement are looked through this far back. */
+export const PAST_MAX = 500;
+
+/** What the policy's conditions ask about the requester, and nothing else. A failed look-up is an answer too. */
+export async function circumstancesOf(
+  { people, store, incidents }: Sources,
+  person: Person,
+  entitlement: Entitlement,
+): Promise<Circumstances> {
+  const { when, autoApprove } = entitlement.policy;
+  const conditions = [when, autoApprove].filter((condition) => condition !== undefined);
+  const reads = (root: string) => conditions.some((one) => one.reads.some((path) => path.startsWith(root)));
+  const [groups, onCall, open, past] = await Promise.all([
+    reads('requester.groups') ? holding(people, person, named(conditions, 'groups').map(groupNamed)) : undefined,
+    reads('requester.onCall') ? holding(people, person, named(conditions, 'onCall').map(onCallNamed)) : undefined,
+    reads('incident.') ? openIncidents(incidents, entitlement.resource) : undefined,
+    reads('history.') ? pastGrants(store, person, entitlement) : undefined,
+  ]);
+  return {
+    ...(groups === undefined ? {} : { groups }),
+    ...(onCall === undefined ? {} : { onCall }),
+    ...(open === undefined ? {} : { incidents: open }),
+    ...(past === undefined ? {} : { past }),
+  };
+}
+
+interface Named {
+  readonly name: string;
+  readonly subject: Subject;
+}
+
+function named(conditions: readonly Condition[], what: 'groups' | 'onCall'): readonly string[] {
+  return [...new Set(conditions.flatMap((condition) => condition[what]))];
+}
+
+function groupNamed(name: string): Named {
+  const slash = name.indexOf('/');
+  return { name, subject: { kind: 'group', directory: name.slice(0, slash), group: name.slice(slash + 1) } };
+}
+
+function onCallNamed(name: string): Named {
+  return { name, subject: { kind: 'on-call', source: name } };
+}
+
+/** Which of these the person is in. One that cannot be told makes the whole unknown: a list with a gap looks complete. */
+async function holding(people: People, person: Person, wanted: readonly Named[]): Promise<Looked<readonly string[]>> {
+  try {
+    const held = await Promise.all(wanted.map(async ({ subject }) => await people.holds(subject, person)));
+    return { value: wanted.filter((_, i) => held[i]).map(({ name }) => name) };
+  } catch (error) {
+    return { error: messageOf(error) };
+  }
+}
+
+async function openIncidents(incidents: Incidents | undefined, resource: string): Promise<Looked<readonly Incident[]>> {
+  if (incidents === undefined) return { error: 'no source of incidents is configured' };
+  try {
+    return { value: await incidents.openFor(resource) };
+  } catch (error) {
+    return { error: messageOf(error) };
+  }
+}
+
+async function pastGrants(store: Store, person: Person, entitlement: Entitlement): Promise<readonly Grant[]> {
+  const records = await store.list({
+    person: person.id,
+    entitlements: [entitlement.id],
+    states: ['approved'],
+    limit: PAST_MAX,
+  });
+  return records.flatMap(({ grant }) => (grant === undefined ? [] : [grant]));
 }
 
 /** Everyone to ask, once each. Whoever cannot be looked up is left out, and then the list is not complete. */

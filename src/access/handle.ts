@@ -8,7 +8,17 @@ import { decideApprove, decideDeny } from './decide-answer.ts';
 import { decideCancel, decideReturn, decideRevoke, respondersFor } from './decide-close.ts';
 import { decideExtend, decideRequest, type RequestFacts } from './decide-request.ts';
 import { isRefused, type Outcome, refused } from './decision.ts';
-import { askSubjects, groupsOf, keysFor, messageOf, type Sources, standingOf, usersOf, whoApproves } from './gather.ts';
+import {
+  askSubjects,
+  circumstancesOf,
+  groupsOf,
+  keysFor,
+  messageOf,
+  type Sources,
+  standingOf,
+  usersOf,
+  whoApproves,
+} from './gather.ts';
 import { createHomes } from './home.ts';
 import type { AccountRef, Entitlement, Person, RequestId } from './model.ts';
 import {
@@ -131,7 +141,7 @@ export function createHandler(parts: HandlerParts): Handler {
           return { outcome: refused({ code: 'unknown_resource', asked: grant.grant.entitlement, suggestions: [] }) };
         const facts = await requestFacts(person, entitlement, attempt, correlation);
         return {
-          outcome: decideExtend(command, { ...facts, grant: grant.grant, original: grant.request }, clock.now()),
+          outcome: decideExtend(command, { ...facts, extended: grant }, clock.now()),
         };
       }
       case 'approve':
@@ -185,12 +195,13 @@ export function createHandler(parts: HandlerParts): Handler {
     attempt: number,
     correlation: Correlation,
   ): Promise<RequestFacts> {
-    const [subjects, users, groups, open, approvers] = await Promise.all([
+    const [subjects, users, groups, open, approvers, circumstances] = await Promise.all([
       askSubjects(people, entitlement.policy.requesters, person),
       usersOf(people, entitlement, person),
       groupsOf(people, entitlement),
       store.open(person.id, entitlement.id),
       whoApproves(people, entitlement),
+      circumstancesOf(parts, person, entitlement),
     ]);
     const inactive = users.find((user) => !user.active);
     if (inactive !== undefined)
@@ -206,6 +217,7 @@ export function createHandler(parts: HandlerParts): Handler {
       grants: open.grants,
       standing: await standingOf(parts, keysFor(groups, users)),
       approvers,
+      circumstances,
       timezone: catalog().timezone,
       ...(channel === undefined ? {} : { approvalsChannel: channel }),
       ...present({ teamsChannel }),
@@ -253,7 +265,7 @@ export function createHandler(parts: HandlerParts): Handler {
         requesterSubjects: requester.subjects,
         requesterActive: requester.active,
         memberships,
-        ...present({ extended }),
+        ...present({ extended, conditions: requester.conditions }),
       },
       clock.now(),
     );
@@ -270,7 +282,9 @@ export function createHandler(parts: HandlerParts): Handler {
       );
       const subjects = await askSubjects(people, entitlement.policy.requesters, person);
       const active = person.id === request.requester && same && users.every((user) => user.active);
-      return { subjects, active: { active } };
+      const circumstances = await circumstancesOf(parts, person, entitlement);
+      const conditions = { person, entitlement, circumstances, timezone: catalog().timezone };
+      return { subjects, active: { active }, conditions };
     } catch (error) {
       if (error instanceof PeopleError && error.code !== 'unavailable')
         return { subjects: [], active: { active: false } };

@@ -19,6 +19,7 @@
  * - command, facts, decision, refusal: what is asked, what is known, what follows, why not
  */
 
+import type { Condition } from './condition.ts';
 import type { DigestView } from './digest-view.ts';
 
 /** Milliseconds since the Unix epoch, from the `Clock` port; never read from the air. */
@@ -82,6 +83,10 @@ export interface Policy {
   readonly approvals: number;
   readonly duration: { readonly defaultMs: number; readonly maxMs: number };
   readonly reason: { readonly minLength: number };
+  /** Must hold when access is asked for and again when it is given; absent: nothing more is asked. */
+  readonly when?: Condition;
+  /** Where it holds, nobody needs to approve. */
+  readonly autoApprove?: Condition;
   readonly lapseAfterMs: number;
   readonly warnBeforeMs: number;
 }
@@ -112,6 +117,9 @@ export interface Entitlement {
   readonly channel?: string;
   /** The same in Teams. */
   readonly teamsChannel?: string;
+  /** The resource's own; conditions can ask for them. */
+  readonly tags?: readonly string[];
+  readonly owner?: string;
 }
 
 export type RequestState = 'pending' | 'approved' | 'denied' | 'cancelled' | 'lapsed' | 'withdrawn';
@@ -142,6 +150,11 @@ export interface AccessRequest {
   readonly policyName: string;
   readonly policyHash: string;
   readonly approvalsNeeded: number;
+  /** The ticket that the reason names, and where it can be read. */
+  readonly ticket?: string;
+  readonly ticketUrl?: string;
+  /** The condition that approved it, where no person had to. */
+  readonly automatic?: string;
   /** Set when this asks for more time on a live grant instead of a new one. */
   readonly extendsGrant?: GrantId;
   /** Over what approvers are shown; an approval given for another digest does not count. */

@@ -7,7 +7,7 @@ import { type Catalog, findEntitlement, nearest, type Resource } from './catalog
 import type { Refusal } from './command.ts';
 import { decideRequest, type RequestFacts } from './decide-request.ts';
 import { isRefused } from './decision.ts';
-import type { AccountRef, Entitlement, Person } from './model.ts';
+import type { AccountRef, Entitlement, Person, Policy } from './model.ts';
 import { subjectName } from './policy.ts';
 import type { Clock, Ids, People, Store } from './ports.ts';
 import { durationText, listed, refusalText } from './words.ts';
@@ -57,6 +57,8 @@ export interface Preview {
   readonly asked: readonly string[];
   /** Others than those named may answer too. */
   readonly others: boolean;
+  /** It would be approved at once by the policy itself. */
+  readonly automatic?: true;
   readonly defaultMs: number;
   readonly maxMs: number;
   readonly minReason: number;
@@ -145,11 +147,13 @@ export function createPreviews({ people, store, clock, ids, catalog, facts, refu
       // As long as the policy wants it: what the person types is judged when it is sent.
       const reason = 'x'.repeat(Math.max(1, policy.reason.minLength));
       const outcome = decideRequest({ reason }, known, clock.now());
+      const no = isRefused(outcome) && !restsOnReason(outcome.refusal, policy) ? outcome.refusal : undefined;
       return {
         ...rule,
         asked: known.approvers.people.filter(({ id }) => id !== person.id).map(({ name }) => name),
         others: !known.approvers.complete,
-        ...(isRefused(outcome) ? { refusal: outcome.refusal } : {}),
+        ...(!isRefused(outcome) && outcome.done === 'approved' ? { automatic: true as const } : {}),
+        ...(no === undefined ? {} : { refusal: no }),
       };
     } catch (error) {
       const refusal = refusalOf(error);
@@ -191,6 +195,14 @@ export function createPreviews({ people, store, clock, ids, catalog, facts, refu
       return 'code' in entitlement ? undefined : stampOf(entitlement);
     },
   };
+}
+
+/** The preview has no reason yet, so a condition on it says nothing about what sending would do. */
+function restsOnReason(refusal: Refusal, { when }: Policy): boolean {
+  return (
+    refusal.code === 'condition_not_met' &&
+    (when?.reads.some((path) => path === 'reason' || path === 'ticket') ?? false)
+  );
 }
 
 /** Resources that fit what was typed, best first: the name itself, its beginning, the beginning of a word, anywhere. */
@@ -243,6 +255,8 @@ export function previewLines(preview: Preview, zone: string, commandWord: string
   const names =
     preview.asked.length === 0 ? '' : `: ${listed(preview.asked)}${preview.others ? ', or others of them' : ''}`;
   const rule = `${approvals} by ${by}${names}; at most ${durationText(preview.maxMs)}.`;
+  if (preview.automatic === true)
+    return ['Approved at once by its policy; nobody is asked.', `You are added to ${groups}, and taken out on time.`];
   if (preview.refusal === undefined) return [rule, `When approved, you are added to ${groups}, and taken out on time.`];
   const { reason, next } = refusalText(preview.refusal, zone, commandWord);
   // Who would decide is no use to somebody who may not ask.

@@ -89,6 +89,8 @@ export interface RequestView {
   readonly policyName: string;
   readonly approvalsNeeded: number;
   readonly approvals: readonly { readonly name: string; readonly at: Instant }[];
+  /** The condition that approved it; absent when people do. */
+  readonly automatic?: string;
   readonly denial?: { readonly name: string; readonly at: Instant; readonly reason?: string };
   readonly createdAt: Instant;
   readonly lapsesAt: Instant;
@@ -169,6 +171,7 @@ export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
     approvals: approvals
       .filter((answer) => answer.answer === 'approved' && answer.digest === request.digest)
       .map((answer) => ({ name: answer.approverName, at: answer.at })),
+    ...(request.automatic === undefined ? {} : { automatic: request.automatic }),
     ...(denial === undefined
       ? {}
       : {

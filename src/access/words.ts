@@ -71,6 +71,9 @@ function formatter(options: Intl.DateTimeFormatOptions, zone: string): Intl.Date
   return known;
 }
 
+/** Of a condition; one that is longer is in the file. */
+const EXPRESSION_SHOWN = 400;
+
 /** Why not, and what to do instead. Times are in `zone`, UTC when it is not known. */
 export function refusalText(
   refusal: Refusal,
@@ -129,6 +132,14 @@ export function refusalText(
       return {
         reason: `You may not request ${refusal.entitlement}.`,
         next: wanted('It can be requested by', refusal.wanted),
+      };
+    case 'condition_not_met':
+      return {
+        reason: `The policy of ${refusal.entitlement} allows this only when: ${cut(refusal.expression, EXPRESSION_SHOWN)}`,
+        next:
+          refusal.now.length > 0
+            ? `That does not hold: ${listed(refusal.now.map((reading) => cut(reading, 120)))}. Ask again when it does.`
+            : 'That does not hold. Ask again when it does.',
       };
     case 'already_pending':
       return {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { decideExtend, decideRequest, type ExtendFacts } from '../../src/access/decide-request.ts';
+import type { Grant } from '../../src/access/model.ts';
 import { platformOf } from '../../src/access/ports.ts';
 import {
   activeGrant,
@@ -9,6 +10,7 @@ import {
   broken,
   cat,
   entitlement,
+  grantRecord,
   group,
   HOUR,
   MINUTE,
@@ -119,14 +121,16 @@ describe('a request', () => {
 });
 
 describe('a request for more time', () => {
-  const facts = (more: Partial<ExtendFacts> = {}): ExtendFacts => ({
+  const facts = ({ grant, ...more }: Partial<ExtendFacts> & { grant?: Grant }): ExtendFacts => ({
     ...requestFacts({ ids: { short: '9XYZ', opaque: 'card-9' } }),
-    grant: activeGrant(),
-    original: request({ state: 'approved' }),
+    extended: grantRecord(grant ?? activeGrant(), [], { request: request({ state: 'approved' }) }),
     ...more,
   });
-  const extend = (more: Partial<ExtendFacts> = {}, wish: Parameters<typeof decideExtend>[0] = {}, now = T0 + MINUTE) =>
-    decideExtend(wish, facts(more), now);
+  const extend = (
+    more: Parameters<typeof facts>[0] = {},
+    wish: Parameters<typeof decideExtend>[0] = {},
+    now = T0 + MINUTE,
+  ) => decideExtend(wish, facts(more), now);
 
   test('goes the way of any other request and keeps the first reason', () => {
     const changes = changesOf(extend({}, { duration: { ms: HOUR } }));

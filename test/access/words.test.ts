@@ -7,6 +7,12 @@ const at = Date.UTC(2026, 10, 23, 13, 32);
 
 const refusals: { readonly [Code in RefusalCode]: Extract<Refusal, { code: Code }> } = {
   unknown_resource: { code: 'unknown_resource', asked: 'db-prd', suggestions: ['db-prod'] },
+  condition_not_met: {
+    code: 'condition_not_met',
+    entitlement: 'db-prod:read',
+    expression: 'now.hour < 20',
+    now: ['now.hour is 22'],
+  },
   unknown_role: { code: 'unknown_role', resource: 'db-prod', asked: 'root', roles: ['read', 'admin'] },
   bad_duration: { code: 'bad_duration', asked: '30x', example: '30m' },
   duration_over_maximum: { code: 'duration_over_maximum', askedMs: 600 * MINUTE, maxMs: 240 * MINUTE },

@@ -39,6 +39,9 @@ export function readContract(bench: Bench): void {
     const request = aRequest({
       requesterAccount: account,
       requesterZone: 'Europe/Berlin',
+      ticket: 'INC-12',
+      ticketUrl: 'https://acme.example/browse/INC-12',
+      automatic: "duration <= duration('1h')",
       extendsGrant: 'G-OLD2',
       decidedAt: T0 + 1,
       closedBy: 'Grace Hopper',

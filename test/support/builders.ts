@@ -227,6 +227,7 @@ export function requestFacts(more: Partial<RequestFacts> = {}): RequestFacts {
     grants: [],
     standing: [],
     approvers: { people: [ben, cat], complete: true },
+    circumstances: {},
     timezone: 'UTC',
     ids: { short: '7KQ2', opaque: 'card-1' },
     hash,

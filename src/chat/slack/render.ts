@@ -248,6 +248,7 @@ function howLong(request: RequestView, context: RenderContext): string {
 }
 
 function approvals(request: RequestView): string {
+  if (request.automatic !== undefined) return `none needed: ${cut(request.automatic, 400)}`;
   const names = request.approvals.map(({ name }) => cut(name, NAME_MAX));
   const count = `${names.length} of ${request.approvalsNeeded}`;
   return names.length === 0 ? count : `${count}: ${listed(names)}`;
