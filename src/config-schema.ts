@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { parseDuration } from './access/grammar.ts';
 import type { Subject } from './access/model.ts';
 import { isZone } from './access/zone.ts';
-import { oktaSection } from './directories/okta.ts';
+import { googleSection } from './directories/google-section.ts';
+import { oktaSection } from './directories/okta-section.ts';
 import { googleCalendarSection } from './people/google-calendar.ts';
 import { incidentIoSection } from './people/incident-io.ts';
 import { pagerDutySection } from './people/pagerduty.ts';
@@ -156,7 +157,7 @@ export const configSchema = z
       .optional()
       .describe('Who an account is, by immutable id; goes before its email.'),
     directories: z
-      .record(name, z.discriminatedUnion('type', [oktaSection]))
+      .record(name, z.discriminatedUnion('type', [oktaSection, googleSection]))
       .describe('Where membership lives. The first one also says who people are.'),
     chat: z
       .strictObject({
@@ -235,12 +236,12 @@ export function jsonSchema(): unknown {
 const LATER: Readonly<Record<string, readonly string[]>> = {
   '': ['incidents', 'stepUp', 'workloads', 'audit', 'retention', 'findings', 'activity'],
   chat: ['teams'],
-  directories: ['nativeExpiry', 'observe', 'rootUrl'],
+  directories: ['nativeExpiry', 'observe'],
   policies: ['remindEvery', 'escalate', 'proof', 'breakGlass', 'stages', 'maxLive', 'perDay', 'pattern'],
   resources: ['link', 'activity', 'exclusive'],
 };
 
-const LATER_TYPES: readonly string[] = ['google', 'entra', 'aws-identity-center', 'github'];
+const LATER_TYPES: readonly string[] = ['entra', 'aws-identity-center', 'github'];
 
 export function isLater(path: readonly (string | number)[], key: string): boolean {
   return LATER[String(path[0] ?? '')]?.includes(key) ?? false;

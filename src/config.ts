@@ -13,7 +13,8 @@ import { checkConfig } from './config-checks.ts';
 import { type EnvSettings, readEnvironment } from './config-env.ts';
 import { type ParsedFile, type Path, parseFile, pathText } from './config-positions.ts';
 import { type ConfigFile, configSchema, isLater, isLaterType, keysAt } from './config-schema.ts';
-import type { OktaSection } from './directories/okta.ts';
+import { type GoogleSection, serviceAccountKey } from './directories/google-section.ts';
+import type { OktaSection } from './directories/okta-section.ts';
 import type { OnCallSection } from './people/sources.ts';
 
 export type { EnvSettings } from './config-env.ts';
@@ -33,9 +34,9 @@ export interface Problem {
 
 export interface DirectorySettings {
   readonly name: string;
-  readonly section: OktaSection;
+  readonly section: OktaSection | GoogleSection;
   /** Content of `auth.keyFile`. */
-  readonly keyPem?: string;
+  readonly keyText?: string;
 }
 
 export interface Settings {
@@ -287,7 +288,7 @@ function explain(reading: Reading, issue: Issue, value: unknown, above: Path = [
         return;
       }
       const type = valueAt(value, path);
-      const known = path[0] === 'onCall' ? ON_CALL_TYPES : 'okta';
+      const known = path[0] === 'onCall' ? ON_CALL_TYPES : 'okta or google';
       if (isLaterType(type))
         reading.problem(path, `"${String(type)}" is not supported by this version of Hallpass`, known);
       else reading.problem(path, type === undefined ? 'the type is missing' : 'there is no such type', known);
@@ -346,23 +347,21 @@ function readKeys(
   reading: Reading,
 ): readonly DirectorySettings[] {
   return Object.entries(file.directories).map(([name, section]) => {
-    if (!('clientId' in section.auth)) return { name, section };
-    const at: Path = ['directories', name, 'auth', section.auth.keyFile === undefined ? 'key' : 'keyFile'];
-    let keyPem = section.auth.key;
-    if (section.auth.keyFile !== undefined) {
+    const { auth } = section;
+    if (auth === 'adc' || 'token' in auth) return { name, section };
+    const at: Path = ['directories', name, 'auth', auth.keyFile === undefined ? 'key' : 'keyFile'];
+    let text = auth.key;
+    if (auth.keyFile !== undefined) {
       try {
-        keyPem = readFile(resolve(dirname(configPath), section.auth.keyFile));
+        text = readFile(resolve(dirname(configPath), auth.keyFile));
       } catch (error) {
-        reading.problem(at, `${section.auth.keyFile} cannot be read (${codeOf(error)})`);
+        reading.problem(at, `${auth.keyFile} cannot be read (${codeOf(error)})`);
         return { name, section };
       }
     }
-    try {
-      createPrivateKey(keyPem ?? '');
-    } catch {
-      reading.problem(at, 'this is not a private key in PEM form');
-    }
-    return { name, section, ...(section.auth.keyFile !== undefined && keyPem !== undefined && { keyPem }) };
+    const wrong = section.type === 'google' ? wrongGoogleKey(text ?? '') : wrongPem(text ?? '');
+    if (wrong !== undefined) reading.problem(at, wrong);
+    return { name, section, ...(auth.keyFile !== undefined && text !== undefined && { keyText: text }) };
   });
 }
 
@@ -389,6 +388,20 @@ function onCallOf(
       return [name, { ...section, keyFile }];
     }),
   );
+}
+
+function wrongPem(pem: string): string | undefined {
+  try {
+    createPrivateKey(pem);
+    return undefined;
+  } catch {
+    return 'this is not a private key in PEM form';
+  }
+}
+
+function wrongGoogleKey(json: string): string | undefined {
+  const key = serviceAccountKey(json);
+  return 'wrong' in key ? key.wrong : undefined;
 }
 
 function policyHash(policy: unknown): string {

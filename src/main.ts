@@ -9,7 +9,7 @@ import type { Clock, DigestStore, Directory, Metrics, OnCall, People, Store } fr
 import { createSlack, type Slack } from './chat/slack/app.ts';
 import { type ProcessClock, sharedClock } from './clock.ts';
 import type { Settings } from './config.ts';
-import { createOkta } from './directories/okta.ts';
+import { openDirectory } from './directories/open.ts';
 import { createHttp, type Http, type HttpRoute } from './http.ts';
 import { randomIds, salt } from './ids.ts';
 import type { Log } from './log.ts';
@@ -68,15 +68,13 @@ export function openDirectories(
 ): ReadonlyMap<string, Directory> {
   const ids = randomIds();
   return new Map(
-    settings.directories.map(({ name, section, keyPem }) => [
-      name,
-      createOkta({
-        name,
-        section,
+    settings.directories.map((directory) => [
+      directory.name,
+      openDirectory({
+        ...directory,
         clock,
         metrics,
         jitter: ids.jitter,
-        ...(keyPem === undefined ? {} : { keyPem }),
         ...(callDeadlineMs === undefined ? {} : { callDeadlineMs }),
       }),
     ]),

@@ -49,10 +49,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   cli: [/.*/],
   sandbox: [/.*/],
   // The schema of each adapter's own section, and nothing else of it.
-  'config.ts': [/^config-/, /^conditions\/cel\.ts$/, /^directories\/okta\.ts$/, /^people\/sources\.ts$/],
+  'config.ts': [/^config-/, /^conditions\/cel\.ts$/, /^directories\/\w+-section\.ts$/, /^people\/sources\.ts$/],
   'config-schema.ts': [
     /^config-/,
-    /^directories\/okta/,
+    /^directories\/\w+-section\.ts$/,
     /^people\/(static|slack-user-group|pagerduty|google-calendar|incident-io)\.ts$/,
   ],
   'config-checks.ts': [/^config-/],
@@ -74,8 +74,8 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   canonicalize: /^(store\/|config)/,
   commander: /^cli\.ts$/,
   'drizzle-orm': /^store\//,
-  googleapis: /^people\/google-calendar\.ts$/,
-  jose: /^(directories\/|sandbox\/okta)/,
+  googleapis: /^(directories\/google|people\/google-calendar\.ts$)/,
+  jose: /^(directories\/|sandbox\/(okta|google))/,
   'node-cron': /^workers\//,
   pg: /^store\//,
   pino: /^log\.ts$/,

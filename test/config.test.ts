@@ -104,7 +104,7 @@ test('a good file becomes the catalog, with defaults, inheritance and a hash for
   expect(read?.policy.hash).toMatch(/^[0-9a-f]{64}$/);
   expect(read?.policy.hash).not.toBe(admin?.policy.hash);
   expect(catalog).toMatchObject({ timezone: 'Europe/Berlin', approvalsChannel: 'C0APPROVALS' });
-  expect(directories).toMatchObject([{ name: 'okta', keyPem: pem }]);
+  expect(directories).toMatchObject([{ name: 'okta', keyText: pem }]);
   expect(identityDirectory).toBe('okta');
   expect(slack).toEqual({ approvals: 'C0APPROVALS', security: 'C0SECURITY' });
   expect(env).toMatchObject({ port: 3000, databaseUrl: 'sqlite:hallpass.db', logLevel: 'info' });
@@ -154,8 +154,21 @@ test.each<[string, string, Expected]>([
   ],
   [
     'a later kind of directory',
-    edit('type: okta', 'type: google'),
-    { line: 7, path: 'directories.okta.type', message: /"google" is not supported by this version/, instead: /okta/ },
+    edit('type: okta', 'type: entra'),
+    { line: 7, path: 'directories.okta.type', message: /"entra" is not supported by this version/, instead: /okta/ },
+  ],
+  [
+    'a Google key that is a key of another kind',
+    edit('type: okta, url: https://acme.okta.com, auth: { clientId: 0oa1, ', 'type: google, auth: { '),
+    { line: 7, path: 'directories.okta.auth.keyFile', message: /not the JSON key of a service account/ },
+  ],
+  [
+    'a Google that is neither Google nor local',
+    edit(
+      'type: okta, url: https://acme.okta.com, auth: { clientId: 0oa1, keyFile: okta.pem }',
+      'type: google, auth: adc, rootUrl: http://10.1.1.1',
+    ),
+    { line: 7, path: 'directories.okta.rootUrl', message: /loopback/ },
   ],
   [
     'a PagerDuty schedule without its id and token',

@@ -134,9 +134,11 @@ describe('configuration shown in the documents', () => {
     const whole = examples.find(({ yaml }) => yaml.includes('resources:'))?.yaml ?? '';
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const google = JSON.stringify({ type: 'service_account', client_email: 'a@b.example', private_key: key });
+    const files: Readonly<Record<string, string>> = { pem: key, json: google };
     for (const { yaml } of examples.filter((example) => example.yaml.startsWith('directories:'))) {
       const text = whole.replace(/^directories:\n(?: .*\n)+/m, yaml.endsWith('\n') ? yaml : `${yaml}\n`);
-      const loaded = loadConfig({ env, readFile: (path) => (path.endsWith('.pem') ? key : text) });
+      const loaded = loadConfig({ env, readFile: (path) => files[path.split('.').at(-1) ?? ''] ?? text });
       expect(loaded.ok ? [] : loaded.problems).toEqual([]);
     }
   });

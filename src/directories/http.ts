@@ -34,16 +34,19 @@ export interface Asked {
   readonly secrets: readonly string[];
 }
 
-export interface Call<T> extends Asked {
-  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
-  readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
-  readonly bucket: string;
-  readonly urgency: Urgency;
-  /** The post-condition of the call, or a `DirectoryError`. */
-  readonly read: (answer: Answer) => T;
-}
+/** What goes over the wire: written here, or by the vendor's own library, which is lent the connection. */
+export type Request =
+  | { readonly url: URL; readonly headers: Readonly<Record<string, string>>; readonly body?: string }
+  | { readonly send: (connection: typeof fetch, signal: AbortSignal) => Promise<Response> };
+
+export type Call<T> = Asked &
+  Request & {
+    readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+    readonly bucket: string;
+    readonly urgency: Urgency;
+    /** The post-condition of the call, or a `DirectoryError`. */
+    readonly read: (answer: Answer) => T;
+  };
 
 /** What is left of a method's time; shared by everything the method sends. */
 export interface Deadline {
@@ -80,14 +83,17 @@ export function createCaller(parts: CallerParts): Caller {
       throw error instanceof DirectoryError ? error : notSent(call, deadline, 'waited for its turn');
     }
     try {
-      const response = await send(call.url, {
-        method: call.method,
-        headers: { accept: 'application/json', 'user-agent': 'hallpass', ...call.headers },
-        // A redirect would carry the credential to wherever the answer points.
-        redirect: 'error',
-        signal: deadline.signal,
-        ...(call.body === undefined ? {} : { body: call.body }),
-      });
+      const response =
+        'send' in call
+          ? await call.send(send, deadline.signal)
+          : await send(call.url, {
+              method: call.method,
+              headers: { accept: 'application/json', 'user-agent': 'hallpass', ...call.headers },
+              // A redirect would carry the credential to wherever the answer points.
+              redirect: 'error',
+              signal: deadline.signal,
+              ...(call.body === undefined ? {} : { body: call.body }),
+            });
       parts.limiter.learn(call.bucket, response.status, rateOf(response.headers, parts.clock.now()));
       const body = await readBody(response, bodyMaxBytes);
       return { status: response.status, headers: response.headers, body };
@@ -247,7 +253,8 @@ async function readBody(response: Response, maxBytes: number): Promise<string> {
   return text + decoder.decode();
 }
 
-function title(asked: Pick<Asked, 'directory' | 'operation'>): string {
+/** How an error begins: who, and what it was about. */
+export function title(asked: Pick<Asked, 'directory' | 'operation'>): string {
   return `${asked.directory}: ${asked.operation.replaceAll('_', ' ')}`;
 }
 

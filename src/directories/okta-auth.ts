@@ -4,6 +4,7 @@ import { SignJWT } from 'jose';
 import { z } from 'zod';
 import type { Instant } from '../access/model.ts';
 import { type Clock, DirectoryError } from '../access/ports.ts';
+import { type Credential, HEADER_SAFE, within } from './credential.ts';
 import {
   type Answer,
   type Asked,
@@ -20,15 +21,6 @@ import {
 const ASSERTION_LIFE_S = 240;
 /** A token is renewed this long before its end, or after nine tenths of a short life. */
 const RENEW_BEFORE_MS = 60_000;
-/** What may stand in a header. A line break in a token would make fetch quote the token in its error. */
-const HEADER_SAFE = /^[\x21-\x7e]+$/;
-
-export interface Credential {
-  /** The `Authorization` header. Throws `unauthorized`, `rate_limited` or `unavailable`, always without effect. */
-  authorization(deadline: Deadline): Promise<string>;
-  /** Says that the API refused this header. `true`: a new one may do better, ask again. */
-  refused(authorization: string): boolean;
-}
 
 export function apiToken(token: string): Credential {
   if (!HEADER_SAFE.test(token)) throw new Error('the Okta API token contains characters that no token has');
@@ -157,16 +149,4 @@ function signingKey(pem: string): { key: KeyObject; alg: string } {
     return { key, alg: 'ES256' };
   }
   throw new Error('the Okta private key must be RSA or EC P-256');
-}
-
-function within<T>(promise: Promise<T>, deadline: Deadline, late: () => Error): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(late());
-    if (deadline.signal.aborted) {
-      onAbort();
-      return;
-    }
-    deadline.signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => deadline.signal.removeEventListener('abort', onAbort));
-  });
 }

@@ -1,7 +1,6 @@
 /** The section of `hallpass.yaml` that describes an Okta organisation. */
 import { z } from 'zod';
-
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+import { isAddress, lag } from './section.ts';
 
 const text = (description: string) => z.string().min(1).describe(description);
 
@@ -10,7 +9,10 @@ export const oktaSection = z
     type: z.literal('okta').describe('This directory is an Okta organisation.'),
     url: z
       .string()
-      .refine(isOrganisationUrl, 'must be an https:// address without a path (http:// only on loopback)')
+      .refine(
+        (value) => isAddress(value, 'anywhere'),
+        'must be an https:// address without a path (http:// only on loopback)',
+      )
       .describe("The organisation's address, https://acme.okta.com; not the one of the admin console."),
     auth: z
       .union([
@@ -35,26 +37,8 @@ export const oktaSection = z
           ),
       ])
       .describe('How Hallpass signs in to Okta: an API token, or a service app with a private key (better).'),
-    lag: z
-      .string()
-      .regex(/^\d{1,6}(ms|s|m)$/)
-      .describe('How long after a change a read may still show the state before it: 500ms, 2s, 1m. Default 2s.')
-      .optional(),
+    lag: lag('2s'),
   })
   .describe('An Okta organisation whose groups Hallpass fills and empties.');
 
 export type OktaSection = z.output<typeof oktaSection>;
-
-/** Milliseconds of a `lag`. */
-export function durationMs(value: string): number {
-  const [, amount, unit] = /^(\d+)(ms|s|m)$/.exec(value) ?? [];
-  return Number(amount) * (unit === 'm' ? 60_000 : unit === 's' ? 1_000 : 1);
-}
-
-function isOrganisationUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const url = new URL(value);
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return false;
-  if (url.username !== '' || url.password !== '') return false;
-  return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.has(url.hostname));
-}

@@ -15,7 +15,8 @@ import {
 } from './okta-answers.ts';
 import { apiToken, serviceApp } from './okta-auth.ts';
 import { apiUrl, isPlainName, loginUrl } from './okta-paths.ts';
-import { durationMs, type OktaSection } from './okta-section.ts';
+import type { OktaSection } from './okta-section.ts';
+import { durationMs } from './section.ts';
 
 export { type OktaSection, oktaSection } from './okta-section.ts';
 
@@ -37,7 +38,7 @@ export interface OktaParts {
   readonly name: string;
   readonly section: OktaSection;
   /** Content of `auth.keyFile`; whoever reads the configuration reads the file. */
-  readonly keyPem?: string;
+  readonly keyText?: string;
   readonly clock: Clock;
   readonly metrics: Metrics;
   /** Uniform in [0, 1). */
@@ -72,7 +73,7 @@ export function createOkta(parts: OktaParts): Directory {
   function credentialOf() {
     const auth = section.auth;
     if ('token' in auth) return apiToken(auth.token);
-    const keyPem = auth.key ?? parts.keyPem;
+    const keyPem = auth.key ?? parts.keyText;
     if (keyPem === undefined) throw new Error(`${name}: the private key of the service app was not handed in`);
     return serviceApp({
       directory: name,

@@ -3,10 +3,9 @@
  * nothing comes to rely on a guess. Everything is in memory. Faults and events are set through `control`, or by another
  * process through `POST /__control`; `GET /__control/state` shows all it knows.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type Asking, type LogEntry, startLocalServer, type Told } from './local-server.ts';
 import { type ApiAnswer, answerApi, oktaError } from './okta-api.ts';
-import { type OktaFault, OktaFaults } from './okta-faults.ts';
+import type { OktaFault } from './okta-faults.ts';
 import { type OktaLag, type OktaSeedGroup, type OktaSeedRule, type OktaSeedUser, OktaState } from './okta-state.ts';
 import { type OktaSeedClient, type OktaSeedToken, OktaTokens } from './okta-tokens.ts';
 
@@ -48,13 +47,7 @@ type OktaEvent =
   | { readonly do: 'delete-group'; readonly group: string }
   | { readonly do: 'add-member' | 'remove-member'; readonly group: string; readonly user: string };
 
-export interface OktaLogEntry {
-  readonly method: string;
-  readonly path: string;
-  /** 0: no answer was sent, or not to its end. */
-  readonly status: number;
-  readonly at: number;
-}
+export type OktaLogEntry = LogEntry;
 
 export interface OktaSnapshot {
   /** Group id → member ids, as they hold, whatever reads show. */
@@ -81,30 +74,13 @@ export interface OktaServer {
   close(): Promise<void>;
 }
 
-/** The log is for looking at, not for keeping. */
-const LOG_MAX = 5_000;
-const REQUEST_MAX_BYTES = 1_000_000;
-const DRIP_EVERY_MS = 20;
-
 export async function startOktaServer(options: OktaServerOptions): Promise<OktaServer> {
   const now = options.now ?? Date.now;
   const state = new OktaState(options.seed, now);
   const tokens = new OktaTokens(options.seed, { now, lifeS: options.tokenLifeS ?? 3_600 });
-  const faults = new OktaFaults();
   const windows = new Map<string, { endsAt: number; used: number }>();
-  const byStatus: Record<string, number> = {};
-  const log: OktaLogEntry[] = [];
   let budget = options.budget ?? { limit: 600, windowMs: 60_000 };
   let resetSkewMs = 0;
-  let requests = 0;
-  let origin = '';
-
-  function note(method: string, path: string, status: number): void {
-    requests += 1;
-    byStatus[status] = (byStatus[status] ?? 0) + 1;
-    log.push({ method, path, status, at: now() });
-    if (log.length > LOG_MAX) log.shift();
-  }
 
   function spend(credential: string): { over: boolean; headers: Record<string, string> } {
     let window = windows.get(credential);
@@ -123,90 +99,23 @@ export async function startOktaServer(options: OktaServerOptions): Promise<OktaS
     };
   }
 
-  async function answer(method: string, url: URL, request: IncomingMessage, body: string, fault?: OktaFault) {
-    const headers: Record<string, string> = {};
-    if (fault?.kind === 'status') {
-      const { status = 500 } = fault;
-      return { answer: oktaError(status, ERROR_CODES[status] ?? 'E0000009'), headers: { ...fault.headers } };
-    }
+  async function answer(asking: Asking): Promise<Told> {
+    const { method, url } = asking;
+    const headers = { 'x-okta-request-id': `local-${asking.number + 1}` };
+    const tell = (made: ApiAnswer, more: Record<string, string> = {}) => told(made, url, { ...headers, ...more });
     if (url.pathname === '/oauth2/v1/token') {
-      if (method !== 'POST') return { answer: oktaError(405, 'E0000022'), headers };
-      return { answer: await tokens.issue(new URLSearchParams(body), `${origin}/oauth2/v1/token`), headers };
+      if (method !== 'POST') return tell(oktaError(405, 'E0000022'));
+      return tell(await tokens.issue(new URLSearchParams(asking.body), `${url.origin}/oauth2/v1/token`));
     }
-    const caller = tokens.caller(request.headers.authorization);
-    if (caller === undefined) return { answer: oktaError(401, 'E0000011'), headers };
+    const caller = tokens.caller(asking.headers.authorization);
+    if (caller === undefined) return tell(oktaError(401, 'E0000011'));
     const spent = spend(caller.credential);
-    if (spent.over) return { answer: oktaError(429, 'E0000047'), headers: spent.headers };
-    const api = answerApi(state, { method, url, scopes: caller.scopes }, options.pageMax ?? 1_000);
-    return { answer: api, headers: spent.headers };
-  }
-
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const method = request.method ?? '';
-    const path = request.url ?? '/';
-    const body = await textOf(request);
-    const url = new URL(path, origin);
-    if (url.pathname.startsWith('/__control')) {
-      serveControl(method, url, request, response, body);
-      return;
-    }
-    const fault = await faults.strike(method, path);
-    const early = fault !== undefined && fault.after !== true;
-    if (fault?.kind === 'down' || (early && (fault.kind === 'reset' || fault.kind === 'hang'))) {
-      note(method, path, 0);
-      if (fault.kind !== 'hang') request.socket.destroy();
-      return;
-    }
-    const { answer: made, headers } = await answer(method, url, request, body, fault);
-    if (fault?.kind === 'reset' || fault?.kind === 'hang') {
-      note(method, path, 0);
-      if (fault.kind === 'reset') request.socket.destroy();
-      return;
-    }
-    headers['x-okta-request-id'] = `local-${requests + 1}`;
-    if (fault?.kind === 'malformed') {
-      note(method, path, 200);
-      response.writeHead(200, { ...headers, 'content-type': 'text/html' }).end('<html><body>Please sign in');
-      return;
-    }
-    if (fault?.kind === 'drip') {
-      note(method, path, 0);
-      response.writeHead(200, { ...headers, 'content-type': 'application/json' });
-      const drip = setInterval(() => response.write(' '), DRIP_EVERY_MS);
-      response.on('close', () => clearInterval(drip));
-      return;
-    }
-    note(method, path, made.status);
-    const said = fault?.body?.replaceAll('{{authorization}}', request.headers.authorization ?? '');
-    send(response, made, url, headers, said);
-  }
-
-  function serveControl(
-    method: string,
-    url: URL,
-    request: IncomingMessage,
-    response: ServerResponse,
-    body: string,
-  ): void {
-    const reply = (status: number, value: unknown) =>
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
-    // A web page in somebody's browser can reach loopback too: it cannot name this host, nor send JSON unasked.
-    if (`http://${request.headers.host}` !== origin) reply(403, { error: `the host must be ${origin}` });
-    else if (method === 'GET' && url.pathname === '/__control/state') reply(200, snapshot());
-    else if (method !== 'POST' || url.pathname !== '/__control') reply(404, { error: 'no such control' });
-    else if (request.headers['content-type'] !== 'application/json') reply(415, { error: 'application/json only' });
-    else {
-      try {
-        control(JSON.parse(body) as OktaControl);
-        reply(200, { ok: true });
-      } catch (error) {
-        reply(400, { error: error instanceof Error ? error.message : String(error) });
-      }
-    }
+    if (spent.over) return tell(oktaError(429, 'E0000047'), spent.headers);
+    return tell(answerApi(state, { method, url, scopes: caller.scopes }, options.pageMax ?? 1_000), spent.headers);
   }
 
   function control(command: OktaControl): void {
-    if (command.do === 'fault') faults.add(command.fault);
+    if (command.do === 'fault') server.faults.add(command.fault);
     else if (command.do === 'lag') state.lag = { ms: command.ms ?? 0, reads: command.reads ?? 0 };
     else if (command.do === 'reset-skew') resetSkewMs = command.ms;
     else if (command.do === 'revoke-token') tokens.revoke(command.token);
@@ -215,7 +124,7 @@ export async function startOktaServer(options: OktaServerOptions): Promise<OktaS
       budget = { limit: command.limit, windowMs: command.windowMs };
       windows.clear();
     } else if (command.do === 'clear') {
-      faults.clear();
+      server.faults.clear();
       state.lag = {};
       resetSkewMs = 0;
     } else happen(state, command);
@@ -226,33 +135,27 @@ export async function startOktaServer(options: OktaServerOptions): Promise<OktaS
       groups: Object.fromEntries([...state.groups].map(([id, group]) => [id, [...group.members]])),
       users: [...state.users.values()].map((user) => ({ ...user })),
       excluded: Object.fromEntries(state.rules.map((rule) => [rule.id, [...rule.excluded]])),
-      faults: faults.list(),
-      log: [...log],
-      counters: { requests, tokensIssued: tokens.issued, byStatus: { ...byStatus } },
+      faults: server.faults.list(),
+      log: server.log(),
+      counters: { requests: server.requests(), tokensIssued: tokens.issued, byStatus: server.byStatus() },
     };
   }
 
-  const server = createServer((request, response) => {
-    serve(request, response).catch((error: unknown) => {
-      response.destroy(error instanceof Error ? error : undefined);
-    });
+  const server = await startLocalServer({
+    ...(options.port === undefined ? {} : { port: options.port }),
+    now,
+    answer,
+    refuse: (status) => oktaError(status, ERROR_CODES[status] ?? 'E0000009'),
+    control: (command) => control(command as OktaControl),
+    state: snapshot,
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', resolve);
-  });
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
   return {
-    url: origin,
+    url: server.url,
     control,
     state: snapshot,
     isMember: (groupId, userId) => state.groups.get(groupId)?.members.has(userId) ?? false,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close: server.close,
   };
 }
 
@@ -290,36 +193,14 @@ const ERROR_CODES: Readonly<Record<number, string>> = {
   429: 'E0000047',
 };
 
-function send(
-  response: ServerResponse,
-  made: ApiAnswer,
-  url: URL,
-  headers: Record<string, string>,
-  body?: string,
-): void {
+function told(made: ApiAnswer, url: URL, headers: Readonly<Record<string, string>>): Told {
+  if (!Array.isArray(made.body)) return { ...made, headers };
   const links = [`<${url.href}>; rel="self"`, ...(made.next === undefined ? [] : [`<${made.next}>; rel="next"`])];
-  const isList = Array.isArray(made.body);
-  response.writeHead(made.status, {
-    ...(isList ? { link: links } : {}),
-    ...(made.body === undefined ? {} : { 'content-type': 'application/json' }),
-    ...headers,
-  });
-  response.end(body ?? (made.body === undefined ? undefined : JSON.stringify(made.body)));
+  return { ...made, headers: { ...headers, link: links } };
 }
 
 function known<T>(rows: ReadonlyMap<string, T>, id: string): T {
   const row = rows.get(id);
   if (row === undefined) throw new Error(`nothing here with id ${id}`);
   return row;
-}
-
-async function textOf(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.byteLength;
-    if (bytes > REQUEST_MAX_BYTES) throw new Error('request too large');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }

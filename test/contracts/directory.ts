@@ -59,6 +59,10 @@ export interface LocalDirectory {
 export interface DirectoryHarness {
   readonly userId: (n: number) => string;
   readonly groupId: (n: number) => string;
+  /** What the vendor names a group by, from a word. */
+  readonly groupName: (word: string) => string;
+  /** Reads without which the vendor's removals would not be safe. */
+  readonly removalReads: number;
   readonly start: (
     seed: { readonly users: readonly ContractUser[]; readonly groups: readonly ContractGroup[] },
     options?: { readonly callDeadlineMs?: number; readonly budget?: number },
@@ -79,6 +83,7 @@ export function directoryContract(title: string, harness: DirectoryHarness): voi
     const ana = harness.userId(1);
     const ben = harness.userId(2);
     const nobody = harness.userId(999);
+    const named = harness.groupName;
     const running: LocalDirectory[] = [];
 
     const start = async (options?: { callDeadlineMs?: number; budget?: number }, groups?: readonly ContractGroup[]) => {
@@ -90,8 +95,8 @@ export function directoryContract(title: string, harness: DirectoryHarness): voi
             { id: harness.userId(3), login: 'gone@acme.example', active: false },
           ],
           groups: groups ?? [
-            { id: group, name: 'prod-db-read' },
-            { id: other, name: 'prod-db-read-only', members: [ben] },
+            { id: group, name: named('prod-db-read') },
+            { id: other, name: named('prod-db-read-only'), members: [ben] },
           ],
         },
         options,
@@ -144,10 +149,10 @@ export function directoryContract(title: string, harness: DirectoryHarness): voi
         expect((await local.directory.listMembers(other)).map((user) => user.id)).toEqual([ben]);
       });
 
-      test('a removal is a single call while all goes well', async () => {
+      test('a removal is one change, and no more looks than the vendor makes necessary', async () => {
         const local = await start();
         await local.directory.remove(other, ben);
-        expect([local.writes(), local.reads()]).toEqual([1, 0]);
+        expect([local.writes(), local.reads()]).toEqual([1, harness.removalReads]);
       });
 
       test.each(['add', 'remove', 'listMembers', 'isMember'] as const)(
@@ -192,15 +197,16 @@ export function directoryContract(title: string, harness: DirectoryHarness): voi
     describe('finding groups and people', () => {
       test('a group is found by its exact name and by its id, not by the beginning of its name', async () => {
         const local = await start();
-        expect(await local.directory.findGroup('prod-db-read')).toEqual({ id: group, name: 'prod-db-read' });
-        expect(await local.directory.findGroup(other)).toEqual({ id: other, name: 'prod-db-read-only' });
-        expect(await local.directory.findGroup('prod-db')).toBeUndefined();
+        const name = named('prod-db-read');
+        expect(await local.directory.findGroup(name)).toEqual({ id: group, name });
+        expect(await local.directory.findGroup(other)).toEqual({ id: other, name: named('prod-db-read-only') });
+        expect(await local.directory.findGroup(named('prod-db'))).toBeUndefined();
         expect(await local.directory.findGroup(harness.groupId(77))).toBeUndefined();
       });
 
       test.each(harness.unmanageable)('a group that is %s is named unmanageable, with the reason', async (kind) => {
-        const local = await start({}, [{ id: group, name: 'theirs', kind }]);
-        const found = await local.directory.findGroup('theirs');
+        const local = await start({}, [{ id: group, name: named('theirs'), kind }]);
+        const found = await local.directory.findGroup(named('theirs'));
         expect(found?.unmanageable).toMatch(/\w+ \w+/);
       });
 
@@ -234,7 +240,7 @@ export function directoryContract(title: string, harness: DirectoryHarness): voi
         const ids = Array.from({ length: count }, (_, n) => harness.userId(n + 1));
         const local = await harness.start({
           users: ids.map((id, n) => ({ id, login: `user${n}@acme.example`, active: n % 50 !== 7 })),
-          groups: [{ id: group, name: 'large', members: ids }],
+          groups: [{ id: group, name: named('large'), members: ids }],
         });
         running.push(local);
         const members = await local.directory.listMembers(group);

@@ -35,7 +35,7 @@ function connect(way: Way, server: OktaServer, more: Partial<Parameters<typeof c
   return createOkta({
     name: 'okta',
     section: sectionFor(way, server.url),
-    ...(way === 'token' ? {} : { keyPem: keys[way].privateKey }),
+    ...(way === 'token' ? {} : { keyText: keys[way].privateKey }),
     clock,
     metrics,
     jitter: () => 0,
@@ -73,6 +73,8 @@ function harness(way: Way): DirectoryHarness {
   return {
     userId,
     groupId,
+    groupName: (word) => word,
+    removalReads: 0,
     unmanageable: ['rule-fed', 'app-mastered', 'built-in'],
     memberCounts: [0, 1, 199, 200, 201, 401],
     async start(seed, options = {}) {
@@ -198,7 +200,7 @@ describe('signing in as a service app', () => {
 
   test('a key that Okta does not know is unauthorized, and nothing is sent with a made-up token', () =>
     serving('rsa', async (server) => {
-      const okta = connect('rsa', server, { keyPem: keys.ec.privateKey });
+      const okta = connect('rsa', server, { keyText: keys.ec.privateKey });
       await expect(okta.add(groupId(1), userId(1))).rejects.toMatchObject({
         code: 'unauthorized',
         effect: 'none',

@@ -45,6 +45,8 @@ function courseOf(fault: ContractFault, write: boolean): Course {
 const harness: DirectoryHarness = {
   userId: (n) => `u${n}`,
   groupId: (n) => `g${n}`,
+  groupName: (word) => word,
+  removalReads: 0,
   unmanageable: ['rule-fed', 'app-mastered', 'built-in'],
   memberCounts: [0, 1, 7, 60],
   async start({ users, groups }, options = {}) {
