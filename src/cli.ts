@@ -234,6 +234,38 @@ function program(done: (code: number) => void): Command {
       ),
     );
 
+  const onHost = { operator: userInfo().username };
+  root
+    .command('freeze')
+    .description('grant nothing new there until it is lifted; what waits is withdrawn')
+    .argument('<scope>', 'a resource, the email of a person, or all')
+    .argument('<reason...>', 'why: said to whoever asks, and kept in the trail')
+    .action((scope: string, reason: readonly string[], _options, command: Command) =>
+      withSettings(
+        command,
+        async (settings, io) => {
+          const { freezeCommand } = await import('./cli/emergency.ts');
+          return await freezeCommand(io, settings, { scope, reason: reason.join(' '), by: onHost });
+        },
+        true,
+      ),
+    );
+
+  root
+    .command('unfreeze')
+    .description('lift a freeze')
+    .argument('<scope>', 'a resource, the email of a person, or all')
+    .action((scope: string, _options, command: Command) =>
+      withSettings(
+        command,
+        async (settings, io) => {
+          const { unfreezeCommand } = await import('./cli/emergency.ts');
+          return await unfreezeCommand(io, settings, { scope, by: onHost });
+        },
+        true,
+      ),
+    );
+
   return root;
 }
 

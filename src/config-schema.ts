@@ -130,8 +130,10 @@ export const configSchema = z
       .refine(isZone, 'must be an IANA time zone such as Europe/Berlin')
       .optional()
       .describe('For times in channels, and for people whose own zone is unknown. Default UTC.'),
-    admins: subjects.optional().describe('May see everything and repair what is stuck.'),
-    responders: subjects.optional().describe('May revoke anything; on-call subjects only on resources they approve.'),
+    admins: subjects.optional().describe('May see everything, lift a freeze and repair what is stuck.'),
+    responders: subjects
+      .optional()
+      .describe('May revoke and freeze anything; on-call subjects only on resources they approve.'),
     viewers: subjects.optional().describe('May see who holds what.'),
     identity: z
       .strictObject({

@@ -78,7 +78,18 @@ describe('how it is called', () => {
   it('--help names every command and exits 0', async () => {
     const { code, stdout } = await hallpass(['--help']);
     expect(code).toBe(0);
-    for (const command of ['start', 'sandbox', 'check', 'schema', 'migrate', 'manifest', 'expire', 'revoke'])
+    for (const command of [
+      'start',
+      'sandbox',
+      'check',
+      'schema',
+      'migrate',
+      'manifest',
+      'expire',
+      'revoke',
+      'freeze',
+      'unfreeze',
+    ])
       expect(stdout).toMatch(new RegExp(`^ {2}${command}\\b`, 'm'));
   });
 

@@ -1,5 +1,5 @@
 /** What can be asked, from every door, and what is said back at once. */
-import type { AccountRef, EntitlementId, GrantId, Instant, RequestId } from './model.ts';
+import type { AccountRef, EntitlementId, Freeze, GrantId, Instant, RequestId } from './model.ts';
 import type { ReportView } from './report.ts';
 import type { RequestView } from './view.ts';
 
@@ -10,6 +10,13 @@ export type DurationWish =
 
 /** What a person points at: a button's opaque id, or a typed id or resource name. */
 export type Target = { readonly card: string } | { readonly typed: string };
+
+/** Whom or what an emergency command is about: a mention, an email, a resource's name, or everything. */
+export type Aim =
+  | { readonly all: true }
+  | { readonly account: AccountRef }
+  | { readonly email: string }
+  | { readonly resource: string };
 
 /** Who asks: a chat account, identified afresh each time, or a shell on the host. */
 export type By = AccountRef | { readonly operator: string };
@@ -39,6 +46,9 @@ export type Command =
     }
   | { readonly do: 'return'; readonly by: AccountRef; readonly target: Target }
   | { readonly do: 'revoke'; readonly by: By; readonly target: Target; readonly reason: string }
+  /** Nothing new is granted there until it is lifted. */
+  | { readonly do: 'freeze'; readonly by: By; readonly aim: Aim; readonly reason: string }
+  | { readonly do: 'unfreeze'; readonly by: By; readonly aim: Aim }
   | { readonly do: 'status'; readonly by: AccountRef; readonly target?: Target }
   /** `page` counts from 1; left out: the first. */
   | { readonly do: 'list'; readonly by: AccountRef; readonly which: ListWhich; readonly page?: number }
@@ -74,7 +84,8 @@ export type Answer =
     }
   /** The card, to be looked at before the button is pressed. */
   | { readonly say: 'card'; readonly request: RequestView }
-  | { readonly say: 'status'; readonly request: RequestView }
+  /** `notes`: what else holds there, such as a freeze. */
+  | { readonly say: 'status'; readonly request: RequestView; readonly notes?: readonly string[] }
   | {
       readonly say: 'list';
       readonly which: ListWhich;
@@ -83,8 +94,17 @@ export type Answer =
       readonly items: readonly RequestView[];
       /** There are more than are shown. */
       readonly more: boolean;
+      readonly notes?: readonly string[];
     }
   | { readonly say: 'report'; readonly about: 'who' | 'on-call' | 'digest'; readonly report: ReportView }
+  | {
+      readonly say: 'freeze';
+      readonly what: 'frozen' | 'unfrozen';
+      readonly freeze: Freeze;
+      /** Requests withdrawn, and additions stopped before they were sent. */
+      readonly closed: number;
+      readonly ended: number;
+    }
   | { readonly say: 'help' };
 
 /** The rules say no: a value with a code, what is wrong, and the next step. */
@@ -127,6 +147,11 @@ export type Refusal =
   | { readonly code: 'over_maximum'; readonly grantId: GrantId; readonly leftMs: number; readonly maxMs: number }
   | { readonly code: 'not_a_responder' }
   | { readonly code: 'not_a_viewer' }
+  /** Nothing new is granted there. */
+  | ({ readonly code: 'frozen' } & FrozenWhy)
+  | ({ readonly code: 'already_frozen' } & FrozenWhy)
+  | { readonly code: 'not_frozen'; readonly what: string }
+  | { readonly code: 'unknown_person'; readonly asked: string }
   | { readonly code: 'unknown_id'; readonly asked: string }
   | { readonly code: 'ambiguous_id'; readonly asked: string; readonly ids: readonly string[] }
   | { readonly code: 'expired_button' }
@@ -141,5 +166,13 @@ export type Refusal =
   | { readonly code: 'busy' }
   /** It failed for a reason of ours, is recorded, and is tried again by itself. */
   | { readonly code: 'being_retried' };
+
+/** Who froze it, why and since when; `what` is the scope in words for people. */
+export interface FrozenWhy {
+  readonly what: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly at: Instant;
+}
 
 export type RefusalCode = Refusal['code'];

@@ -2,11 +2,31 @@
 import type { Refusal } from './command.ts';
 import { type ConditionFacts, conditionRefusal } from './condition.ts';
 import { type Approved, giveGrant, prolongGrant } from './decide-grant.ts';
-import { event, eventRow, type Outcome, personActor, putRequest, refused, showEverywhere } from './decision.ts';
+import {
+  event,
+  eventRow,
+  isRefused,
+  type Outcome,
+  personActor,
+  putRequest,
+  refused,
+  showEverywhere,
+} from './decision.ts';
 import { digestOf } from './digest.ts';
+import { frozenBy, frozenRefusal, personFrozen, restsOn } from './freeze.ts';
 import { isLive } from './ledger.ts';
 import { closeRequest } from './lifecycle.ts';
-import type { AccessRequest, Approval, Card, Entitlement, Instant, Person, PinnedGroup } from './model.ts';
+import type {
+  AccessRequest,
+  Actor,
+  Approval,
+  Card,
+  Entitlement,
+  Freezes,
+  Instant,
+  Person,
+  PinnedGroup,
+} from './model.ts';
 import { evaluate, type SubjectAnswer, subjectName } from './policy.ts';
 import type { GrantRecord, MembershipRecord, RequestRecord } from './ports.ts';
 
@@ -37,6 +57,7 @@ export interface ApproveFacts extends AnswerFacts {
   /** For a request for more time. */
   readonly extended?: GrantRecord;
   readonly newCardId: string;
+  readonly freezes: Freezes;
 }
 
 export function decideApprove(facts: ApproveFacts, now: Instant): Outcome {
@@ -44,6 +65,8 @@ export function decideApprove(facts: ApproveFacts, now: Instant): Outcome {
   const { request } = record;
   const no = mayAnswer(facts, 'approve', now);
   if (no !== undefined) return no;
+  const frozen = frozenNow(facts, now);
+  if (frozen !== undefined) return frozen;
   const entitlement = facts.entitlement;
   // The file no longer has it, or guards it with another policy, or it confers other groups: what was shown is not
   // what would be approved. Nobody's earlier approval counts for the new text either.
@@ -89,7 +112,24 @@ export function decideApprove(facts: ApproveFacts, now: Instant): Outcome {
     because: [{ put: 'approval', row: approval }, given],
     ...correlationOf(facts),
   };
-  return request.extendsGrant === undefined ? giveGrant(approved, now) : prolongGrant(approved, now);
+  const outcome = request.extendsGrant === undefined ? giveGrant(approved, now) : prolongGrant(approved, now);
+  // A freeze between the look and the commit makes this stale: then it is decided again, and refused.
+  return isRefused(outcome) ? outcome : { ...outcome, changes: [restsOn(facts.freezes), ...outcome.changes] };
+}
+
+/**
+ * A request that was overlooked by the freeze's own commit closes here at the latest. Whoever is frozen answers nothing
+ * in anybody's favour: an account that was taken over would approve its friends.
+ */
+function frozenNow({ record, person, freezes, correlation }: ApproveFacts, now: Instant): Outcome | undefined {
+  const { request } = record;
+  const own = personFrozen(freezes, person.id);
+  if (own !== undefined) return refused(frozenRefusal(own));
+  const freeze = frozenBy(freezes, { person: request.requester, resource: request.resource });
+  if (freeze === undefined) return undefined;
+  const note = `${freeze.name} is frozen: ${freeze.reason}`;
+  const by: Actor = { kind: 'hallpass', part: 'freeze' };
+  return refused(frozenRefusal(freeze), undefined, closeRequest(request, 'withdrawn', by, now, note, correlation));
 }
 
 function noLongerThere(request: AccessRequest, now: Instant): Outcome {

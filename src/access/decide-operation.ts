@@ -4,6 +4,7 @@
  * to do now.
  */
 import { event, operationId, tellSecurity } from './decision.ts';
+import { frozenBy, restsOn } from './freeze.ts';
 import {
   answerLost,
   isLive,
@@ -20,8 +21,8 @@ import {
   sameKey,
   wishOf,
 } from './ledger.ts';
-import { settleGrant, withMembership } from './lifecycle.ts';
-import type { Actor, AuditEvent, Change, Grant, Instant, Membership, MembershipKey, Notice } from './model.ts';
+import { type Ending, endGrant, settleGrant, withMembership } from './lifecycle.ts';
+import type { Actor, AuditEvent, Change, Freezes, Grant, Instant, Membership, MembershipKey, Notice } from './model.ts';
 import { PRIORITY } from './model.ts';
 import type { GrantRecord } from './ports.ts';
 
@@ -29,6 +30,8 @@ export interface OperationFacts {
   readonly membership: Membership;
   /** Every grant that is not ended and holds the membership. */
   readonly grants: readonly GrantRecord[];
+  /** Absent: nothing is being added here, so nothing rests on them. */
+  readonly freezes?: Freezes;
   readonly lagMs: number;
   readonly callDeadlineMs: number;
   /** Uniform in [0, 1). */
@@ -90,7 +93,8 @@ export function decideOperation(facts: OperationFacts, lesson: Lesson | undefine
       }),
     );
   }
-  const wishBefore = wishOf(grantsOf(records), now);
+  const stopped = stoppedByFreeze(facts);
+  const wishBefore = wishOf(grantsOf(records), now, stopped);
   if (lesson !== undefined) {
     row = learn(row, lesson, wishBefore, now, facts.lagMs);
     changes.push(
@@ -109,7 +113,7 @@ export function decideOperation(facts: OperationFacts, lesson: Lesson | undefine
   }
   changes.push(...settled.filter((change) => !concernsThis(change, row.key)));
 
-  const wish = wishOf(grantsOf(records), now);
+  const wish = wishOf(grantsOf(records), now, stopped);
   changes.push(...notices(facts, before, row, lesson, wish.wanted, now));
 
   const failed = lesson?.learnt === 'failed' ? lesson : undefined;
@@ -141,6 +145,8 @@ export function decideOperation(facts: OperationFacts, lesson: Lesson | undefine
           },
         }),
       );
+      // Rests on what is frozen: an addition is not sent when a freeze came between the look and its mark.
+      if (facts.freezes !== undefined) changes.push(restsOn(facts.freezes));
       return { changes: put(changes, before, marked), next: { do: 'call', call: 'add' } };
     }
     case 'remove':
@@ -171,6 +177,15 @@ export function settleHolders(
     records = records.map((other) => withRows(other, effects));
   }
   return { changes, records };
+}
+
+/** Grants that a freeze covers: what was not sent for them by then is not sent any more. */
+function stoppedByFreeze({ freezes, grants }: OperationFacts): ReadonlySet<string> {
+  if (freezes === undefined || freezes.live.length === 0) return new Set();
+  const frozen = grants.filter(
+    ({ grant, request }) => frozenBy(freezes, { person: grant.holder, resource: request.resource }) !== undefined,
+  );
+  return new Set(frozen.map(({ grant }) => grant.id));
 }
 
 /** This row is put once, at the end, and this operation is held by the caller: neither is changed on the way. */
@@ -207,6 +222,13 @@ function put(changes: readonly Change[], before: Membership, row: Membership): C
 
 function grantsOf(records: readonly GrantRecord[]): readonly Grant[] {
   return records.map(({ grant }) => grant);
+}
+
+/** Ends several grants in one commit, one after the other: those that share a membership put its row in turn. */
+export function endGrants(records: readonly GrantRecord[], ending: Ending, now: Instant): Change[] {
+  const changes: Change[] = [];
+  for (const record of records) changes.push(...endGrant(withRows(record, changes), ending, now));
+  return changes;
 }
 
 /** The record as it is after some rows were put: each put must follow on the one before it. */

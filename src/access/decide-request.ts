@@ -13,12 +13,14 @@ import {
   timer,
 } from './decision.ts';
 import { digestOf } from './digest.ts';
+import { frozenBy, frozenRefusal, restsOn } from './freeze.ts';
 import { endsAt } from './lifecycle.ts';
 import type {
   AccessRequest,
   Audience,
   Change,
   Entitlement,
+  Freezes,
   Grant,
   Instant,
   Person,
@@ -48,6 +50,7 @@ export interface RequestFacts {
   readonly standing: readonly { readonly record: MembershipRecord; readonly member?: boolean }[];
   readonly approvers: Approvers;
   readonly circumstances: Circumstances;
+  readonly freezes: Freezes;
   readonly timezone: string;
   readonly approvalsChannel?: string;
   /** The same in Teams. */
@@ -88,6 +91,8 @@ export function decideRequest(command: RequestCommand, facts: RequestFacts, now:
           })
         : undefined,
     );
+  const frozen = frozenNow(facts);
+  if (frozen !== undefined) return refused(frozen);
   const pending = facts.pending[0];
   if (pending !== undefined) return refused({ code: 'already_pending', requestId: pending.id });
   const live = facts.grants.find((grant) => grant.state === 'adding' || grant.state === 'active');
@@ -145,6 +150,8 @@ export function decideExtend(
   });
   const no = policyRefusal(answer, entitlement, more, reason);
   if (no !== undefined) return refused(no);
+  const frozen = frozenNow(facts);
+  if (frozen !== undefined) return refused(frozen);
   const pending = facts.pending[0];
   if (pending !== undefined) return refused({ code: 'already_pending', requestId: pending.id });
   return judged(facts, { durationMs: more, reason }, facts.extended, now);
@@ -178,6 +185,11 @@ function judged(facts: RequestFacts, wish: Wish, extended: GrantRecord | undefin
   if (condition !== undefined) return approvedAtOnce(facts, wish, condition, extended, now);
   if (nobodyElse(facts)) return refused({ code: 'nobody_to_ask', entitlement: facts.entitlement.id });
   return open(facts, wish, extended?.grant, now);
+}
+
+function frozenNow({ freezes, person, entitlement }: RequestFacts): Refusal | undefined {
+  const freeze = frozenBy(freezes, { person: person.id, resource: entitlement.resource });
+  return freeze === undefined ? undefined : frozenRefusal(freeze);
 }
 
 /** Everybody who could approve is known, and it is nobody but the requester. */
@@ -279,6 +291,7 @@ function made(
 ): Change[] {
   const { person, entitlement } = facts;
   return [
+    restsOn(facts.freezes),
     { put: 'card', row: { id: request.cardId, requestId: request.id, digest: request.digest, createdAt: now } },
     event(extended === undefined ? 'request.made' : 'extension.requested', now, personActor(person), {
       requestId: request.id,

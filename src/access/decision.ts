@@ -14,6 +14,7 @@ import type {
   MembershipKey,
   Notice,
   PersonId,
+  Place,
   RequestId,
   Ring,
 } from './model.ts';
@@ -89,7 +90,8 @@ export function showEverywhere(request: AccessRequest, now: Instant): Change[] {
 /** Told to the webhook too: access that stays, and that it no longer does. */
 const ALERTED: ReadonlySet<Notice['code']> = new Set(['removal_failing', 'removal_recovered', 'removal_resolved']);
 
-export function tellSecurity(id: string, notice: Notice): Change[] {
+/** In the security channels; or in another place that has to hear of it too. */
+export function tellSecurity(id: string, notice: Notice, place?: Place): Change[] {
   const job = (tell: 'security' | 'alert'): Change => ({
     put: 'job',
     row: {
@@ -98,7 +100,7 @@ export function tellSecurity(id: string, notice: Notice): Change[] {
       lane: tell === 'alert' ? 'alert' : 'chat',
       priority: PRIORITY.removal,
       dueAt: notice.at,
-      payload: { tell, notice },
+      payload: { tell, notice, ...(place === undefined ? {} : { place }) },
     },
   });
   return ALERTED.has(notice.code) ? [job('security'), job('alert')] : [job('security')];
@@ -113,10 +115,10 @@ export function operation(key: MembershipKey, dueAt: Instant, priority: number):
   return { put: 'job', row };
 }
 
-const TIMER_ID = { end: 'end', add_by: 'addby', warn: 'warn', lapse: 'lapse' } as const;
+const TIMER_ID = { end: 'end', add_by: 'addby', warn: 'warn', lapse: 'lapse', freeze: 'freeze' } as const;
 
 export function timerId(ring: Ring): string {
-  return `${TIMER_ID[ring.ring]}:${ring.ring === 'lapse' ? ring.requestId : ring.grantId}`;
+  return `${TIMER_ID[ring.ring]}:${'grantId' in ring ? ring.grantId : 'requestId' in ring ? ring.requestId : ring.freezeId}`;
 }
 
 export function timer(ring: Ring, dueAt: Instant): Change {

@@ -3,12 +3,14 @@
  * then what is live, then what was granted; a quiet day is one line. Pure: from what the record and the directories
  * told to what people are shown.
  */
-import type { Grant, Instant, MembershipKey } from './model.ts';
+import { freezeLines } from './freeze.ts';
+import type { Freeze, Grant, Instant, MembershipKey } from './model.ts';
 import type { DigestFacts, GroupStanding, MembershipRecord, Period } from './ports.ts';
 import { countText, type ReportLine, type ReportSection, type ReportView } from './report.ts';
 import {
   byWhom,
   ENTITLEMENT_MAX,
+  frozenSection,
   holderLine,
   many,
   NAME_MAX,
@@ -49,6 +51,8 @@ export interface DigestCounts {
 export interface DigestMaterial {
   readonly facts: DigestFacts;
   readonly standing: readonly GroupStanding[];
+  /** Freezes that hold now. */
+  readonly freezes?: readonly Freeze[];
   readonly period: Period;
   readonly zone: string;
   /** For the scheduled one: when it should have been made. */
@@ -118,7 +122,9 @@ export function digestView(material: DigestMaterial, now: Instant): DigestView {
     standing: standingCount,
   };
   const { ending, proven, ...plain } = of;
-  const quiet = [...Object.values(plain), ...Object.values(ending), proven].every((count) => count === 0);
+  const frozen = freezeLines(material.freezes ?? [], now, zone);
+  const quiet =
+    frozen.length === 0 && [...Object.values(plain), ...Object.values(ending), proven].every((count) => count === 0);
   const when = timeText(period.to, undefined, zone);
   const base = { period, zone, at: now, counts, quiet };
   const late =
@@ -136,6 +142,7 @@ export function digestView(material: DigestMaterial, now: Instant): DigestView {
 
   const sections = [
     troubleSection(troubles, time),
+    ...frozenSection(frozen),
     lateSection(facts, time),
     liveSection(facts, time),
     grantedSection(facts, time),

@@ -3,7 +3,7 @@
  * text, and it never throws.
  */
 import { nearest } from './catalog.ts';
-import type { Command, DurationWish, ListWhich, Refusal } from './command.ts';
+import type { Aim, Command, DurationWish, ListWhich, Refusal } from './command.ts';
 import type { AccountRef } from './model.ts';
 
 /** What can be typed, by its first word; shown in usage refusals and in the help. */
@@ -20,20 +20,15 @@ export const USAGE = {
   extend: 'extend <id> <duration> [reason]',
   return: 'return <id>',
   revoke: 'revoke <id> <reason>',
+  freeze: 'freeze <resource|@person|all> <reason>',
+  unfreeze: 'unfreeze <resource|@person|all>',
   help: 'help',
 } as const;
 
 type Word = keyof typeof USAGE;
 
 /** Words of the full grammar that this version does not carry out; said plainly instead of "did you mean". */
-export const NOT_AVAILABLE: readonly string[] = [
-  'explain',
-  'break-glass',
-  'freeze',
-  'unfreeze',
-  'revoke @person',
-  'revoke all',
-];
+export const NOT_AVAILABLE: readonly string[] = ['explain', 'break-glass', 'revoke @person', 'revoke all'];
 
 /** In code points. Long enough for a paragraph; a whole log belongs in the ticket. */
 export const REASON_MAX = 1000;
@@ -99,6 +94,19 @@ export function parseCommand(text: string, by: AccountRef): Command | Refusal {
       return extend(words, by);
     case 'revoke':
       return revoke(words, by);
+    case 'freeze': {
+      const aim = takeAim(words, by);
+      if (aim === undefined) return usage('freeze');
+      if ('code' in aim) return aim;
+      const reason = cleanReason(words.rest());
+      if (typeof reason !== 'string') return reason;
+      return reason === '' ? { code: 'reason_missing', minLength: 1 } : { do: 'freeze', by, aim, reason };
+    }
+    case 'unfreeze': {
+      const aim = takeAim(words, by);
+      if (aim === undefined || words.peek() !== undefined) return usage('unfreeze');
+      return 'code' in aim ? aim : { do: 'unfreeze', by, aim };
+    }
     case 'help':
       return { do: 'help', by };
     default: {
@@ -235,6 +243,25 @@ function revoke(words: Words, by: AccountRef): Command | Refusal {
   if (typeof reason !== 'string') return reason;
   if (reason === '') return { code: 'reason_missing', minLength: 1 };
   return { do: 'revoke', by, target: { typed: canonicalId(typed) }, reason };
+}
+
+function takeAim(words: Words, by: AccountRef): Aim | Refusal | undefined {
+  const word = words.next();
+  return word === undefined ? undefined : parseAim(word, by);
+}
+
+/** `@U012ABC` (as a mention arrives), an email, `all`, or a resource's name. */
+export function parseAim(word: string, by: AccountRef | undefined): Aim | Refusal {
+  if (word.toLowerCase() === 'all') return { all: true };
+  if (word.startsWith('@')) {
+    const id = word.slice(1);
+    // A typed name is nobody's id: two people can share it, and a person can change it.
+    const fits = by?.platform === 'slack' ? /^[UW][A-Z0-9]{1,31}$/.test(id) : by !== undefined && id !== '';
+    if (!fits || by === undefined) return { code: 'unknown_person', asked: shortened(word) };
+    return { account: { platform: by.platform, tenant: by.tenant, id } };
+  }
+  if (/^[^@\s]+@[^@\s]+$/.test(word)) return { email: word };
+  return { resource: shortened(word) };
 }
 
 /** The duration in front, taken; absent when the next word starts the reason. */

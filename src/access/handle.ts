@@ -8,6 +8,7 @@ import { decideApprove, decideDeny } from './decide-answer.ts';
 import { decideCancel, decideReturn, decideRevoke, respondersFor } from './decide-close.ts';
 import { decideExtend, decideRequest, type RequestFacts } from './decide-request.ts';
 import { isRefused, type Outcome, refused } from './decision.ts';
+import { type Carried, createEmergency, isRefusedCarried } from './emergency.ts';
 import {
   askSubjects,
   circumstancesOf,
@@ -20,7 +21,7 @@ import {
   whoApproves,
 } from './gather.ts';
 import { createHomes } from './home.ts';
-import type { AccountRef, Entitlement, Person, RequestId } from './model.ts';
+import type { AccountRef, Change, Entitlement, Person, RequestId } from './model.ts';
 import {
   type Clock,
   DirectoryError,
@@ -58,11 +59,12 @@ const ATTEMPTS_MAX = 12;
 const NAMED_MAX = 2_000;
 
 /** Either an outcome to commit, or an answer to a question that changes nothing. */
-type Handled = { readonly outcome: Outcome } | { readonly answer: Answer };
+type Handled = { readonly outcome: Outcome } | { readonly answer: Answer; readonly changes?: readonly Change[] };
 
 export function createHandler(parts: HandlerParts): Handler {
   const { store, people, clock, ids, catalog } = parts;
   const queries = createQueries({ ...parts, view });
+  const emergency = createEmergency(parts);
 
   async function handle(command: Command, delivery?: string): Promise<Answer> {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
@@ -81,8 +83,10 @@ export function createHandler(parts: HandlerParts): Handler {
 
   async function finish(handled: Handled, command: Command, delivery: string | undefined): Promise<Answer> {
     if ('answer' in handled) {
-      if (delivery !== undefined) await store.answered(delivery);
-      return handled.answer;
+      const { changes = [], answer } = handled;
+      if (changes.length > 0) await store.commit({ changes, ...(delivery === undefined ? {} : { delivery }) });
+      else if (delivery !== undefined) await store.answered(delivery);
+      return answer;
     }
     const { outcome } = handled;
     const changes = isRefused(outcome)
@@ -176,6 +180,10 @@ export function createHandler(parts: HandlerParts): Handler {
       }
       case 'revoke':
         return { outcome: await revoke(command, correlation) };
+      case 'freeze':
+        return carriedOut(await emergency.freeze(command, correlation));
+      case 'unfreeze':
+        return carriedOut(await emergency.unfreeze(command, correlation));
       case 'status':
         return { answer: await status(command.by, command.target) };
       case 'list':
@@ -195,13 +203,14 @@ export function createHandler(parts: HandlerParts): Handler {
     attempt: number,
     correlation: Correlation,
   ): Promise<RequestFacts> {
-    const [subjects, users, groups, open, approvers, circumstances] = await Promise.all([
+    const [subjects, users, groups, open, approvers, circumstances, freezes] = await Promise.all([
       askSubjects(people, entitlement.policy.requesters, person),
       usersOf(people, entitlement, person),
       groupsOf(people, entitlement),
       store.open(person.id, entitlement.id),
       whoApproves(people, entitlement),
       circumstancesOf(parts, person, entitlement),
+      store.freezes(),
     ]);
     const inactive = users.find((user) => !user.active);
     if (inactive !== undefined)
@@ -218,6 +227,7 @@ export function createHandler(parts: HandlerParts): Handler {
       standing: await standingOf(parts, keysFor(groups, users)),
       approvers,
       circumstances,
+      freezes,
       timezone: catalog().timezone,
       ...(channel === undefined ? {} : { approvalsChannel: channel }),
       ...present({ teamsChannel }),
@@ -234,7 +244,8 @@ export function createHandler(parts: HandlerParts): Handler {
     if (card === undefined || record === undefined) return refused({ code: 'expired_button' });
     const { request } = record;
     const entitlement = entitlementById(catalog(), request.entitlement);
-    const base = { person, record, card, hash: ids.hash, newCardId: ids.opaque(), ...correlation };
+    const freezes = await store.freezes();
+    const base = { person, record, card, freezes, hash: ids.hash, newCardId: ids.opaque(), ...correlation };
     // Looked up only while there is something to answer: a click on an old message costs no vendor call.
     if (request.state !== 'pending' || entitlement === undefined || person.id === request.requester)
       return decideApprove(
@@ -356,7 +367,7 @@ export function createHandler(parts: HandlerParts): Handler {
     const shown = await view(request.id, person.zone);
     return shown === undefined
       ? { say: 'refused', refusal: { code: 'unknown_id', asked: request.id } }
-      : { say: 'status', request: shown };
+      : { say: 'status', request: shown, ...(await queries.notesOn(request, person)) };
   }
 
   // ------------------------------------------------------------------------------------------- what is pointed at
@@ -430,6 +441,10 @@ export function createHandler(parts: HandlerParts): Handler {
     ...createPreviews({ ...parts, facts, refusalOf: lookupRefusal }),
     ...createHomes({ ...parts, view, refusalOf: lookupRefusal }),
   };
+}
+
+function carriedOut(carried: Carried): Handled {
+  return isRefusedCarried(carried) ? { outcome: carried } : carried;
 }
 
 interface Correlation {

@@ -1,6 +1,7 @@
 /** What one person finds on their own page: what they hold, what waits for them, what they may ask for, what they asked. */
 import { type Catalog, entitlementById } from './catalog.ts';
 import type { Refusal } from './command.ts';
+import { freezeLines, visibleTo } from './freeze.ts';
 import { askSubjects, messageOf } from './gather.ts';
 import type { AccountRef, Entitlement, Instant, Person, RequestId, Subject } from './model.ts';
 import { anyHolds } from './policy.ts';
@@ -14,6 +15,8 @@ export interface HomeView {
   readonly at: Instant;
   /** There is nobody to act for: nothing else is shown. */
   readonly refusal?: Refusal;
+  /** A line for each freeze that concerns this person. */
+  readonly frozen?: readonly string[];
   /** Live grants, newest first. */
   readonly held: Shelf<RequestView>;
   /** Other people's requests that this person may answer and has not. */
@@ -85,16 +88,19 @@ export function createHomes({ people, store, clock, directories, catalog, view, 
       return { zone: catalog().timezone, at: clock.now(), refusal, ...empty };
     }
     const zone = person.zone ?? catalog().timezone;
-    const [held, waiting, choices, recent, operations] = await Promise.all([
+    const [held, waiting, choices, recent, operations, freezes] = await Promise.all([
       store.list({ person: person.id, liveGrants: true, limit: SHOWN.held + 1 }),
       waitingFor(person),
       mayRequest(person),
       store.list({ person: person.id, limit: SHOWN.recent + 1 }),
       operationsFor(person),
+      store.freezes(),
     ]);
+    const frozen = freezeLines(visibleTo(freezes, person.id, operations !== undefined), clock.now(), zone);
     return {
       zone,
       at: clock.now(),
+      ...(frozen.length === 0 ? {} : { frozen }),
       held: await shown(held, SHOWN.held, zone),
       waiting: await shown(waiting, SHOWN.waiting, zone),
       choices,

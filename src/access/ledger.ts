@@ -60,9 +60,10 @@ export function isLive(grant: Grant): boolean {
   return grant.state === 'adding' || grant.state === 'active';
 }
 
-export function wishOf(holders: readonly Grant[], now: Instant): Wish {
+export function wishOf(holders: readonly Grant[], now: Instant, stopped: ReadonlySet<string> = new Set()): Wish {
   const live = holders.filter(isLive);
-  return { wanted: live.length > 0, mayAdd: live.some((grant) => grant.state === 'adding' && now < grant.addBy) };
+  const adds = (grant: Grant) => grant.state === 'adding' && now < grant.addBy && !stopped.has(grant.id);
+  return { wanted: live.length > 0, mayAdd: live.some(adds) };
 }
 
 export function unknownMembership(key: MembershipKey, groupName: string, login: string): Membership {

@@ -322,15 +322,50 @@ export interface AuditEvent {
   readonly correlation?: string;
 }
 
+/** What a freeze or a revocation covers. A resource covers its parts: `db-prod` also `db-prod/orders`. */
+export type Scope =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'resource'; readonly resource: string }
+  | { readonly kind: 'person'; readonly person: PersonId };
+
+/** Nothing new is granted in its scope until it is lifted. One row for each scope: a later freeze of it takes the row over. */
+export interface Freeze {
+  /** The scope as text, see `scopeId`. */
+  readonly id: string;
+  readonly version: number;
+  readonly scope: Scope;
+  /** In words for people: `everything`, `db-prod`, a person's name. */
+  readonly name: string;
+  readonly reason: string;
+  readonly by: string;
+  readonly at: Instant;
+  readonly liftedAt?: Instant;
+  readonly liftedBy?: string;
+}
+
+/** The freezes that hold, and how often there was a change of them: what may open access rests on both. */
+export interface Freezes {
+  readonly version: number;
+  readonly live: readonly Freeze[];
+}
+
 /** A timer is a doorbell, not an order: it names what to look at again, and may ring early, late or twice. */
 export type Ring =
   | { readonly ring: 'end' | 'add_by' | 'warn'; readonly grantId: GrantId }
-  | { readonly ring: 'lapse'; readonly requestId: RequestId };
+  | { readonly ring: 'lapse'; readonly requestId: RequestId }
+  | { readonly ring: 'freeze'; readonly freezeId: string };
+
+/** A conversation on a chat platform. */
+export interface Place {
+  readonly platform: AccountRef['platform'];
+  readonly conversation: string;
+}
 
 /** What people are told. A `request` notification is a projection: it shows whatever holds when it is sent. */
 export type Notification =
   | { readonly tell: 'request'; readonly requestId: RequestId; readonly audience: Audience }
-  | { readonly tell: 'security'; readonly notice: Notice }
+  /** In the security channels, or in one other place. */
+  | { readonly tell: 'security'; readonly notice: Notice; readonly place?: Place }
   | { readonly tell: 'alert'; readonly notice: Notice }
   /** As it was drawn: what it counted is in the trail by then. */
   | {
@@ -351,7 +386,9 @@ export interface Notice {
     | 'addition_abandoned'
     | 'removed_outside'
     | 'message_undeliverable'
-    | 'delivery_failed';
+    | 'delivery_failed'
+    | 'frozen'
+    | 'unfrozen';
   readonly severity: 'info' | 'warning' | 'critical';
   readonly at: Instant;
   readonly grantId?: GrantId;
@@ -367,6 +404,8 @@ export interface Notice {
   readonly by?: string;
   readonly reason?: string;
   readonly nextAt?: Instant;
+  /** What happened, where the code alone does not say it. */
+  readonly says?: readonly string[];
 }
 
 /** 0 goes first. Proof reads come after every change that is due. */
@@ -420,6 +459,12 @@ export type Change =
   /** At most one per request, approver and digest. */
   | { readonly put: 'approval'; readonly row: Approval }
   | { readonly put: 'card'; readonly row: Card }
+  | { readonly put: 'freeze'; readonly row: Freeze; readonly was?: number }
+  /**
+   * Moved on by whatever freezes or lifts; put under the version it had by whatever may open access, which is then
+   * stale when somebody froze anything in between.
+   */
+  | { readonly put: 'freeze_head'; readonly row: { readonly version: number }; readonly was: number }
   /** At most one for each day. */
   | { readonly put: 'digest'; readonly row: DigestRecord }
   | { readonly put: 'job'; readonly row: Job }

@@ -15,8 +15,11 @@ import type {
   DirectoryUser,
   EndReason,
   EntitlementId,
+  Freeze,
+  Freezes,
   Grant,
   GrantId,
+  GrantState,
   GroupName,
   Instant,
   Job,
@@ -152,6 +155,9 @@ export interface ListFilter {
   readonly person?: PersonId;
   readonly states?: readonly RequestState[];
   readonly entitlements?: readonly EntitlementId[];
+  /** A resource and its parts. */
+  readonly resource?: string;
+  readonly grantStates?: readonly GrantState[];
   /** Only requests whose grant is not ended. */
   readonly liveGrants?: boolean;
   /** How many of the newest to leave out; for the pages after the first. */
@@ -163,6 +169,10 @@ export interface Store {
   /** All reads are of committed state. Absence is `undefined`, never an error. */
   request(id: RequestId): Promise<RequestRecord | undefined>;
   card(id: string): Promise<Card | undefined>;
+  /** The freezes that hold, all of one moment. */
+  freezes(): Promise<Freezes>;
+  /** A scope's row, whether it holds or was lifted. */
+  freeze(id: string): Promise<Freeze | undefined>;
   grant(id: GrantId): Promise<GrantRecord | undefined>;
   membership(key: MembershipKey): Promise<MembershipRecord>;
   memberships(keys: readonly MembershipKey[]): Promise<readonly MembershipRecord[]>;
@@ -222,6 +232,8 @@ export interface Store {
   pinAccount(account: AccountRef, person: PersonId, now: Instant): Promise<PersonId>;
   pinGroup(group: PinnedGroup, now: Instant): Promise<PinnedGroup>;
   pinnedGroup(directory: string, name: string): Promise<PinnedGroup | undefined>;
+  /** Whom an account was pinned to; known also while nobody can be looked up. */
+  personOf(account: AccountRef): Promise<PersonId | undefined>;
   /** The chat account last pinned to a person on a platform. */
   accountOf(person: PersonId, platform: AccountRef['platform']): Promise<AccountRef | undefined>;
 
@@ -411,6 +423,8 @@ export interface People {
   holds(subject: Subject, person: Person): Promise<boolean>;
   /** The people a subject stands for now, with a chat account where one is known; for asking them. */
   membersOf(subject: Subject): Promise<readonly Person[]>;
+  /** The person of that email in the identity directory, active or not; absent when there is none. */
+  named(email: string): Promise<Person | undefined>;
   /** The person's account in a directory, active or not. */
   userIn(directory: string, person: PersonId): Promise<DirectoryUser>;
   /** The group a configured name stands for, pinned; refuses one that is unknown, re-created or unmanageable. */

@@ -1,8 +1,9 @@
 /** The questions people ask, which change nothing: what is listed, who holds what, who is on call, and the digest. */
 import { type Catalog, entitlementById, findEntitlement, resourceNamed } from './catalog.ts';
 import type { Answer, Command, DigestSpan, ListWhich, Refusal } from './command.ts';
+import { covers, freezeLines, isPartOf, visibleTo } from './freeze.ts';
 import { askSubjects, messageOf, type Sources } from './gather.ts';
-import type { Entitlement, GroupName, Person, RequestId, Subject } from './model.ts';
+import type { AccessRequest, Entitlement, Freeze, GroupName, Person, RequestId, Subject } from './model.ts';
 import { anyHolds, subjectName } from './policy.ts';
 import type { Clock, Reports, RequestRecord } from './ports.ts';
 import type { RequestView } from './view.ts';
@@ -21,6 +22,8 @@ export interface Queries {
   who(command: Command & { do: 'who' }): Promise<Answer>;
   onCall(command: Command & { do: 'on-call' }): Promise<Answer>;
   digest(command: Command & { do: 'digest' }): Promise<Answer>;
+  /** What else is to be said of a request: what keeps it frozen. */
+  notesOn(request: AccessRequest, person: Person): Promise<{ readonly notes?: readonly string[] }>;
   /** Absent: may. `no`: may not. A refusal: could not be told. */
   mayNot(person: Person, subjects: readonly Subject[]): Promise<Refusal | 'no' | undefined>;
   /** Those who may see everybody's access. */
@@ -46,7 +49,28 @@ export function createQueries(parts: QueryParts): Queries {
       page,
       items: shown.filter((item): item is RequestView => item !== undefined),
       more: found.length > PAGE,
+      ...(await frozenNotes(
+        person,
+        ({ scope }) =>
+          which !== 'mine' || scope.kind === 'all' || (scope.kind === 'person' && scope.person === person.id),
+      )),
     };
+  }
+
+  /** What is frozen, as far as this person may hear of it. */
+  async function frozenNotes(
+    person: Person,
+    about: (freeze: Freeze) => boolean,
+  ): Promise<{ readonly notes?: readonly string[] }> {
+    const freezes = await store.freezes();
+    if (freezes.live.length === 0) return {};
+    const shown = visibleTo(freezes, person.id, (await mayNot(person, seers())) === undefined).filter(about);
+    return shown.length === 0 ? {} : { notes: freezeLines(shown, clock.now(), person.zone ?? catalog().timezone) };
+  }
+
+  async function notesOn(request: AccessRequest, person: Person) {
+    const what = { person: request.requester, resource: request.resource };
+    return await frozenNotes(person, ({ scope }) => covers(scope, what));
   }
 
   /** One more than a page holds, when there is one. */
@@ -104,6 +128,7 @@ export function createQueries(parts: QueryParts): Queries {
         ownOnly,
         zone,
         ...(standing === undefined ? {} : { standing }),
+        frozen: (await frozenNotes(person, touches(entitlements))).notes ?? [],
       },
       clock.now(),
     );
@@ -134,6 +159,7 @@ export function createQueries(parts: QueryParts): Queries {
         ...(found === undefined ? {} : { resource: found.what }),
         sources,
         others: found === undefined ? [] : approvers.filter((subject) => subject.kind !== 'on-call'),
+        frozen: (await frozenNotes(person, touches(found?.entitlements ?? everything))).notes ?? [],
         zone: person.zone ?? catalog().timezone,
       },
       clock.now(),
@@ -170,7 +196,14 @@ export function createQueries(parts: QueryParts): Queries {
     return { code: 'cannot_check', what: 'whether you may see this', error: verdict.finding.why };
   }
 
-  return { list, who, onCall, digest, mayNot, seers };
+  return { list, who, onCall, digest, notesOn, mayNot, seers };
+}
+
+/** Freezes of everything, of these resources or of systems they are part of; not those of people. */
+function touches(entitlements: readonly Entitlement[]): (freeze: Freeze) => boolean {
+  return ({ scope }) =>
+    scope.kind === 'all' ||
+    (scope.kind === 'resource' && entitlements.some(({ resource }) => isPartOf(resource, scope.resource)));
 }
 
 /** Without a role every role of the resource. */

@@ -61,6 +61,12 @@ function namesOf(members: readonly string[]): string {
   return `${shown.join(', ')}${more > 0 ? ` and ${countText(more)} more` : ''}`;
 }
 
+/** What is frozen, a line each: above everything else, since it explains the rest. */
+export function frozenSection(lines: readonly string[] | undefined): readonly ReportSection[] {
+  if (lines === undefined || lines.length === 0) return [];
+  return [{ title: 'Frozen', lines: lines.map((lead) => ({ lead, rest: '' })) }];
+}
+
 /** Who holds it, until when, by whose word. */
 export function holderLine(
   { request, approvals, grant }: RequestRecord,

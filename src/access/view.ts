@@ -452,6 +452,8 @@ const NOTICE_TITLE: Record<Notice['code'], string> = {
   removed_outside: 'A membership was removed outside Hallpass',
   message_undeliverable: 'A message cannot be delivered',
   delivery_failed: 'A command could not be carried out',
+  frozen: 'Access is frozen',
+  unfrozen: 'A freeze is lifted',
 };
 
 export function noticeView(notice: Notice, zone: string): Extract<MessageView, { kind: 'notice' }> {
@@ -477,6 +479,8 @@ export function noticeView(notice: Notice, zone: string): Extract<MessageView, {
         ? 'The daily digest could not be posted in its channel. See it with the command digest 7d.'
         : 'The request goes on in the other places where it is shown.',
     delivery_failed: 'The person was told. Nothing was changed.',
+    frozen: '',
+    unfrozen: '',
   };
   return {
     kind: 'notice',
@@ -484,7 +488,7 @@ export function noticeView(notice: Notice, zone: string): Extract<MessageView, {
     title: NOTICE_TITLE[notice.code],
     lines: [
       ...(who === undefined ? [] : [who]),
-      holds[notice.code],
+      ...(notice.says ?? [holds[notice.code]]),
       ...(notice.error === undefined ? [] : [`Error: ${notice.error}`]),
       `Since ${time(notice.at)}.`,
     ],

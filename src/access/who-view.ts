@@ -2,8 +2,8 @@
 import type { Instant, Person, Subject } from './model.ts';
 import { subjectName } from './policy.ts';
 import type { GroupStanding, RequestRecord } from './ports.ts';
-import { countText, type ReportView } from './report.ts';
-import { holderLine, standingSection } from './report-lines.ts';
+import { countText, type ReportSection, type ReportView } from './report.ts';
+import { frozenSection, holderLine, standingSection } from './report-lines.ts';
 import { cut, listed, timeText } from './words.ts';
 
 export interface WhoMaterial {
@@ -15,6 +15,8 @@ export interface WhoMaterial {
   readonly shown: number;
   /** Only the asker's own, since they may not see others'. */
   readonly ownOnly: boolean;
+  /** A line for each freeze of it. */
+  readonly frozen?: readonly string[];
   /** Absent: not asked. */
   readonly standing?: readonly GroupStanding[];
   readonly zone: string;
@@ -45,6 +47,7 @@ export function whoView(material: WhoMaterial, now: Instant): ReportView {
     severity: 'calm',
     note: `As of ${timeText(now, undefined, zone)}.`,
     sections: [
+      ...frozenSection(material.frozen),
       ...(records.length === 0
         ? []
         : [
@@ -69,6 +72,7 @@ export interface OnCallMaterial {
   }[];
   /** Who else may approve, besides those on call. */
   readonly others: readonly Subject[];
+  readonly frozen?: readonly string[];
   readonly zone: string;
 }
 
@@ -89,15 +93,19 @@ export function onCallView(material: OnCallMaterial, now: Instant): ReportView {
     note: `As of ${timeText(now, undefined, zone)}.${
       others.length === 0 ? '' : ` May approve as well: ${listed(others.map(subjectName))}.`
     }`,
-    sections: sources.map(({ source, people, error }) => ({
-      title: source,
-      lines:
-        people === undefined
-          ? [{ lead: 'Could not be asked', rest: cut(error ?? 'no answer', 200) }]
-          : people.length === 0
-            ? [{ lead: 'Nobody', rest: '' }]
-            : people.slice(0, 20).map(({ name, email }) => ({ lead: cut(name, 80), rest: cut(email, 120) })),
-      ...(people === undefined ? {} : { total: Math.max(1, people.length) }),
-    })),
+    sections: [...frozenSection(material.frozen), ...sources.map(sourceSection)],
+  };
+}
+
+function sourceSection({ source, people, error }: OnCallMaterial['sources'][number]): ReportSection {
+  return {
+    title: source,
+    lines:
+      people === undefined
+        ? [{ lead: 'Could not be asked', rest: cut(error ?? 'no answer', 200) }]
+        : people.length === 0
+          ? [{ lead: 'Nobody', rest: '' }]
+          : people.slice(0, 20).map(({ name, email }) => ({ lead: cut(name, 80), rest: cut(email, 120) })),
+    ...(people === undefined ? {} : { total: Math.max(1, people.length) }),
   };
 }

@@ -2,7 +2,7 @@
  * Refusals, times and help in words for people. Short, plain, and each says what happens next. Texts from people are
  * raw here; whoever renders escapes them.
  */
-import type { Answer, ChangeMade, Refusal } from './command.ts';
+import type { Answer, ChangeMade, FrozenWhy, Refusal } from './command.ts';
 import { NOT_AVAILABLE, USAGE } from './grammar.ts';
 import type { Instant } from './model.ts';
 import { reportText } from './report.ts';
@@ -221,8 +221,25 @@ export function refusalText(
       };
     case 'not_a_responder':
       return {
-        reason: 'You may not revoke access.',
-        next: 'Responders and admins can. Tell them the id of the grant.',
+        reason: 'You may not revoke access, freeze it or lift a freeze.',
+        next: 'Those on call are responders only for what they approve. Tell a responder what you need.',
+      };
+    case 'frozen':
+      return {
+        reason: frozenText(refusal, zone),
+        next: `Nothing new is granted until it is lifted. Ask ${cut(refusal.by, 80)}, or a responder.`,
+      };
+    case 'already_frozen':
+      return { reason: frozenText(refusal, zone), next: 'That freeze stands as it is.' };
+    case 'not_frozen':
+      return {
+        reason: `${cut(refusal.what, 80)} is not frozen.`,
+        next: `See what is with ${commandWord} list active.`,
+      };
+    case 'unknown_person':
+      return {
+        reason: `Hallpass knows nobody called ${quoted(refusal.asked)}.`,
+        next: 'Mention the person (@name, chosen from the list), or write their email.',
       };
     case 'not_a_viewer':
       return {
@@ -298,6 +315,8 @@ export function helpText(commandWord: string = COMMAND_WORD): string {
     extend: 'ask for more time',
     return: 'give access back before its end',
     revoke: "end somebody's access (responders)",
+    freeze: 'grant nothing new there until it is lifted (responders)',
+    unfreeze: 'lift a freeze (responders, admins)',
     help: 'this list',
   };
   const lines = (Object.keys(USAGE) as (keyof typeof USAGE)[]).map(
@@ -339,6 +358,10 @@ export function listTitle(which: keyof typeof LIST_TITLES, page = 1): string {
   return page > 1 ? `${LIST_TITLES[which]}, page ${page}` : LIST_TITLES[which];
 }
 
+export function listEmpty({ which, page }: Pick<Answer & { say: 'list' }, 'which' | 'page'>): string {
+  return `${listTitle(which, page)}: ${(page ?? 1) > 1 ? 'no more' : 'none'}.`;
+}
+
 /** How to see the rest, for those who type. */
 export function moreOf(which: keyof typeof LIST_TITLES, page = 1, commandWord: string = COMMAND_WORD): string {
   return `There are more: ${commandWord} list ${which} ${page + 1}.`;
@@ -361,15 +384,17 @@ export function answerText(answer: Answer, commandWord: string = COMMAND_WORD): 
     case 'card':
       return `${answer.request.id}: ${answer.request.requesterName} asks for ${answer.request.title} (${answer.request.entitlement}) for ${durationText(answer.request.durationMs)}. Reason: ${answer.request.reason} ${answer.request.headline}`;
     case 'status':
-      return `${answer.request.id}: ${answer.request.headline}`;
+      return [`${answer.request.id}: ${answer.request.headline}`, ...(answer.notes ?? [])].join('\n');
     case 'list': {
-      const title = listTitle(answer.which, answer.page);
-      if (answer.items.length === 0) return `${title}: ${(answer.page ?? 1) > 1 ? 'no more' : 'none'}.`;
+      const notes = answer.notes ?? [];
+      if (answer.items.length === 0) return [listEmpty(answer), ...notes].join('\n');
       const more = answer.more ? [moreOf(answer.which, answer.page, commandWord)] : [];
-      return [`${title}:`, ...answer.items.map(lineText), ...more].join('\n');
+      return [`${listTitle(answer.which, answer.page)}:`, ...notes, ...answer.items.map(lineText), ...more].join('\n');
     }
     case 'report':
       return reportText(answer.report, REPORT_TEXT_MAX);
+    case 'freeze':
+      return freezeAnswerText(answer, commandWord);
     case 'help':
       return helpText(commandWord);
     default: {
@@ -377,6 +402,27 @@ export function answerText(answer: Answer, commandWord: string = COMMAND_WORD): 
       return never;
     }
   }
+}
+
+/** `db-prod is frozen since 14:32 CET, by Cat: “incident 4711”.` */
+export function frozenText(why: FrozenWhy, zone: string | undefined, now?: Instant): string {
+  return `${cut(why.what, 80)} is frozen since ${timeText(why.at, now, zone)}, by ${cut(why.by, 80)}: “${cut(why.reason, 300)}”.`;
+}
+
+function freezeAnswerText(answer: Answer & { say: 'freeze' }, commandWord: string): string {
+  const { freeze, closed, ended } = answer;
+  const name = cut(freeze.name, 80);
+  if (answer.what === 'unfrozen') return `Lifted. ${name} can be requested again.`;
+  const done = [
+    ...(closed > 0 ? [`${closed} waiting ${closed === 1 ? 'request' : 'requests'} withdrawn.`] : []),
+    ...(ended > 0 ? [`${ended} ${ended === 1 ? 'addition' : 'additions'} stopped before being sent.`] : []),
+  ];
+  return [
+    `Frozen: ${name}.`,
+    ...done,
+    'Nothing new is granted there until it is lifted.',
+    `Access that is live stays; end it with ${commandWord} revoke.`,
+  ].join(' ');
 }
 
 function quoted(text: string): string {

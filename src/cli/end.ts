@@ -2,29 +2,19 @@
 import type { Refusal } from '../access/command.ts';
 import { cleanReason } from '../access/grammar.ts';
 import { createHandler, requestIdOf } from '../access/handle.ts';
-import { type People, PeopleError } from '../access/ports.ts';
 import { refusalText } from '../access/words.ts';
-import { sharedClock, systemClock } from '../clock.ts';
 import type { Settings } from '../config.ts';
 import { randomIds } from '../ids.ts';
 import { createLog } from '../log.ts';
-import { openDirectories, openRecord } from '../main.ts';
+import { openDirectories } from '../main.ts';
 import { createMetrics } from '../metrics.ts';
 import { type ExpireReport, expireDue, type Outstanding } from '../workers/expire.ts';
+import { hostPeople, opened } from './host.ts';
 import { EXIT, type Out } from './out.ts';
 
 const STDERR = 2;
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-
-/** With the time that all processes on this database mean. */
-export async function opened(settings: Settings) {
-  const base = systemClock();
-  const store = await openRecord(settings, base);
-  const clock = sharedClock(base, store.serverTime);
-  await clock.agree();
-  return { store, clock };
-}
 
 export async function expireCommand(io: Out, settings: Settings, waitMs: number): Promise<number> {
   const { store, clock } = await opened(settings);
@@ -57,7 +47,14 @@ export async function revokeCommand(
     const directories = openDirectories(settings, clock, createMetrics());
     const ids = randomIds();
     const catalog = () => settings.catalog;
-    const handler = createHandler({ store, people: nobody, directories, catalog, clock, ids });
+    const handler = createHandler({
+      store,
+      people: hostPeople(settings, directories),
+      directories,
+      catalog,
+      clock,
+      ids,
+    });
     const answer = await handler.handle({
       do: 'revoke',
       by: { operator: order.operator },
@@ -114,7 +111,3 @@ function sayReport(
   );
   return done ? EXIT.done : EXIT.failed;
 }
-
-/** The host acts as the operator: nobody has to be looked up, and nobody is. */
-const refuse = () => Promise.reject(new PeopleError('unavailable', 'people are not looked up on the host'));
-const nobody: People = { identify: refuse, holds: refuse, membersOf: refuse, userIn: refuse, group: refuse };

@@ -8,7 +8,7 @@ import { refusalText } from '../access/words.ts';
 import type { Settings } from '../config.ts';
 import { openDirectories } from '../main.ts';
 import { createMetrics } from '../metrics.ts';
-import { opened } from './end.ts';
+import { opened } from './host.ts';
 import { EXIT, type Out } from './out.ts';
 
 /** Overtaken by the bot this often in a row, it is left for another try. */

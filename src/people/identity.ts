@@ -219,6 +219,12 @@ export function createPeople(options: PeopleOptions): People {
     return { id: personId(user), name: nameOf(user), email: user.email || email, active: true };
   }
 
+  async function named(email: string): Promise<Person | undefined> {
+    const user = await look.userByEmail(identityDirectory, email);
+    if (user === undefined) return undefined;
+    return { id: personId(user), name: nameOf(user), email: user.email || email, active: user.active };
+  }
+
   async function membersOf(subject: Subject): Promise<readonly Person[]> {
     switch (subject.kind) {
       case 'everyone':
@@ -314,7 +320,7 @@ export function createPeople(options: PeopleOptions): People {
     }
   }
 
-  return { identify, holds, membersOf, userIn, group };
+  return { identify, holds, membersOf, named, userIn, group };
 }
 
 /** Own keys only: an account called `constructor` must not be found. */

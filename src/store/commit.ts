@@ -2,7 +2,7 @@
 import type { Change, Grant } from '../access/model.ts';
 import { type Commit, type JobSettlement, StaleStateError } from '../access/ports.ts';
 import { valuesFor } from './prepare.ts';
-import { fromGrant, fromJob, fromKey, fromMembership, fromRequest } from './rows.ts';
+import { fromFreeze, fromGrant, fromJob, fromKey, fromMembership, fromRequest } from './rows.ts';
 import type { Tables } from './schema.ts';
 import { type Program, type Rows, run, type Session } from './session.ts';
 import { link, type Secrets } from './trail.ts';
@@ -73,6 +73,25 @@ function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing): 
     case 'card': {
       const values = valuesFor(tables.cards, change.row);
       return write(`2 ${change.row.id}`, () => guard(`card ${change.row.id}`, (s) => s.statements.insertCard(values)));
+    }
+    case 'freeze': {
+      const { row, was } = change;
+      const values = valuesFor(tables.freezes, fromFreeze(row));
+      return write(`2 freeze ${row.id}`, () =>
+        versioned(`freeze ${row.id}`, row.version, was, {
+          insert: (s) => s.statements.insertFreeze(values),
+          update: (s, version) => s.statements.updateFreeze({ ...values, was: version }),
+        }),
+      );
+    }
+    case 'freeze_head': {
+      const { was, row } = change;
+      const { version } = row;
+      return write('0 freeze_head', () =>
+        guard('what is frozen', (s) =>
+          version === was ? s.statements.restOnFreezes({ was }) : s.statements.moveFreezes({ version, was }),
+        ),
+      );
     }
     case 'digest': {
       const values = valuesFor(tables.digests, change.row);

@@ -4,6 +4,7 @@ import type { Instant } from '../access/model.ts';
 import type { DigestStore, Store } from '../access/ports.ts';
 import { commitProgram, type Writing } from './commit.ts';
 import { readDigestFacts, readExplained } from './digests.ts';
+import { readFreezes } from './freezes.ts';
 import { migratePostgres, migrateSqlite } from './migrate.ts';
 import { connectPostgres, postgresDriver } from './postgres.ts';
 import { valuesFor } from './prepare.ts';
@@ -19,7 +20,7 @@ import {
   readRequest,
   readStory,
 } from './reads.ts';
-import { toAccount, toCard, toLink, toMessage, toPinnedGroup } from './rows.ts';
+import { toAccount, toCard, toFreeze, toLink, toMessage, toPinnedGroup } from './rows.ts';
 import { type Dialect, defineTables } from './schema.ts';
 import { type Driver, run } from './session.ts';
 import { connectSqlite, sqliteDriver } from './sqlite.ts';
@@ -104,6 +105,11 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
     outstandingRemovals: (_now, limit) => snapshot(readOutstandingRemovals(limit)),
     story: (requestId) => snapshot(readStory(requestId)),
     nextDue: (kind, lane) => snapshot(readNextDue(kind, lane)),
+    freezes: () => each(readFreezes()),
+    async freeze(id) {
+      const [row] = await each(run((s) => s.statements.freeze({ id })));
+      return row && toFreeze(row);
+    },
     async card(id) {
       const [row] = await each(run((s) => s.statements.card({ id })));
       return row && toCard(row);
@@ -157,6 +163,10 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
     async pinnedGroup(directory, groupName) {
       const [pinned] = await each(run((s) => s.statements.pinnedGroup({ directory, groupName })));
       return pinned && toPinnedGroup(pinned);
+    },
+    async personOf({ platform, tenant, id: accountId }) {
+      const [pinned] = await each(run((s) => s.statements.pinnedAccount({ platform, tenant, accountId })));
+      return pinned?.person;
     },
     async accountOf(person, platform) {
       const [pinned] = await each(run((s) => s.statements.accountOf({ person, platform })));

@@ -65,12 +65,21 @@ export function* readList(filter: ListFilter): Program<readonly RequestRecord[]>
     if (filter.person !== undefined) wanted.push(eq(requests.requester, filter.person));
     if (filter.states) wanted.push(inArray(requests.state, [...filter.states]));
     if (filter.entitlements) wanted.push(inArray(requests.entitlement, [...filter.entitlements]));
-    if (filter.liveGrants) {
-      const live = s.db.select({ id: grants.requestId }).from(grants).where(sql`${grants.state} <> 'ended'`);
-      wanted.push(inArray(requests.id, live));
+    if (filter.resource !== undefined) {
+      const part = `${filter.resource}/`;
+      // Not `like`: it has its own idea of what a letter is, and of `_`.
+      wanted.push(
+        sql`(${requests.resource} = ${filter.resource} or substr(${requests.resource}, 1, ${part.length}) = ${part})`,
+      );
+    }
+    if (filter.liveGrants || filter.grantStates) {
+      const state = filter.grantStates
+        ? inArray(grants.state, [...filter.grantStates])
+        : sql`${grants.state} <> 'ended'`;
+      wanted.push(inArray(requests.id, s.db.select({ id: grants.requestId }).from(grants).where(state)));
     }
     // The plus keeps the planner from walking through all requests by age in search of the few whose grant is live.
-    const createdAt = filter.liveGrants ? sql`+${requests.createdAt}` : requests.createdAt;
+    const createdAt = filter.liveGrants || filter.grantStates ? sql`+${requests.createdAt}` : requests.createdAt;
     const newest = [desc(createdAt), desc(requests.id)];
     return s.fetch(
       s.db

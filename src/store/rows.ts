@@ -4,6 +4,7 @@ import type {
   AccountRef,
   Approval,
   Card,
+  Freeze,
   Grant,
   Job,
   Membership,
@@ -52,6 +53,13 @@ export function fromRequest(request: AccessRequest): object {
 
 export const toApproval = (row: RowOf<'approvals'>): Approval => present(row);
 export const toCard = (row: RowOf<'cards'>): Card => row;
+export function toFreeze(row: RowOf<'freezes'>): Freeze {
+  const { scope, ...plain } = row;
+  return { ...present(plain), scope: parse<Freeze['scope']>(scope) };
+}
+
+export const fromFreeze = (freeze: Freeze): object => ({ ...freeze, scope: json(freeze.scope) });
+
 export const toMessage = (row: RowOf<'messages'>): MessageRow => present(row);
 
 export function toGrant(row: RowOf<'grants'>): Grant {

@@ -16,5 +16,7 @@ export const {
   auditEvents,
   auditPersonal,
   digests,
+  freezes,
+  freezeHead,
   chainHead,
 } = defineTables('postgres');

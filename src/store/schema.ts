@@ -331,6 +331,29 @@ export function defineTables(dialect: Dialect) {
     (t) => [index('digests_by_end').on(t.toAt)],
   );
 
+  /** One row for each scope that was ever frozen, as its last freeze left it; the trail has those before. */
+  const freezes = table(
+    'freezes',
+    {
+      id: text('id').primaryKey(),
+      version: number('version').notNull(),
+      scope: text('scope').notNull(),
+      name: text('name').notNull(),
+      reason: text('reason').notNull(),
+      by: text('by').notNull(),
+      at: number('at').notNull(),
+      liftedAt: number('lifted_at'),
+      liftedBy: text('lifted_by'),
+    },
+    (t) => [index('freezes_live').on(t.at).where(sql`lifted_at is null`)],
+  );
+
+  /** The one row that every commit locks that may open access; whoever freezes or lifts moves it on. */
+  const freezeHead = table('freeze_head', {
+    id: number('id').primaryKey(),
+    version: number('version').notNull(),
+  });
+
   /** The one row that every linking commit locks. */
   const chainHead = table('chain_head', {
     id: number('id').primaryKey(),
@@ -353,6 +376,8 @@ export function defineTables(dialect: Dialect) {
     auditEvents,
     auditPersonal,
     digests,
+    freezes,
+    freezeHead,
     chainHead,
   };
 }

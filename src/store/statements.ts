@@ -2,6 +2,7 @@
 import { and, asc, desc, eq, getTableColumns, gt, sql } from 'drizzle-orm';
 import { digestStatements } from './digests.ts';
 import { forgottenStatements } from './forgotten.ts';
+import { freezeStatements } from './freezes.ts';
 import { columns, columnsBeside, type Prepare, preparer, value } from './prepare.ts';
 import { inboxStatements, queueStatements } from './queue-statements.ts';
 import type { Dialect, Tables } from './schema.ts';
@@ -16,6 +17,7 @@ export function prepareStatements(db: Database, t: Tables, dialect: Dialect) {
     ...queueStatements(db, t, dialect, prepare),
     ...inboxStatements(db, t, dialect, prepare),
     ...trail(db, t, dialect, prepare),
+    ...freezeStatements(db, t, dialect, prepare),
     ...forgottenStatements(db, t, prepare),
     ...digestStatements(db, t, prepare),
   };

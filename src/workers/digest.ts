@@ -29,7 +29,7 @@ export interface DigestSettings {
 }
 
 export interface DigestParts {
-  readonly store: DigestStore & Pick<Store, 'commit'>;
+  readonly store: DigestStore & Pick<Store, 'commit' | 'freezes'>;
   readonly standing: Reports['standing'];
   readonly catalog: () => Catalog;
   /** Absent: nothing is scheduled. */
@@ -57,12 +57,13 @@ export function createDigests(parts: DigestParts): Digests {
 
   async function draw(period: Period, zone: string, dueAt?: Instant): Promise<DigestView> {
     const entitlements = Object.values(catalog().resources).flatMap((resource) => Object.values(resource.roles));
-    const [facts, members] = await Promise.all([
+    const [facts, members, { live: freezes }] = await Promise.all([
       store.digestFacts(period, LATE_AFTER_MS, DIGEST_LINES),
       standing(groupsOf(entitlements)),
+      store.freezes(),
     ]);
     return digestView(
-      { facts, standing: members, period, zone, ...(dueAt === undefined ? {} : { dueAt }) },
+      { facts, standing: members, freezes, period, zone, ...(dueAt === undefined ? {} : { dueAt }) },
       clock.now(),
     );
   }

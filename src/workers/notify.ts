@@ -287,11 +287,12 @@ async function tellDigest(parts: NotifyParts, id: string, what: Notification & {
 }
 
 async function tellNotice(parts: NotifyParts, id: string, what: NoticeJob): Promise<void> {
-  const channels = parts.securityChannels();
+  const place = 'place' in what ? what.place : undefined;
+  const channels = place === undefined ? parts.securityChannels() : [place];
   if (channels.length === 0) parts.log.warn({ notice: what.notice }, 'there is no security channel to tell');
   let failure: unknown;
   for (const { platform, conversation } of channels) {
-    const place = {
+    const shown = {
       // The same notice at another time is another message.
       id: `${id}@${what.notice.at}${platform === 'slack' ? '' : `:${platform}`}`,
       requestId: what.notice.requestId ?? '',
@@ -299,7 +300,7 @@ async function tellNotice(parts: NotifyParts, id: string, what: NoticeJob): Prom
       target: { conversation },
     };
     try {
-      await show(parts, place, noticeView(what.notice, parts.timezone()));
+      await show(parts, shown, noticeView(what.notice, parts.timezone()));
     } catch (error) {
       // One platform that is down does not keep the other from telling; where it was told it is not told again.
       failure ??= error;

@@ -74,6 +74,8 @@ export async function operate(parts: ProvisionParts, job: Operation): Promise<vo
       return;
     }
     const grants = await Promise.all(record.grants.map((grant) => store.grant(grant.id)));
+    // Only an addition rests on what is frozen, and only it pays for asking.
+    const freezes = record.grants.some((grant) => grant.state === 'adding') ? await store.freezes() : undefined;
     const now = clock.now();
     const decidedAt = clock.monotonic();
     if (parts.endOnly === true && record.grants.some(isLive)) {
@@ -85,6 +87,7 @@ export async function operate(parts: ProvisionParts, job: Operation): Promise<vo
       {
         membership: record.membership,
         grants: grants.filter((grant): grant is GrantRecord => grant !== undefined),
+        ...(freezes === undefined ? {} : { freezes }),
         lagMs: directory.lagMs,
         callDeadlineMs: directory.callDeadlineMs,
         jitter: ids.jitter(),

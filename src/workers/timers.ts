@@ -1,6 +1,8 @@
 /** Rings what is due. A timer carries no order: what follows is decided from what holds when it rings. */
 import { type Rung, ringAddBy, ringEnd, ringLapse, ringWarn } from '../access/decide-close.ts';
+import { ringFreeze } from '../access/decide-freeze.ts';
 import { timerId } from '../access/decision.ts';
+import { CLOSED_AT_ONCE, waitingIn } from '../access/emergency.ts';
 import type { Instant, Ring } from '../access/model.ts';
 import { type Clock, type LeasedJob, StaleStateError, type Store } from '../access/ports.ts';
 import type { Lane } from './loop.ts';
@@ -56,6 +58,11 @@ export async function ring(parts: TimerParts, job: LeasedJob & { kind: 'timer' }
 
 async function look(store: Store, ring: Ring, now: Instant): Promise<Rung> {
   switch (ring.ring) {
+    case 'freeze': {
+      const freeze = await store.freeze(ring.freezeId);
+      if (freeze === undefined || freeze.liftedAt !== undefined) return [];
+      return ringFreeze(freeze, await waitingIn(store, freeze.scope, CLOSED_AT_ONCE), now);
+    }
     case 'lapse':
       return ringLapse(await store.request(ring.requestId), now);
     case 'end':

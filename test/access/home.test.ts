@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Catalog } from '../../src/access/catalog.ts';
+import { NO_FREEZES } from '../../src/access/freeze.ts';
 import { createHomes } from '../../src/access/home.ts';
 import type { Person } from '../../src/access/model.ts';
 import { type Directory, DirectoryError, type People, type RequestRecord, type Store } from '../../src/access/ports.ts';
@@ -61,6 +62,7 @@ function homeOf(
     store: {
       list: async (filter: { readonly states?: readonly string[] }) => (filter.states ? (more.pending ?? []) : []),
       outstandingRemovals: async () => more.owed ?? [],
+      freezes: async () => NO_FREEZES,
     } as unknown as Store,
     clock: { now: () => T0, monotonic: () => 0 },
     directories: new Map([

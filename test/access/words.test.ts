@@ -37,6 +37,10 @@ const refusals: { readonly [Code in RefusalCode]: Extract<Refusal, { code: Code 
   no_grant: { code: 'no_grant', requestId: 'R-7KQ2' },
   over_maximum: { code: 'over_maximum', grantId: 'G-7KQ2', leftMs: 30 * MINUTE, maxMs: 240 * MINUTE },
   not_a_responder: { code: 'not_a_responder' },
+  frozen: { code: 'frozen', what: 'db-prod', by: 'Cat', reason: 'incident 4711', at },
+  already_frozen: { code: 'already_frozen', what: 'everything', by: 'Cat', reason: 'incident 4711', at },
+  not_frozen: { code: 'not_frozen', what: 'db-prod' },
+  unknown_person: { code: 'unknown_person', asked: '@ana' },
   not_a_viewer: { code: 'not_a_viewer' },
   unknown_id: { code: 'unknown_id', asked: 'R-XXXX' },
   ambiguous_id: { code: 'ambiguous_id', asked: 'db-prod', ids: ['G-7KQ2', 'G-8KQ2'] },
@@ -65,7 +69,7 @@ describe('every refusal', () => {
   });
 
   test('says plainly that a command is not available in this version', () => {
-    expect(refusalText({ code: 'unknown_command', asked: 'freeze', suggestions: [] }, undefined).reason).toContain(
+    expect(refusalText({ code: 'unknown_command', asked: 'explain', suggestions: [] }, undefined).reason).toContain(
       'not available in this version',
     );
   });

@@ -12,6 +12,7 @@ import { openTestStore, type TestDatabase } from '../support/databases.ts';
 import { auditContract } from './store-audit.ts';
 import { commitContract } from './store-commit.ts';
 import { digestContract } from './store-digests.ts';
+import { freezeContract } from './store-freezes.ts';
 import { jobContract } from './store-jobs.ts';
 import { readContract } from './store-reads.ts';
 import { T0 } from './store-rows.ts';
@@ -58,6 +59,7 @@ export function storeContract(subject: StoreUnderTest): void {
   describe(subject.name, () => {
     describe('records', () => readContract(bench));
     describe('commits', () => commitContract(bench));
+    describe('freezes', () => freezeContract(bench));
     describe('jobs and deliveries', () => jobContract(bench));
     describe('the audit trail', () => auditContract(bench));
     describe('the digest', () => digestContract(bench));

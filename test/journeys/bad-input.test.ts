@@ -161,7 +161,7 @@ describe('what cannot be understood or is not allowed', () => {
     ],
     ['a command called constructor', 'constructor', /no command “constructor”/],
     ['break-glass, which this version lacks', `break-glass db-prod 30m ${REASON}`, /not available in this version/],
-    ['freeze, which this version lacks', 'freeze all trouble', /not available in this version/],
+    ['break-glass, which this version lacks', 'break-glass db-prod trouble', /not available in this version/],
     ['revoking a person, which this version lacks', 'revoke <@U0ANA> leaving today', /not available in this version/],
     ['revoking everything, which this version lacks', 'revoke all of it', /not available in this version/],
     ['revoking without a reason', 'revoke R-ZZZZ', /A reason is missing/],

@@ -1,11 +1,12 @@
 /** One history: what happens next is drawn from the seed, until the faults stop and everything has to come to rest. */
 
-import type { Command } from '../../src/access/command.ts';
+import type { Aim, Command } from '../../src/access/command.ts';
 import { isLive } from '../../src/access/ledger.ts';
 import type { AccountRef } from '../../src/access/model.ts';
 import type { Incoming } from '../../src/access/ports.ts';
 import { HOUR, MINUTE, SECOND } from '../support/builders.ts';
 import { deepInvariants, honoured, invariants, quiet } from './invariants.ts';
+import { type Random, seeded } from './random.ts';
 import {
   catalogOf,
   createWorld,
@@ -178,6 +179,45 @@ function draw(world: World): Plan {
     world.take(alive(), incoming);
   };
   const moment = () => attend(world, random.pick([0, 0, 50, 150, 400, SECOND, 2 * SECOND, 4 * SECOND]));
+  // Freezes have a chance of their own: the histories without them stay what they were.
+  const frost = world.seed % 4 === 3 ? seeded(world.seed + 1_000_000) : undefined;
+
+  /** Something is frozen at the very moment at which others answer, ask and add. */
+  function freeze(dice: Random): void {
+    const live = [...rows.freezes.values()].filter(({ liftedAt }) => liftedAt === undefined);
+    const aim = dice.pick<Aim>([
+      { all: true },
+      { resource: 'db' },
+      { account: { platform: 'slack', tenant: 'T1', id: `U-${dice.pick(['ana', 'ben', 'cat', 'dan'])}` } },
+      { email: dice.pick(['ana@acme.com', 'dan@acme.com']) },
+    ]);
+    const by = dice.chance(0.6) ? { operator: 'root' } : account(dice.pick([1, 2, 3]));
+    if (live.length > 0 && dice.chance(0.7)) {
+      const { scope } = dice.pick(live);
+      const lift = scope.kind === 'all' ? { all: true as const } : scope.kind === 'resource' ? { resource: 'db' } : aim;
+      say({ do: 'unfreeze', by, aim: lift });
+      return;
+    }
+    const pending = [...rows.requests.values()].filter((request) => request.state === 'pending');
+    const acts = [
+      () => say({ do: 'freeze', by, aim, reason: 'incident' }),
+      ...pending.map(
+        (one) => () => say({ do: 'approve', by: account(dice.pick([1, 2, 3])), target: { card: one.cardId } }),
+      ),
+      () =>
+        say({
+          do: 'request',
+          by: account(dice.pick([0, 3])),
+          resource: 'db',
+          role: dice.pick(ROLES),
+          duration: { ms: HOUR },
+          reason: 'to see',
+        }),
+    ];
+    // In any order, and at once.
+    for (const act of dice.chance(0.5) ? acts : acts.toReversed()) act();
+  }
+
   const pendingOf = (person: string) =>
     [...rows.requests.values()].filter((one) => one.state === 'pending' && one.requester === person);
 
@@ -366,6 +406,7 @@ function draw(world: World): Plan {
   return {
     outsiders,
     async next() {
+      if (frost?.chance(0.12) === true) freeze(frost);
       await random.weighted(steps)();
       await agenda.settle();
     },

@@ -6,6 +6,7 @@
  * bounded delay. What is compared here is therefore the wall clock with instants on the wall clock.
  */
 
+import { frozenBy } from '../../src/access/freeze.ts';
 import { isLive, keyText } from '../../src/access/ledger.ts';
 import { endsAt } from '../../src/access/lifecycle.ts';
 import { verifyChain } from '../../src/audit/chain.ts';
@@ -74,6 +75,7 @@ export async function deepInvariants(world: World): Promise<void> {
 
 /** Faults have stopped, and a running grant holds what it says it holds. */
 export function honoured(world: World): void {
+  closed(world);
   const { rows, clock, fail } = world;
   for (const grant of rows.grants.values()) {
     if (grant.state === 'adding') fail(`${grant.id} is still being added`);
@@ -89,6 +91,15 @@ export function honoured(world: World): void {
       if (fake?.spell(key.groupId, key.userId) !== undefined) continue;
       if (fake?.lastChange(key.groupId, key.userId)?.by === 'us') fail(`${grant.id} is active and ${text} is not in`);
     }
+  }
+}
+
+/** Faults have stopped, so the timer of each freeze has rung. */
+export function closed(world: World): void {
+  const live = [...world.rows.freezes.values()].filter(({ liftedAt }) => liftedAt === undefined);
+  for (const request of world.rows.requests.values()) {
+    const by = frozenBy({ version: 0, live }, { person: request.requester, resource: request.resource });
+    if (request.state === 'pending' && by !== undefined) world.fail(`${request.id} waits although ${by.id} is frozen`);
   }
 }
 

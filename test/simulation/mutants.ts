@@ -239,6 +239,12 @@ export const MUTANTS: Readonly<{ [name: string]: Mutant }> = {
       (change) => 'put' in change && change.put === 'event' && change.row.kind === 'membership.removal_started',
     ),
   ),
+  'what is frozen is not looked at': {
+    store: (store) => ({ ...store, freezes: async () => ({ ...(await store.freezes()), live: [] }) }),
+  },
+  'what opens access does not rest on what is frozen': miscommit((commit) =>
+    without(commit, (change) => 'put' in change && change.put === 'freeze_head' && change.row.version === change.was),
+  ),
   'our own late membership is taken for a baseline': misread((row) => ({
     removeAcceptedAt: undefined,
     addAttempts: Math.min(row.addAttempts, 1),

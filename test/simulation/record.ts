@@ -4,12 +4,14 @@
  * both databases, so that a history depends on nothing but its seed and the kind of database.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { keyText } from '../../src/access/ledger.ts';
+import { frozenBy } from '../../src/access/freeze.ts';
+import { isLive, keyText } from '../../src/access/ledger.ts';
 import type {
   AccessRequest,
   Approval,
   AuditEvent,
   Change,
+  Freeze,
   Grant,
   Instant,
   Job,
@@ -30,6 +32,7 @@ export interface Record {
   readonly memberships: ReadonlyMap<string, Membership>;
   readonly jobs: ReadonlyMap<string, JobRow>;
   readonly approvals: readonly Approval[];
+  readonly freezes: ReadonlyMap<string, Freeze>;
   /** Deliveries taken in, and whether each is answered. */
   readonly deliveries: ReadonlyMap<string, { readonly leaseUntil: Instant; readonly answered: boolean }>;
   /** Deliveries whose commits changed something. */
@@ -56,6 +59,7 @@ export function watchRecord(raw: Store, watch: Watch): Record {
   const memberships = new Map<string, Membership>();
   const jobs = new Map<string, JobRow>();
   const approvals: Approval[] = [];
+  const freezes = new Map<string, Freeze>();
   const deliveries = new Map<string, { leaseUntil: Instant; answered: boolean }>();
   const acted = new Map<string, number>();
   const faults: string[] = [];
@@ -78,12 +82,17 @@ export function watchRecord(raw: Store, watch: Watch): Record {
       return;
     }
     switch (change.put) {
+      case 'freeze':
+        freezes.set(change.row.id, change.row);
+        break;
       case 'request':
+        if (change.was === undefined) unfrozen(`${change.row.id} is asked`, change.row.requester, change.row.resource);
         requests.set(change.row.id, change.row);
         break;
       case 'grant':
         if (change.was === undefined && [...grants.values()].some((one) => one.requestId === change.row.requestId))
           faults.push(`${change.row.requestId} has two grants`);
+        given(change.row, grants.get(change.row.id));
         grants.set(change.row.id, change.row);
         break;
       case 'membership':
@@ -99,11 +108,41 @@ export function watchRecord(raw: Store, watch: Watch): Record {
         break;
       }
       case 'event':
+        if (change.row.kind === 'membership.addition_started') added(change.row);
         watch.onEvent(change.row);
         break;
       case 'card':
         break;
     }
+  }
+
+  /** Commits come one after the other: a freeze that is known here was committed before. */
+  function unfrozen(what: string, person: string, resource: string): void {
+    const live = [...freezes.values()].filter(({ liftedAt }) => liftedAt === undefined);
+    const by = frozenBy({ version: 0, live }, { person, resource });
+    if (by !== undefined) faults.push(`${what} although ${by.id} is frozen`);
+  }
+
+  function given(grant: Grant, before: Grant | undefined): void {
+    const resource = requests.get(grant.requestId)?.resource ?? '';
+    if (before === undefined) unfrozen(`${grant.id} is granted`, grant.holder, resource);
+    else if (before.expiresAt !== undefined && (grant.expiresAt ?? 0) > before.expiresAt)
+      unfrozen(`${grant.id} is extended`, grant.holder, resource);
+  }
+
+  function added(event: AuditEvent): void {
+    const text = event.membership === undefined ? '' : keyText(event.membership);
+    const held = [...grants.values()].filter(
+      (grant) => isLive(grant) && grant.memberships.some((key) => keyText(key) === text),
+    );
+    // What a running grant lost through a late removal of ours is put back: that gives nobody anything new.
+    if (held.some(({ state }) => state === 'active')) return;
+    const open = held.some((grant) => {
+      const resource = requests.get(grant.requestId)?.resource ?? '';
+      const live = [...freezes.values()].filter(({ liftedAt }) => liftedAt === undefined);
+      return frozenBy({ version: 0, live }, { person: grant.holder, resource }) === undefined;
+    });
+    if (held.length > 0 && !open) faults.push(`${text} is added although all who want it are frozen`);
   }
 
   function committed({ changes, job, delivery }: Commit): void {
@@ -201,6 +240,7 @@ export function watchRecord(raw: Store, watch: Watch): Record {
     memberships,
     jobs,
     approvals,
+    freezes,
     deliveries,
     acted,
     faults,

@@ -90,6 +90,7 @@ export interface Process {
 }
 
 export interface World {
+  readonly seed: number;
   readonly random: Random;
   readonly clock: HandClock;
   readonly agenda: Agenda;
@@ -537,6 +538,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   }
 
   const world: World = {
+    seed: options.seed,
     random,
     clock,
     agenda,

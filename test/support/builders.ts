@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { AnswerFacts, ApproveFacts } from '../../src/access/decide-answer.ts';
 import type { RequestFacts } from '../../src/access/decide-request.ts';
 import { digestOf } from '../../src/access/digest.ts';
+import { NO_FREEZES } from '../../src/access/freeze.ts';
 import type {
   AccessRequest,
   Approval,
@@ -228,6 +229,7 @@ export function requestFacts(more: Partial<RequestFacts> = {}): RequestFacts {
     standing: [],
     approvers: { people: [ben, cat], complete: true },
     circumstances: {},
+    freezes: NO_FREEZES,
     timezone: 'UTC',
     ids: { short: '7KQ2', opaque: 'card-1' },
     hash,
@@ -260,6 +262,7 @@ export function approveFacts(more: Partial<ApproveFacts> = {}): ApproveFacts {
       grants: [],
     })),
     newCardId: 'card-2',
+    freezes: NO_FREEZES,
     ...more,
   };
 }

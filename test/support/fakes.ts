@@ -375,6 +375,11 @@ export function createFakePeople(parts: {
         lookedUp();
         return humans.filter((one) => isIn(subject, one, onCallNow(subject))).map((one) => personOf(one));
       },
+      async named(email) {
+        lookedUp();
+        const found = humans.find((one) => one.email === email);
+        return found === undefined ? undefined : personOf(found);
+      },
       async userIn(directory, person) {
         lookedUp();
         const of = human(person);

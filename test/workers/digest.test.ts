@@ -23,6 +23,7 @@ function bench(options: { start: number; zone: string; at: { hour: number; minut
   const periods: Period[] = [];
   const catalog: Catalog = { resources: {}, admins: [], responders: [], viewers: [], timezone: options.zone };
   const store = {
+    freezes: async () => ({ version: 0, live: [] }),
     lastDigest: async () => [...rows.values()].sort((a, b) => a.toAt - b.toAt).at(-1),
     digestFacts: async (period: Period): Promise<DigestFacts> => {
       periods.push(period);

@@ -24,6 +24,7 @@ export function renderHome(home: HomeView, context: HomeContext): SlackHome {
   }
   const blocks = [
     actions([button('Request access', OPEN_FORM, 'form', 'Request access', 'primary')]),
+    ...(home.frozen === undefined ? [] : [header('Frozen'), section(home.frozen.join('\n'))]),
     ...waiting(home),
     ...held(home),
     ...choices(home, context),

@@ -14,6 +14,7 @@ import {
   doneText,
   durationText,
   helpText,
+  listEmpty,
   listed,
   listTitle,
   moreOf,
@@ -111,6 +112,7 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
         blocks: [
           header(`${titleOf(request)}: ${stateOf(request)}`),
           section(request.headline),
+          ...('notes' in answer ? notes(answer.notes) : []),
           facts(request, context),
           ...buttons(
             request,
@@ -120,13 +122,14 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
       };
     }
     case 'list': {
-      if (answer.items.length === 0) return { text, blocks: [section(text)] };
+      if (answer.items.length === 0) return { text, blocks: [section(listEmpty(answer)), ...notes(answer.notes)] };
       const shown = answer.items.slice(0, LIST_MAX);
       const more = answer.more || shown.length < answer.items.length;
       return {
         text,
         blocks: [
           header(listTitle(answer.which, answer.page)),
+          ...notes(answer.notes),
           ...shown.map(listItem),
           ...(more ? [aside(moreOf(answer.which, answer.page, context.commandWord))] : []),
           ...pages(answer.which, answer.page, more),
@@ -135,6 +138,8 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
     }
     case 'report':
       return renderReport(answer.report);
+    case 'freeze':
+      return { text, blocks: [section(answerText(answer, context.commandWord))] };
     case 'help':
       return { text, blocks: [section(helpText(context.commandWord))] };
     default: {
@@ -142,6 +147,10 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
       return never;
     }
   }
+}
+
+function notes(lines: readonly string[] | undefined): KnownBlock[] {
+  return lines === undefined || lines.length === 0 ? [] : [section(lines.join('\n'))];
 }
 
 /** The rules said no. A look-up that failed, or an attempt that is repeated, is something else. */
