@@ -5,9 +5,11 @@
 import { type Catalog, nearest, type Resource } from './access/catalog.ts';
 import type { Condition } from './access/condition.ts';
 import { parseDuration } from './access/grammar.ts';
-import type { Entitlement, Policy, Subject } from './access/model.ts';
+import type { Entitlement, Policy, Stage, Subject } from './access/model.ts';
+import { everAsked, stagesOf } from './access/stages.ts';
 import type { Path } from './config-positions.ts';
 import { type ConfigFile, type PolicySection, parseSubject } from './config-schema.ts';
+import { canBeFilled, stagesFrom } from './config-stages.ts';
 
 export interface Finding {
   readonly path: Path;
@@ -88,23 +90,31 @@ export function checkConfig(
     const section = merged.section;
     // Subjects are looked at where they stand, so that what is inherited is not reported once per heir.
     const silent = (key: 'requesters' | 'approvers'): readonly Subject[] =>
-      merged.from[key] === policyName
-        ? subjectsOf(section[key], at(key))
-        : (section[key] ?? []).flatMap((text) => {
-            const subject = parseSubject(text);
-            return 'wrong' in subject ? [] : [subject];
-          });
+      merged.from[key] === policyName ? subjectsOf(section[key], at(key)) : parsedSubjects(section[key] ?? []);
+    const lapseAfterMs = ms(section.lapseAfter ?? DEFAULTS.lapseAfter);
+    const mine = (key: keyof PolicySection): boolean => merged.from[key] === policyName;
+    const asked = stagesFrom({
+      section,
+      at,
+      subjects: (texts, path) => (path[1] === policyName ? subjectsOf(texts, path) : parsedSubjects(texts)),
+      ms,
+      report: (key) => (mine(key) ? report : undefined),
+      warn,
+      lapseAfterMs,
+    });
     const content = {
       name: policyName,
       requesters: silent('requesters'),
-      approvers: silent('approvers'),
-      approvals: section.approvals ?? DEFAULTS.approvals,
+      approvers: asked.stages?.flatMap((stage) => stage.approvers) ?? silent('approvers'),
+      approvals:
+        asked.stages?.reduce((sum, stage) => sum + stage.approvals, 0) ?? section.approvals ?? DEFAULTS.approvals,
+      ...asked,
       duration: {
         defaultMs: ms(section.duration?.default ?? DEFAULTS.duration),
         maxMs: ms(section.duration?.max ?? DEFAULTS.max),
       },
       reason: { minLength: section.reason?.minLength ?? DEFAULTS.minLength },
-      lapseAfterMs: ms(section.lapseAfter ?? DEFAULTS.lapseAfter),
+      lapseAfterMs,
       warnBeforeMs: ms(section.warnBefore ?? DEFAULTS.warnBefore),
     };
     const here: Path = ['policies', policyName];
@@ -118,13 +128,8 @@ export function checkConfig(
         'a default that is at most the maximum',
       );
     }
-    checkApprovers(
-      content,
-      file,
-      [...here, ...(file.policies[policyName]?.approvers === undefined ? [] : ['approvers'])],
-      report,
-      warn,
-    );
+    const stated = (['stages', 'approvers'] as const).find((key) => file.policies[policyName]?.[key] !== undefined);
+    checkApprovers(content, file, [...here, ...(stated === undefined ? [] : [stated])], report, warn);
     if (content.requesters.length === 0)
       report(
         [...here, ...(section.requesters === undefined ? [] : ['requesters'])],
@@ -132,7 +137,10 @@ export function checkConfig(
         'requesters: [ group:<directory>/<name> ]',
       );
     trust(content.requesters, `policies.${policyName}.requesters`);
-    trust(content.approvers, `policies.${policyName}.approvers`);
+    trust(
+      everAsked({ ...content, hash: '' }),
+      `policies.${policyName}.${asked.stages === undefined ? 'approvers' : 'stages'}`,
+    );
     const conditions: { when?: Condition; autoApprove?: Condition } = {};
     for (const key of ['when', 'autoApprove'] as const) {
       const condition = conditionOf(
@@ -285,6 +293,11 @@ function inherit(
   const from: Record<string, string> = {};
   for (const ancestor of chain.reverse()) {
     const given = policies[ancestor] ?? {};
+    section = whoAnswers(
+      section,
+      given,
+      ancestor === name ? (key, message, instead) => report(['policies', name, key], message, instead) : undefined,
+    );
     for (const key of Object.keys(given)) from[key] = ancestor;
     section = {
       ...section,
@@ -334,6 +347,35 @@ function conditionOf(
   return condition;
 }
 
+/**
+ * Stages stand in place of approvers, their number and their ladder, and the other way round: what is stated nearer
+ * replaces the other form. In one policy both together would leave open which of them holds.
+ */
+function whoAnswers(
+  inherited: PolicySection,
+  given: PolicySection,
+  report: ((key: string, message: string, instead?: string) => void) | undefined,
+): PolicySection {
+  const { approvers, approvals, escalate, stages, ...rest } = inherited;
+  const plain = (['approvers', 'approvals', 'escalate'] as const).filter((key) => given[key] !== undefined);
+  if (given.stages !== undefined) {
+    for (const key of plain) report?.(key, `"${key}" and "stages" cannot stand together`, `${key} inside each stage`);
+    return rest;
+  }
+  if (stages === undefined) return inherited;
+  if (given.approvers !== undefined) return rest;
+  for (const key of plain)
+    report?.(key, `"${key}" has no say over inherited stages`, 'stages of its own, or approvers');
+  return inherited;
+}
+
+function parsedSubjects(texts: readonly string[]): readonly Subject[] {
+  return texts.flatMap((text) => {
+    const subject = parseSubject(text);
+    return 'wrong' in subject ? [] : [subject];
+  });
+}
+
 /** Everyone a list can ever stand for, when that is written in the file itself. */
 function fixedPeople(subjects: readonly Subject[], file: ConfigFile): ReadonlySet<string> | undefined {
   const people = new Set<string>();
@@ -378,7 +420,12 @@ function checkApprovers(
   }
   const outside = (subject: Subject): boolean =>
     subject.kind === 'on-call' && (own(file.onCall ?? {}, subject.source)?.type ?? 'static') !== 'static';
-  if (policy.approvers.every(outside)) {
+  const stages = stagesOf({ ...policy, hash: '' });
+  const everIn = (stage: Stage): readonly Subject[] => [
+    ...stage.approvers,
+    ...stage.escalate.flatMap((step) => step.to),
+  ];
+  if (stages.some((stage) => everIn(stage).every(outside))) {
     report(
       at,
       'all approvers come from outside on-call sources: when those cannot be asked, nobody can approve',
@@ -386,17 +433,24 @@ function checkApprovers(
     );
     return;
   }
-  const approvers = fixedPeople(policy.approvers, file);
-  if (approvers === undefined) return;
-  const most = Math.min(approvers.size, atOnce(policy.approvers, file));
-  if (most < policy.approvals) {
-    report(at, `${policy.approvals} approvals are needed, and only ${most} could be given`);
+  const countable = stages.map((stage) => ({
+    approvals: stage.approvals,
+    people: fixedPeople(everIn(stage), file),
+    most: atOnce(everIn(stage), file),
+  }));
+  const [only] = countable;
+  if (!canBeFilled(countable)) {
+    report(
+      at,
+      countable.length === 1
+        ? `${policy.approvals} approvals are needed, and only ${Math.min(only?.people?.size ?? 0, only?.most ?? 0)} could be given`
+        : `${policy.approvals} different people are needed for the stages together, and too few could answer`,
+    );
     return;
   }
+  const approvers = new Set(countable.flatMap(({ people }) => [...(people ?? [])]));
   const requesters = fixedPeople(policy.requesters, file);
-  const stuck = [...(requesters ?? approvers)].filter(
-    (email) => approvers.size - (approvers.has(email) ? 1 : 0) < policy.approvals,
-  );
+  const stuck = [...(requesters ?? approvers)].filter((email) => !canBeFilled(countable, email));
   if (stuck.length === 0) return;
   if (requesters !== undefined && stuck.length === requesters.size)
     report(at, 'nobody may approve their own request, and besides the requester there are too few approvers');

@@ -76,6 +76,28 @@ const expression = z.string().min(1).max(EXPRESSION_MAX);
 const tag = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:=/-]{0,62}$/, 'must be a tag of letters, digits and . _ : = / -');
+const escalate = z
+  .array(
+    z
+      .strictObject({
+        after: duration.describe('How long after the stage began to wait.'),
+        to: subjects.min(1, 'a step must name somebody').describe('Who is asked besides, and may answer from then on.'),
+      })
+      .describe('One step of the ladder.'),
+  )
+  .min(1, 'a ladder needs at least one step')
+  .max(10)
+  .describe('Whom it goes to when nobody answers, step by step; at once when there is nobody to ask before.');
+
+const stage = z
+  .strictObject({
+    approvers: subjects
+      .min(1, 'a stage needs approvers')
+      .describe('Who may approve in this stage; never the requester.'),
+    approvals: z.int().min(1).max(10).optional().describe('How many different people, in this stage. Default 1.'),
+    escalate: escalate.optional(),
+  })
+  .describe('One round of answers; the next begins when it is complete.');
 
 const policy = z
   .strictObject({
@@ -83,6 +105,13 @@ const policy = z
     requesters: subjects.optional().describe('Who may ask.'),
     approvers: subjects.optional().describe('Who may approve, judged afresh at each click; never the requester.'),
     approvals: z.int().min(1).max(10).optional().describe('How many different people must approve. Default 1.'),
+    stages: z
+      .array(stage)
+      .min(1, 'leave it out, or name a stage')
+      .max(5)
+      .optional()
+      .describe('Rounds of answers in order, in place of `approvers`, `approvals` and `escalate`.'),
+    escalate: escalate.optional(),
     duration: z
       .strictObject({
         default: duration.optional().describe('When none is asked for. Default 30m.'),
@@ -239,7 +268,7 @@ const LATER: Readonly<Record<string, readonly string[]>> = {
   '': ['incidents', 'stepUp', 'workloads', 'audit', 'retention', 'findings', 'activity'],
   chat: ['teams'],
   directories: ['nativeExpiry', 'observe'],
-  policies: ['remindEvery', 'escalate', 'proof', 'breakGlass', 'stages', 'maxLive', 'perDay', 'pattern'],
+  policies: ['remindEvery', 'proof', 'breakGlass', 'maxLive', 'perDay', 'pattern'],
   resources: ['link', 'activity', 'exclusive'],
 };
 

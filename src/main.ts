@@ -25,7 +25,7 @@ import { notifyLane } from './workers/notify.ts';
 import { provisionLane } from './workers/provision.ts';
 import { createStanding } from './workers/standing.ts';
 import { createSweep, type Sweep } from './workers/sweep.ts';
-import { timerLane } from './workers/timers.ts';
+import { askLane, timerLane } from './workers/timers.ts';
 
 export interface RunOptions {
   readonly settings: Settings;
@@ -215,6 +215,7 @@ export async function run(options: RunOptions): Promise<Running> {
   const alerts = { store, url: settings.env.alertUrl, timezone, clock, ids, metrics, log };
   const lanes: Lane[] = [
     timerLane({ store, clock }),
+    askLane({ store, clock, people, catalog }),
     ...[...directories.values()].map((directory) => provisionLane({ store, directory, clock, ids, log })),
     inboxLane({ ...parts, replier: (platform) => (platform === 'slack' ? slack?.replier : undefined) }),
     alertLane(alerts),

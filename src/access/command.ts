@@ -137,6 +137,8 @@ export type Refusal =
   | { readonly code: 'own_request' }
   | { readonly code: 'not_an_approver'; readonly entitlement: EntitlementId; readonly wanted: readonly string[] }
   | { readonly code: 'already_answered'; readonly requestId: RequestId }
+  /** An approver of a later stage; `first` are those whom it waits for, in words. */
+  | { readonly code: 'not_your_turn'; readonly requestId: RequestId; readonly first: readonly string[] }
   | { readonly code: 'changed_since_shown'; readonly requestId: RequestId }
   | { readonly code: 'requester_not_eligible'; readonly requestId: RequestId; readonly why: string }
   | { readonly code: 'not_pending'; readonly requestId: RequestId }

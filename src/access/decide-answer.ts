@@ -11,6 +11,7 @@ import {
   putRequest,
   refused,
   showEverywhere,
+  timer,
 } from './decision.ts';
 import { digestOf } from './digest.ts';
 import { frozenBy, frozenRefusal, personFrozen, restsOn } from './freeze.ts';
@@ -27,8 +28,18 @@ import type {
   Person,
   PinnedGroup,
 } from './model.ts';
-import { evaluate, type SubjectAnswer, subjectName } from './policy.ts';
+import { anyHolds, evaluate, type SubjectAnswer, subjectName, subjectWords } from './policy.ts';
 import type { GrantRecord, MembershipRecord, RequestRecord } from './ports.ts';
+import {
+  answerersOf,
+  countedApprovals,
+  deniersOf,
+  laterAnswerers,
+  stageNow,
+  stagesOf,
+  stagesShown,
+  startStage,
+} from './stages.ts';
 
 export interface AnswerFacts {
   readonly person: Person;
@@ -37,8 +48,10 @@ export interface AnswerFacts {
   readonly card?: Card;
   /** What the file says now; absent when the entitlement is no longer there. */
   readonly entitlement?: Entitlement;
-  /** The answering person against `policy.approvers`. */
+  /** The answering person against those who may: `answerersOf` to approve, `deniersOf` to deny. */
   readonly subjects: readonly SubjectAnswer[];
+  /** Against `laterAnswerers`, where it is not their turn. */
+  readonly later?: readonly SubjectAnswer[];
   readonly hash: (text: string) => string;
   readonly correlation?: string;
 }
@@ -75,32 +88,49 @@ export function decideApprove(facts: ApproveFacts, now: Instant): Outcome {
   if (digest !== request.digest) return showAgain(facts, entitlement, digest, now);
   if (card?.digest !== digest) return refused({ code: 'changed_since_shown', requestId: request.id });
 
-  const counted = record.approvals.filter((given) => given.answer === 'approved' && given.digest === digest);
+  const counted = countedApprovals(request, record.approvals);
   if (counted.some((given) => given.approver === person.id))
     return refused({ code: 'already_answered', requestId: request.id });
   const unfit = requesterUnfit(facts, entitlement, now);
   if (unfit !== undefined) return refused(unfit);
 
+  const stages = stagesShown(request, entitlement.policy);
+  const stage = stageNow(stages, counted);
   const approval: Approval = {
     requestId: request.id,
     approver: person.id,
     approverName: person.name,
     answer: 'approved',
+    ...(stage === 0 ? {} : { stage }),
     digest,
     at: now,
   };
   const given = event('approval.given', now, personActor(person), {
     requestId: request.id,
-    detail: { entitlement: request.entitlement, digest, policyHash: request.policyHash, number: counted.length + 1 },
+    detail: {
+      entitlement: request.entitlement,
+      digest,
+      policyHash: request.policyHash,
+      number: counted.length + 1,
+      ...(stages.length === 1 ? {} : { stage: stage + 1 }),
+    },
     ...correlationOf(facts),
   });
-  const approvers = new Set([...counted.map((before) => before.approver), person.id]);
-  if (approvers.size < request.approvalsNeeded) {
-    const { row, change } = putRequest(request, {});
+  const next = stageNow(stages, [...counted, approval]);
+  if (next < stages.length) {
+    // The people of the next stage are looked up when its timer rings, which is now.
+    const begins = next > stage ? { asking: startStage(stages, next, now) } : {};
+    const { row, change } = putRequest(request, begins);
     return {
       done: 'approval_recorded',
       requestId: request.id,
-      changes: [{ put: 'approval', row: approval }, change, given, ...showEverywhere(row, now)],
+      changes: [
+        { put: 'approval', row: approval },
+        change,
+        ...(next > stage ? [timer({ ring: 'ask', requestId: request.id }, now)] : []),
+        given,
+        ...showEverywhere(row, now),
+      ],
     };
   }
   const approved: Approved = {
@@ -186,18 +216,27 @@ function mayAnswer(facts: AnswerFacts, asked: 'approve' | 'deny', now: Instant):
   if (request.state !== 'pending') return refused({ code: 'not_pending', requestId: request.id });
   if (now >= request.lapsesAt) return refused({ code: 'not_pending', requestId: request.id });
   if (entitlement === undefined) return undefined;
+  const wanted = asked === 'deny' ? deniersOf(entitlement.policy, record) : answerersOf(entitlement.policy, record);
   const answer = evaluate(entitlement.policy, {
     ask: 'approve',
     approver: person.id,
     requester: request.requester,
     subjects: facts.subjects,
+    wanted,
   });
-  if (answer.unsatisfied.length > 0)
+  if (answer.unsatisfied.length > 0) {
+    // Whoever has approved in an earlier stage is told that, and whoever is asked later that it is not their turn.
+    if (asked === 'approve' && countedApprovals(request, record.approvals).some((one) => one.approver === person.id))
+      return refused({ code: 'already_answered', requestId: request.id });
+    const later = anyHolds('approver', laterAnswerers(entitlement.policy, record), facts.later ?? []);
+    if (later.is === 'satisfied')
+      return refused({ code: 'not_your_turn', requestId: request.id, first: wanted.map(subjectWords) });
     return attempt({
       code: 'not_an_approver',
       entitlement: request.entitlement,
-      wanted: entitlement.policy.approvers.map(subjectName),
+      wanted: wanted.map(subjectName),
     });
+  }
   const broken = answer.broken[0];
   if (broken !== undefined)
     return refused({ code: 'cannot_check', what: 'whether you may answer this', error: broken.why });
@@ -261,12 +300,14 @@ function showAgain(facts: ApproveFacts, entitlement: Entitlement, digest: string
     policyName: entitlement.policy.name,
     policyHash: entitlement.policy.hash,
     approvalsNeeded: entitlement.policy.approvals,
+    asking: startStage(stagesOf(entitlement.policy), 0, now),
     digest,
     cardId: facts.newCardId,
   });
   return refused({ code: 'changed_since_shown', requestId: request.id }, undefined, [
     change,
     { put: 'card', row: { id: facts.newCardId, requestId: request.id, digest, createdAt: now } },
+    timer({ ring: 'ask', requestId: request.id }, now),
     event(
       'request.shown_again',
       now,

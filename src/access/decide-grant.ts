@@ -9,10 +9,9 @@ import {
   refused,
   showEverywhere,
   timer,
-  timerId,
 } from './decision.ts';
 import { keyText, readyForGrant, sameKey, unknownMembership } from './ledger.ts';
-import { closeRequest, endsAt, outcomeAudience } from './lifecycle.ts';
+import { closeRequest, endsAt, outcomeAudience, stopAsking } from './lifecycle.ts';
 import type { AccessRequest, Actor, AuditEvent, Change, Entitlement, Grant, Instant, MembershipKey } from './model.ts';
 import { PRIORITY } from './model.ts';
 import type { GrantRecord, MembershipRecord } from './ports.ts';
@@ -72,7 +71,7 @@ export function giveGrant(approved: Approved, now: Instant): Decision {
       ...held.flatMap((membership) => holdMembership(membership, request, now)),
       timer({ ring: 'end', grantId: grant.id }, grant.hardEndAt),
       timer({ ring: 'add_by', grantId: grant.id }, addBy),
-      ...lapseNoMore(approved),
+      ...askNoMore(approved),
       ...approved.because,
       event('request.approved', now, approved.by, {
         requestId: request.id,
@@ -142,7 +141,7 @@ export function prolongGrant(approved: Approved, now: Instant): Outcome {
       ...(grant.warnBeforeMs > 0
         ? [timer({ ring: 'warn', grantId: grant.id }, Math.max(now, expiresAt - grant.warnBeforeMs))]
         : []),
-      ...lapseNoMore(approved),
+      ...askNoMore(approved),
       ...approved.because,
       event('grant.extended', now, approved.by, {
         requestId: request.id,
@@ -173,8 +172,8 @@ function approve(
   return { row, change: { put: 'request', row } };
 }
 
-function lapseNoMore({ request, unstored }: Approved): Change[] {
-  return unstored === true ? [] : [{ drop: 'job', id: timerId({ ring: 'lapse', requestId: request.id }) }];
+function askNoMore({ request, unstored }: Approved): Change[] {
+  return unstored === true ? [] : stopAsking(request.id);
 }
 
 /** A group named twice (by name and by id) is one membership: its row could not be put twice. */

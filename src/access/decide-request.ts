@@ -1,6 +1,7 @@
 /** Asking: a new access request, or more time on a live grant. Both wait for the same approvals under the same policy. */
 import type { DurationWish, Refusal } from './command.ts';
 import { approvesItself, type Circumstances, type Condition, conditionRefusal } from './condition.ts';
+import { newAudiences } from './decide-ask.ts';
 import { giveGrant, prolongGrant } from './decide-grant.ts';
 import {
   type Decision,
@@ -17,6 +18,7 @@ import { frozenBy, frozenRefusal, restsOn } from './freeze.ts';
 import { endsAt } from './lifecycle.ts';
 import type {
   AccessRequest,
+  Asking,
   Audience,
   Change,
   Entitlement,
@@ -29,12 +31,17 @@ import type {
 } from './model.ts';
 import { evaluate, type PolicyAnswer, type SubjectAnswer, subjectName } from './policy.ts';
 import type { GrantRecord, MembershipRecord } from './ports.ts';
+import { nextAskAt, stagesOf, startStage } from './stages.ts';
 import { nextTimeOfDay } from './zone.ts';
 
 export interface Approvers {
   readonly people: readonly Person[];
   /** Every approver there can be is in `people`: none of the subjects is open-ended or could not be looked up. */
   readonly complete: boolean;
+  /** Steps of the ladder that had to be taken at once, since there was nobody else to ask. */
+  readonly steps?: number;
+  /** Subjects that could not be looked up, by their names in the file. */
+  readonly failed?: readonly string[];
 }
 
 export interface RequestFacts {
@@ -200,7 +207,14 @@ function nobodyElse({ approvers, person }: RequestFacts): boolean {
 /** Waits for the approvals that its policy wants. */
 function open(facts: RequestFacts, wish: Wish, extended: Grant | undefined, now: Instant): Decision {
   const others = facts.approvers.people.filter((approver) => approver.id !== facts.person.id);
-  const request = requestOf(facts, wish, extended, audiences(facts, others), now);
+  const asking: Asking = {
+    ...startStage(stagesOf(facts.entitlement.policy), 0, now),
+    steps: facts.approvers.steps ?? 0,
+    now: others.map((approver) => ({ person: approver.id, name: approver.name })),
+    failed: facts.approvers.failed ?? [],
+  };
+  const request = { ...requestOf(facts, wish, extended, audiences(facts, others), now), asking };
+  const askAt = nextAskAt(request, asking, facts.entitlement.policy.remindEveryMs, now);
   return {
     done: extended === undefined ? 'requested' : 'extension_requested',
     requestId: request.id,
@@ -209,6 +223,7 @@ function open(facts: RequestFacts, wish: Wish, extended: Grant | undefined, now:
       { put: 'request', row: request },
       ...made(facts, request, extended, others, now),
       timer({ ring: 'lapse', requestId: request.id }, request.lapsesAt),
+      ...(askAt === undefined ? [] : [timer({ ring: 'ask', requestId: request.id }, askAt)]),
       ...showEverywhere(request, now),
     ],
   };
@@ -316,19 +331,12 @@ function made(
 function audiences(facts: RequestFacts, others: readonly Person[]): Audience[] {
   const channel = facts.entitlement.channel ?? facts.approvalsChannel;
   const teamsChannel = facts.entitlement.teamsChannel ?? facts.teamsChannel;
-  const seen = new Set<string>();
-  const approvers = others.flatMap((approver) => {
-    if (seen.has(approver.id)) return [];
-    seen.add(approver.id);
-    const accounts = approver.accounts ?? (approver.account === undefined ? [] : [approver.account]);
-    return accounts.map((account) => ({ kind: 'approver' as const, person: approver.id, account }));
-  });
   return [
     ...(channel === undefined ? [] : [{ kind: 'channel' as const, conversation: channel }]),
     ...(teamsChannel === undefined
       ? []
       : [{ kind: 'channel' as const, platform: 'teams' as const, conversation: teamsChannel }]),
-    ...approvers,
+    ...newAudiences([], others),
     ...(facts.person.account === undefined ? [] : [{ kind: 'requester' as const, account: facts.person.account }]),
   ];
 }

@@ -115,16 +115,35 @@ export function operation(key: MembershipKey, dueAt: Instant, priority: number):
   return { put: 'job', row };
 }
 
-const TIMER_ID = { end: 'end', add_by: 'addby', warn: 'warn', lapse: 'lapse', freeze: 'freeze' } as const;
+const TIMER_ID = {
+  end: 'end',
+  add_by: 'addby',
+  warn: 'warn',
+  lapse: 'lapse',
+  ask: 'ask',
+  freeze: 'freeze',
+} as const;
 
 export function timerId(ring: Ring): string {
   return `${TIMER_ID[ring.ring]}:${'grantId' in ring ? ring.grantId : 'requestId' in ring ? ring.requestId : ring.freezeId}`;
 }
 
+/** Rings that first look something up outside have a lane of their own: a source that hangs must not hold up an end. */
+export function timerLaneOf(ring: Ring): 'timer' | 'ask' {
+  return ring.ring === 'ask' ? 'ask' : 'timer';
+}
+
 export function timer(ring: Ring, dueAt: Instant): Change {
   return {
     put: 'job',
-    row: { kind: 'timer', id: timerId(ring), lane: 'timer', priority: PRIORITY.usual, dueAt, payload: ring },
+    row: {
+      kind: 'timer',
+      id: timerId(ring),
+      lane: timerLaneOf(ring),
+      priority: PRIORITY.usual,
+      dueAt,
+      payload: ring,
+    },
   };
 }
 

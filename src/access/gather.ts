@@ -1,19 +1,24 @@
 /** The facts a decision about people rests on, looked up through the ports. Nothing here decides. */
-import type { Catalog } from './catalog.ts';
+import { type Catalog, entitlementById } from './catalog.ts';
 import type { Circumstances, Condition, Looked } from './condition.ts';
+import { type AskFacts, toLookUp } from './decide-ask.ts';
 import type { Approvers } from './decide-request.ts';
 import type {
   Entitlement,
   Grant,
+  Instant,
   Membership,
   MembershipKey,
   Person,
+  PersonId,
   PinnedGroup,
   PinnedUser,
+  Stage,
   Subject,
 } from './model.ts';
-import type { SubjectAnswer } from './policy.ts';
-import type { Directory, Incident, Incidents, MembershipRecord, People, Store } from './ports.ts';
+import { type SubjectAnswer, subjectName } from './policy.ts';
+import type { Directory, Incident, Incidents, MembershipRecord, People, RequestRecord, Store } from './ports.ts';
+import { stagesOf } from './stages.ts';
 
 export interface Sources {
   readonly store: Store;
@@ -123,19 +128,63 @@ async function pastGrants(store: Store, person: Person, entitlement: Entitlement
   return records.flatMap(({ grant }) => (grant === undefined ? [] : [grant]));
 }
 
-/** Everyone to ask, once each. Whoever cannot be looked up is left out, and then the list is not complete. */
-export async function whoApproves(people: People, entitlement: Entitlement): Promise<Approvers> {
+/**
+ * Everyone to ask in a stage, once each, besides those who may not answer it (`except`). Whoever cannot be looked up is
+ * left out, and then the list is not complete. `reached` steps of the ladder are asked in any case, and the next ones
+ * as long as there is nobody to ask.
+ */
+export async function whoIsAsked(
+  people: People,
+  stage: Stage,
+  reached: number,
+  except: ReadonlySet<PersonId>,
+): Promise<Approvers> {
   const found = new Map<string, Person>();
+  const failed: string[] = [];
   let complete = true;
-  const asked = await Promise.allSettled(entitlement.policy.approvers.map((subject) => people.membersOf(subject)));
-  asked.forEach((result, index) => {
-    const subject = entitlement.policy.approvers[index];
-    // A group may have more members than are asked one by one, and `everyone` is nobody in particular.
-    if (result.status === 'rejected' || subject?.kind === 'group' || subject?.kind === 'everyone') complete = false;
-    if (result.status === 'fulfilled')
-      for (const person of result.value) if (!found.has(person.id)) found.set(person.id, person);
-  });
-  return { people: [...found.values()], complete };
+  let open = false;
+  let steps = -1;
+  for (const subjects of [stage.approvers, ...stage.escalate.map((step) => step.to)]) {
+    if (steps >= reached && (open || [...found.keys()].some((id) => !except.has(id)))) break;
+    steps++;
+    const answers = await Promise.allSettled(subjects.map((subject) => people.membersOf(subject)));
+    answers.forEach((result, index) => {
+      const subject = subjects[index];
+      if (subject?.kind === 'everyone') open = true;
+      // A group may have more members than are asked one by one, and `everyone` is nobody in particular.
+      if (result.status === 'rejected' || subject?.kind === 'group' || subject?.kind === 'everyone') complete = false;
+      if (result.status === 'fulfilled')
+        for (const person of result.value) if (!found.has(person.id)) found.set(person.id, person);
+      if (result.status === 'rejected' && subject !== undefined) failed.push(subjectName(subject));
+    });
+  }
+  return {
+    people: [...found.values()].filter(({ id }) => !except.has(id)),
+    // With steps left to take there are others than these.
+    complete: complete && steps === stage.escalate.length,
+    steps,
+    failed,
+  };
+}
+
+/** Those who are asked first. */
+export async function whoApproves(people: People, entitlement: Entitlement, requester: PersonId): Promise<Approvers> {
+  const [first] = stagesOf(entitlement.policy);
+  if (first === undefined) throw new Error(`${entitlement.policy.name} has no stage`);
+  return await whoIsAsked(people, first, 0, new Set([requester]));
+}
+
+/** What `ringAsk` rests on. A source that does not answer is part of it (`failed`); only our own mistakes throw. */
+export async function askFacts(
+  { people, catalog }: Pick<Sources, 'people' | 'catalog'>,
+  record: RequestRecord | undefined,
+  now: Instant,
+): Promise<AskFacts> {
+  const entitlement = record === undefined ? undefined : entitlementById(catalog(), record.request.entitlement);
+  const wanted = toLookUp(record, entitlement, now);
+  const stage = wanted?.asking.stages[wanted.asking.stage];
+  if (entitlement === undefined || wanted === undefined || stage === undefined) return {};
+  return { entitlement, asked: await whoIsAsked(people, stage, wanted.steps, wanted.except) };
 }
 
 export async function groupsOf(people: People, entitlement: Entitlement): Promise<readonly PinnedGroup[]> {

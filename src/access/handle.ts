@@ -36,6 +36,7 @@ import {
 } from './ports.ts';
 import { createPreviews } from './preview.ts';
 import { createQueries } from './queries.ts';
+import { answerersOf, deniersOf, everAsked, laterAnswerers } from './stages.ts';
 import { type RequestView, viewOf } from './view.ts';
 
 export interface HandlerParts extends Sources {
@@ -157,7 +158,8 @@ export function createHandler(parts: HandlerParts): Handler {
         const record = await recordAt(command.target, person, 'pending');
         if ('code' in record) return { outcome: refused(record) };
         const entitlement = entitlementById(catalog(), record.request.entitlement);
-        const subjects = await askSubjects(people, entitlement?.policy.approvers ?? [], person);
+        const wanted = entitlement === undefined ? [] : deniersOf(entitlement.policy, record);
+        const subjects = await askSubjects(people, wanted, person);
         return {
           outcome: decideDeny(
             command,
@@ -208,7 +210,7 @@ export function createHandler(parts: HandlerParts): Handler {
       usersOf(people, entitlement, person),
       groupsOf(people, entitlement),
       store.open(person.id, entitlement.id),
-      whoApproves(people, entitlement),
+      whoApproves(people, entitlement, person.id),
       circumstancesOf(parts, person, entitlement),
       store.freezes(),
     ]);
@@ -260,8 +262,8 @@ export function createHandler(parts: HandlerParts): Handler {
         },
         clock.now(),
       );
-    const [subjects, groups, requester, memberships, extended] = await Promise.all([
-      askSubjects(people, entitlement.policy.approvers, person),
+    const [standing, groups, requester, memberships, extended] = await Promise.all([
+      mayAnswer(person, entitlement, record),
       groupsOf(people, entitlement),
       requesterNow(record, entitlement),
       store.memberships(keysFor(request.groups, request.users)),
@@ -271,7 +273,7 @@ export function createHandler(parts: HandlerParts): Handler {
       {
         ...base,
         entitlement,
-        subjects,
+        ...standing,
         groups,
         requesterSubjects: requester.subjects,
         requesterActive: requester.active,
@@ -280,6 +282,13 @@ export function createHandler(parts: HandlerParts): Handler {
       },
       clock.now(),
     );
+  }
+
+  /** The person against those who may answer now and, where they may not, against those whose turn comes later. */
+  async function mayAnswer(person: Person, { policy }: Entitlement, record: RequestRecord) {
+    const subjects = await askSubjects(people, answerersOf(policy, record), person);
+    if (subjects.some((answer) => 'holds' in answer && answer.holds)) return { subjects };
+    return { subjects, later: await askSubjects(people, laterAnswerers(policy, record), person) };
   }
 
   /** The requester as they are at the grant: same human, active everywhere, and still one of those who may ask. */
@@ -317,7 +326,9 @@ export function createHandler(parts: HandlerParts): Handler {
     const { request } = record;
     if (request.requester === person.id) return { outcome: refused({ code: 'own_request' }) };
     if (request.state !== 'pending') return { outcome: refused({ code: 'not_pending', requestId: request.id }) };
-    const no = await queries.mayNot(person, entitlementById(catalog(), request.entitlement)?.policy.approvers ?? []);
+    const entitlement = entitlementById(catalog(), request.entitlement);
+    // Whoever is asked later may look at it, and deny it, before it is their turn.
+    const no = await queries.mayNot(person, entitlement === undefined ? [] : deniersOf(entitlement.policy, record));
     if (no !== undefined)
       return {
         outcome: refused(no === 'no' ? { code: 'not_an_approver', entitlement: request.entitlement, wanted: [] } : no),
@@ -360,8 +371,9 @@ export function createHandler(parts: HandlerParts): Handler {
     if ('code' in record) return { say: 'refused', refusal: record };
     const { request } = record;
     if (request.requester !== person.id) {
-      const approvers = entitlementById(catalog(), request.entitlement)?.policy.approvers ?? [];
-      const no = await queries.mayNot(person, [...queries.seers(), ...approvers]);
+      const entitlement = entitlementById(catalog(), request.entitlement);
+      const asked = entitlement === undefined ? [] : everAsked(entitlement.policy);
+      const no = await queries.mayNot(person, [...queries.seers(), ...asked]);
       if (no !== undefined) return { say: 'refused', refusal: no === 'no' ? { code: 'not_a_viewer' } : no };
     }
     const shown = await view(request.id, person.zone);

@@ -4,9 +4,10 @@ import type { Refusal } from './command.ts';
 import { freezeLines, visibleTo } from './freeze.ts';
 import { askSubjects, messageOf } from './gather.ts';
 import type { AccountRef, Entitlement, Instant, Person, RequestId, Subject } from './model.ts';
-import { anyHolds } from './policy.ts';
+import { anyHolds, subjectName } from './policy.ts';
 import { type Clock, type Directory, DirectoryError, type People, type RequestRecord, type Store } from './ports.ts';
 import type { Choice } from './preview.ts';
+import { answerersOf } from './stages.ts';
 import type { RequestView } from './view.ts';
 
 export interface HomeView {
@@ -115,14 +116,21 @@ export function createHomes({ people, store, clock, directories, catalog, view, 
   }
 
   async function waitingFor(person: Person): Promise<readonly RequestRecord[]> {
-    const may = onceEach((entitlement) => holdsOne(person, entitlement.policy.approvers));
+    const known = new Map<string, Promise<boolean>>();
+    // Asked once for each set of people who may answer: many requests wait for the same ones.
+    const may = (subjects: readonly Subject[]): Promise<boolean> => {
+      const key = JSON.stringify(subjects.map(subjectName));
+      const answer = known.get(key) ?? holdsOne(person, subjects);
+      known.set(key, answer);
+      return answer;
+    };
     const found: RequestRecord[] = [];
     for (const record of await store.list({ states: ['pending'], limit: PENDING_MAX })) {
       const { request, approvals } = record;
       const answered = approvals.some((one) => one.approver === person.id && one.digest === request.digest);
       const entitlement = entitlementById(catalog(), request.entitlement);
       if (request.requester === person.id || answered || entitlement === undefined) continue;
-      if (await may(entitlement)) found.push(record);
+      if (await may(answerersOf(entitlement.policy, record))) found.push(record);
       if (found.length > SHOWN.waiting) break;
     }
     return found;

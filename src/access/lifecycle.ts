@@ -12,7 +12,18 @@ import {
   timerId,
 } from './decision.ts';
 import { isLive, keyText, removedOutside, sameKey, touched } from './ledger.ts';
-import type { AccessRequest, Actor, Audience, Change, EndReason, Grant, Instant, Membership, Notice } from './model.ts';
+import type {
+  AccessRequest,
+  Actor,
+  Audience,
+  Change,
+  EndReason,
+  Grant,
+  Instant,
+  Membership,
+  Notice,
+  RequestId,
+} from './model.ts';
 import { PRIORITY } from './model.ts';
 import type { GrantRecord, MembershipRecord } from './ports.ts';
 
@@ -138,6 +149,11 @@ export function outcomeAudience(request: AccessRequest): Audience | undefined {
   return request.requesterAccount === undefined ? undefined : { kind: 'outcome', account: request.requesterAccount };
 }
 
+/** What rings while a request waits rings no more. */
+export function stopAsking(requestId: RequestId): Change[] {
+  return (['lapse', 'ask'] as const).map((ring) => ({ drop: 'job', id: timerId({ ring, requestId }) }));
+}
+
 /** Closes a pending request that leads to nothing. */
 export function closeRequest(
   request: AccessRequest,
@@ -157,7 +173,7 @@ export function closeRequest(
   });
   return [
     change,
-    { drop: 'job', id: timerId({ ring: 'lapse', requestId: request.id }) },
+    ...stopAsking(request.id),
     event(`request.${state}`, now, by, {
       requestId: request.id,
       detail: { entitlement: request.entitlement, from: request.state, to: state },

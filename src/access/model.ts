@@ -73,14 +73,37 @@ export type Subject =
   | { readonly kind: 'group'; readonly directory: string; readonly group: string }
   | { readonly kind: 'on-call'; readonly source: string };
 
+/** One round of answers: the next one begins when it is complete. */
+export interface Stage {
+  readonly approvers: readonly Subject[];
+  /** How many different people must approve in it; at least 1. */
+  readonly approvals: number;
+  /** Who is asked besides, and may answer from then on, while the stage waits; shortest wait first. */
+  readonly escalate: readonly Step[];
+}
+
+/** One step of an escalation ladder. */
+export interface Step {
+  /** Counted from when the stage began to wait. */
+  readonly afterMs: number;
+  readonly to: readonly Subject[];
+}
+
 export interface Policy {
   readonly name: string;
   /** SHA-256 over the policy's content; recorded with every decision made under it. */
   readonly hash: string;
   readonly requesters: readonly Subject[];
+  /** Of all stages together; `stagesOf` says who answers when. */
   readonly approvers: readonly Subject[];
-  /** How many different people must approve; at least 1. */
+  /** How many different people must approve, all stages together; at least 1. */
   readonly approvals: number;
+  /** In order; absent: one stage, of `approvers` and `approvals`. */
+  readonly stages?: readonly Stage[];
+  /** The ladder of the one stage, where there are no `stages`. */
+  readonly escalate?: readonly Step[];
+  /** Whoever can answer is reminded this often; absent: never. */
+  readonly remindEveryMs?: number;
   readonly duration: { readonly defaultMs: number; readonly maxMs: number };
   readonly reason: { readonly minLength: number };
   /** Must hold when access is asked for and again when it is given; absent: nothing more is asked. */
@@ -155,6 +178,8 @@ export interface AccessRequest {
   readonly ticketUrl?: string;
   /** The condition that approved it, where no person had to. */
   readonly automatic?: string;
+  /** Who is asked, stage by stage, and how far that has come; absent for what was asked before there were stages. */
+  readonly asking?: Asking;
   /** Set when this asks for more time on a live grant instead of a new one. */
   readonly extendsGrant?: GrantId;
   /** Over what approvers are shown; an approval given for another digest does not count. */
@@ -169,6 +194,25 @@ export interface AccessRequest {
   readonly closedNote?: string;
   /** Where its message is shown; every one of them follows the request. */
   readonly audiences: readonly Audience[];
+}
+
+/** Who is asked for a request, as the policy said when it was shown, and how far that has come. */
+export interface Asking {
+  /** In order; at least one. */
+  readonly stages: readonly Stage[];
+  /** The stage that waits, from 0. */
+  readonly stage: number;
+  /** When it began to wait: its ladder and the reminders count from here. */
+  readonly sinceAt: Instant;
+  /** Steps of its ladder that are reached: whom they name may answer. */
+  readonly steps: number;
+  /** Who was found to be asked when it was last looked at. */
+  readonly now: readonly { readonly person: PersonId; readonly name: string }[];
+  /** Subjects that could not be looked up then, by their names in the file. */
+  readonly failed: readonly string[];
+  readonly reminders: number;
+  /** When reminded last; the next reminder counts from here. */
+  readonly remindedAt?: Instant;
 }
 
 /** One place that shows a request. `holder` (added), `warning` (ends soon) and `outcome`
@@ -199,6 +243,8 @@ export interface Approval {
   readonly approverName: string;
   readonly answer: 'approved' | 'denied';
   readonly reason?: string;
+  /** The stage it counts in, from 0; absent: the first. */
+  readonly stage?: number;
   readonly digest: string;
   readonly at: Instant;
 }
@@ -353,6 +399,8 @@ export interface Freezes {
 export type Ring =
   | { readonly ring: 'end' | 'add_by' | 'warn'; readonly grantId: GrantId }
   | { readonly ring: 'lapse'; readonly requestId: RequestId }
+  /** Who is to be asked now: the next stage, a step of the ladder, whoever came on call, a reminder. */
+  | { readonly ring: 'ask'; readonly requestId: RequestId }
   | { readonly ring: 'freeze'; readonly freezeId: string };
 
 /** A conversation on a chat platform. */

@@ -23,8 +23,10 @@ export type Question =
       readonly ask: 'approve';
       readonly approver: PersonId;
       readonly requester: PersonId;
-      /** The approver against `policy.approvers`. */
+      /** The approver against `wanted`. */
       readonly subjects: readonly SubjectAnswer[];
+      /** Who may answer in the stage that waits; left out: `policy.approvers`. */
+      readonly wanted?: readonly Subject[];
     };
 
 export type Constraint = 'eligible' | 'duration' | 'reason' | 'approver' | 'not_own_request';
@@ -55,6 +57,20 @@ export function subjectName(subject: Subject): string {
   }
 }
 
+/** The same, as people say it: `dba-leads`, `on-call dba`. */
+export function subjectWords(subject: Subject): string {
+  switch (subject.kind) {
+    case 'everyone':
+      return 'everyone';
+    case 'user':
+      return subject.email;
+    case 'group':
+      return subject.group;
+    case 'on-call':
+      return `on-call ${subject.source}`;
+  }
+}
+
 type Verdict = { readonly is: 'satisfied' | 'unsatisfied' | 'broken'; readonly finding: Finding };
 
 export function evaluate(policy: Policy, question: Question): PolicyAnswer {
@@ -77,7 +93,7 @@ export function evaluate(policy: Policy, question: Question): PolicyAnswer {
         ? unsatisfied('not_own_request', 'the approver is the requester')
         : satisfied('not_own_request', 'the approver is somebody else'),
     );
-    verdicts.push(anyHolds('approver', policy.approvers, question.subjects));
+    verdicts.push(anyHolds('approver', question.wanted ?? policy.approvers, question.subjects));
   }
   const of = (is: Verdict['is']) => verdicts.filter((verdict) => verdict.is === is).map(({ finding }) => finding);
   return {

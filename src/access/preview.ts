@@ -10,6 +10,7 @@ import { isRefused } from './decision.ts';
 import type { AccountRef, Entitlement, Person, Policy } from './model.ts';
 import { subjectName } from './policy.ts';
 import type { Clock, Ids, People, Store } from './ports.ts';
+import { stagesOf } from './stages.ts';
 import { durationText, listed, refusalText } from './words.ts';
 
 /** One resource to choose. */
@@ -53,6 +54,10 @@ export interface Preview {
   readonly approvals: number;
   /** The policy's approvers by the names that the file gives them: `on-call:dba`. */
   readonly approvers: readonly string[];
+  /** Stage by stage; absent where there is only one. */
+  readonly stages?: readonly { readonly approvals: number; readonly approvers: readonly string[] }[];
+  /** Whom it goes to when nobody answers in the first stage, and after how long. */
+  readonly ladder?: readonly { readonly afterMs: number; readonly to: readonly string[] }[];
   /** Names of those who would be asked. */
   readonly asked: readonly string[];
   /** Others than those named may answer too. */
@@ -138,6 +143,7 @@ export function createPreviews({ people, store, clock, ids, catalog, facts, refu
       groups: entitlement.groups,
       approvals: policy.approvals,
       approvers: policy.approvers.map(subjectName),
+      ...stagesOfPreview(policy),
       defaultMs: policy.duration.defaultMs,
       maxMs: policy.duration.maxMs,
       minReason: policy.reason.minLength,
@@ -205,6 +211,17 @@ function restsOnReason(refusal: Refusal, { when }: Policy): boolean {
   );
 }
 
+function stagesOfPreview(policy: Policy): Pick<Preview, 'stages' | 'ladder'> {
+  const stages = stagesOf(policy);
+  const ladder = stages[0]?.escalate ?? [];
+  return {
+    ...(stages.length < 2
+      ? {}
+      : { stages: stages.map(({ approvals, approvers }) => ({ approvals, approvers: approvers.map(subjectName) })) }),
+    ...(ladder.length === 0 ? {} : { ladder: ladder.map(({ afterMs, to }) => ({ afterMs, to: to.map(subjectName) })) }),
+  };
+}
+
 /** Resources that fit what was typed, best first: the name itself, its beginning, the beginning of a word, anywhere. */
 export function search(catalog: Catalog, typed: string): readonly Choice[] {
   const wanted = typed.trim().toLowerCase();
@@ -250,11 +267,17 @@ export function typedDuration(ms: number): string {
 /** What a form says about what is chosen: what follows, who decides, or why not. */
 export function previewLines(preview: Preview, zone: string, commandWord: string): readonly string[] {
   const groups = listed(preview.groups.map(({ directory, group }) => `${group} in ${directory}`));
-  const approvals = `${preview.approvals} ${preview.approvals === 1 ? 'approval' : 'approvals'}`;
-  const by = listed(preview.approvers, 'or');
   const names =
     preview.asked.length === 0 ? '' : `: ${listed(preview.asked)}${preview.others ? ', or others of them' : ''}`;
-  const rule = `${approvals} by ${by}${names}; at most ${durationText(preview.maxMs)}.`;
+  const [first, ...later] = (preview.stages ?? [preview]).map(
+    ({ approvals, approvers }) =>
+      `${approvals} ${approvals === 1 ? 'approval' : 'approvals'} by ${listed(approvers, 'or')}`,
+  );
+  const steps = (preview.ladder ?? []).map(({ afterMs, to }) => `to ${listed(to)} after ${durationText(afterMs)}`);
+  const rule = [
+    `${[`${first}${names}`, ...later].join(', then ')}; at most ${durationText(preview.maxMs)}.`,
+    ...(steps.length === 0 ? [] : [`If nobody answers, it goes ${listed(steps)}.`]),
+  ].join(' ');
   if (preview.automatic === true)
     return ['Approved at once by its policy; nobody is asked.', `You are added to ${groups}, and taken out on time.`];
   if (preview.refusal === undefined) return [rule, `When approved, you are added to ${groups}, and taken out on time.`];

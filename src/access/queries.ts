@@ -6,6 +6,7 @@ import { askSubjects, messageOf, type Sources } from './gather.ts';
 import type { AccessRequest, Entitlement, Freeze, GroupName, Person, RequestId, Subject } from './model.ts';
 import { anyHolds, subjectName } from './policy.ts';
 import type { Clock, Reports, RequestRecord } from './ports.ts';
+import { everAsked } from './stages.ts';
 import type { RequestView } from './view.ts';
 import { onCallView, whoView } from './who-view.ts';
 import { startOfDay } from './zone.ts';
@@ -92,8 +93,9 @@ export function createQueries(parts: QueryParts): Queries {
     for (const record of records) {
       const { requester, entitlement } = record.request;
       if (requester !== person.id && !answerable.has(entitlement)) {
-        const approvers = entitlementById(catalog(), entitlement)?.policy.approvers ?? [];
-        answerable.set(entitlement, (await mayNot(person, approvers)) === undefined);
+        const guarded = entitlementById(catalog(), entitlement);
+        const asked = guarded === undefined ? [] : everAsked(guarded.policy);
+        answerable.set(entitlement, (await mayNot(person, asked)) === undefined);
       }
       if (requester === person.id || answerable.get(entitlement) === true) kept.push(record);
     }
@@ -141,7 +143,7 @@ export function createQueries(parts: QueryParts): Queries {
     const found = asked === undefined ? undefined : entitlementsOf(catalog(), asked, role);
     if (found !== undefined && 'code' in found) return { say: 'refused', refusal: found };
     const everything = Object.values(catalog().resources).flatMap((resource) => Object.values(resource.roles));
-    const approvers = unique((found?.entitlements ?? everything).flatMap(({ policy }) => policy.approvers));
+    const approvers = unique((found?.entitlements ?? everything).flatMap(({ policy }) => everAsked(policy)));
     const sources = await Promise.all(
       approvers
         .filter((subject) => subject.kind === 'on-call')

@@ -18,8 +18,11 @@ import type {
   Notice,
   RequestId,
   RequestState,
+  Subject,
 } from './model.ts';
+import { subjectWords } from './policy.ts';
 import type { GrantRecord, MembershipRecord, RequestRecord } from './ports.ts';
+import { countedApprovals, nextStep } from './stages.ts';
 import { durationText, listed, timeText } from './words.ts';
 
 /**
@@ -74,6 +77,26 @@ export interface GrantView {
   readonly pendingExtension?: { readonly requestId: RequestId; readonly until: Instant };
 }
 
+/** `by` are approvers as people say them: `dba-leads`, `on-call dba`. */
+export interface StageView {
+  readonly by: readonly string[];
+  readonly needed: number;
+  /** Names of those who have approved in it. */
+  readonly given: readonly string[];
+}
+
+export interface WaitingView {
+  /** From 1. */
+  readonly stage: number;
+  readonly by: readonly string[];
+  /** Names of the people found to be asked; others of `by` may answer too. */
+  readonly asked: readonly string[];
+  /** Whom it goes to if nobody answers. */
+  readonly next?: { readonly to: readonly string[]; readonly at: Instant };
+  /** Those of `by` that could not be looked up, as the file names them. */
+  readonly failed: readonly string[];
+}
+
 export interface RequestView {
   readonly id: RequestId;
   readonly state: RequestState;
@@ -91,6 +114,10 @@ export interface RequestView {
   readonly approvals: readonly { readonly name: string; readonly at: Instant }[];
   /** The condition that approved it; absent when people do. */
   readonly automatic?: string;
+  /** Stage by stage; absent where there is only one. */
+  readonly stages?: readonly StageView[];
+  /** While it is pending: who is asked now, and who would be asked next. */
+  readonly waiting?: WaitingView;
   readonly denial?: { readonly name: string; readonly at: Instant; readonly reason?: string };
   readonly createdAt: Instant;
   readonly lapsesAt: Instant;
@@ -172,6 +199,7 @@ export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
       .filter((answer) => answer.answer === 'approved' && answer.digest === request.digest)
       .map((answer) => ({ name: answer.approverName, at: answer.at })),
     ...(request.automatic === undefined ? {} : { automatic: request.automatic }),
+    ...stagesView(seen.record),
     ...(denial === undefined
       ? {}
       : {
@@ -199,6 +227,38 @@ export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
     },
   };
   return { ...view, ...headline(view) };
+}
+
+function stagesView(record: RequestRecord): Pick<RequestView, 'stages' | 'waiting'> {
+  const { request } = record;
+  const { asking } = request;
+  if (asking === undefined) return {};
+  const counted = countedApprovals(request, record.approvals);
+  const names = (subjects: readonly Subject[]) => subjects.map(subjectWords);
+  const next = nextStep(asking);
+  const reached = asking.stages[asking.stage]?.escalate.slice(0, asking.steps).flatMap((step) => step.to) ?? [];
+  return {
+    ...(asking.stages.length < 2
+      ? {}
+      : {
+          stages: asking.stages.map((stage, index) => ({
+            by: names(stage.approvers),
+            needed: stage.approvals,
+            given: counted.filter((one) => (one.stage ?? 0) === index).map((one) => one.approverName),
+          })),
+        }),
+    ...(request.state !== 'pending'
+      ? {}
+      : {
+          waiting: {
+            stage: asking.stage + 1,
+            by: [...new Set(names([...(asking.stages[asking.stage]?.approvers ?? []), ...reached]))],
+            asked: asking.now.map(({ name }) => name),
+            ...(next === undefined || next.at >= request.lapsesAt ? {} : { next: { to: names(next.to), at: next.at } }),
+            failed: asking.failed,
+          },
+        }),
+  };
 }
 
 function leftToExtend(grant: Grant | undefined): number {
@@ -277,9 +337,8 @@ function headline(view: Omit<RequestView, 'headline' | 'severity'>): Pick<Reques
   const time = (at: Instant) => timeText(at, view.at, view.zone);
   switch (view.state) {
     case 'pending': {
-      const given = view.approvals.length;
-      const count = view.approvalsNeeded > 1 ? ` ${given} of ${view.approvalsNeeded} approvals so far.` : '';
-      return { severity: 'waiting', headline: `Waiting for approval.${count} Lapses ${time(view.lapsesAt)}.` };
+      const parts = [...waitingFor(view), ...goesFurther(view, time), `Lapses ${time(view.lapsesAt)}.`];
+      return { severity: 'waiting', headline: parts.join(' ') };
     }
     case 'denied': {
       const name = view.denial?.name ?? view.closedBy;
@@ -307,6 +366,36 @@ function headline(view: Omit<RequestView, 'headline' | 'severity'>): Pick<Reques
         ? { severity: 'waiting', headline: 'Approved.' }
         : grantHeadline(view.grant, view, time);
   }
+}
+
+type Unsaid = Omit<RequestView, 'headline' | 'severity'>;
+
+/** What it waits for: how many, and in stages whom, and who comes after them. */
+function waitingFor(view: Unsaid): readonly string[] {
+  const { stages, waiting } = view;
+  const given = view.approvals.length;
+  const stage = waiting === undefined ? undefined : stages?.[waiting.stage - 1];
+  if (stages === undefined || waiting === undefined || stage === undefined)
+    return [
+      'Waiting for approval.',
+      ...(view.approvalsNeeded > 1 ? [`${given} of ${view.approvalsNeeded} approvals so far.`] : []),
+    ];
+  const count = stage.needed > 1 ? `, ${stage.given.length} of ${stage.needed} approvals so far` : '';
+  const after = stages[waiting.stage];
+  return [
+    `Waiting for approval by ${listed(waiting.by, 'or')} (stage ${waiting.stage} of ${stages.length}${count}).`,
+    ...(after === undefined ? [] : [`Then ${listed(after.by, 'or')}.`]),
+  ];
+}
+
+/** Who could not be found, and where it goes if nobody answers. */
+function goesFurther({ waiting }: Unsaid, time: (at: Instant) => string): readonly string[] {
+  if (waiting === undefined) return [];
+  const { failed, next } = waiting;
+  return [
+    ...(failed.length === 0 ? [] : [`Could not look up ${listed(failed)}.`]),
+    ...(next === undefined ? [] : [`Goes to ${listed(next.to)} ${time(next.at)} if nobody answers.`]),
+  ];
 }
 
 function grantHeadline(

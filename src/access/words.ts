@@ -179,6 +179,11 @@ export function refusalText(
         reason: `You have answered ${refusal.requestId} already.`,
         next: 'Your first answer stands.',
       };
+    case 'not_your_turn':
+      return {
+        reason: `${refusal.requestId} waits for ${either(refusal.first)} first.`,
+        next: 'You are asked when they have approved it. You may deny it already.',
+      };
     case 'changed_since_shown':
       return {
         reason: `${refusal.requestId} has changed since you were shown it, so this answer does not count.`,

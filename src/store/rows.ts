@@ -31,12 +31,13 @@ const parse = <T>(text: string): T => JSON.parse(text) as T;
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
 
 export function toRequest(row: RowOf<'requests'>): AccessRequest {
-  const { requesterAccount, users, groups, audiences, ...plain } = row;
+  const { requesterAccount, users, groups, asking, audiences, ...plain } = row;
   return {
     ...present(plain),
     ...(requesterAccount === null ? {} : { requesterAccount: parse<AccountRef>(requesterAccount) }),
     users: parse<AccessRequest['users']>(users),
     groups: parse<AccessRequest['groups']>(groups),
+    ...(asking === null ? {} : { asking: parse<NonNullable<AccessRequest['asking']>>(asking) }),
     audiences: parse<AccessRequest['audiences']>(audiences),
   };
 }
@@ -47,6 +48,7 @@ export function fromRequest(request: AccessRequest): object {
     requesterAccount: json(request.requesterAccount),
     users: json(request.users),
     groups: json(request.groups),
+    asking: json(request.asking),
     audiences: json(request.audiences),
   };
 }

@@ -182,7 +182,7 @@ async function tellRequest(parts: NotifyParts, id: string, what: Notification & 
 }
 
 /**
- * In the channel, those who were asked are named while it waits, so that it rings for them; and whoever could not be
+ * In the channel, those who are asked now are named while it waits, so that it rings for them; and whoever could not be
  * written to in person is told so.
  */
 async function mentions(
@@ -192,7 +192,10 @@ async function mentions(
 ): Promise<Pick<Extract<MessageView, { kind: 'request' }>, 'mention' | 'unreached'>> {
   if (audience.kind !== 'channel' || request.state !== 'pending') return {};
   const platform = platformOf(audience);
-  const asked = request.audiences.filter((one) => one.kind === 'approver' && one.account.platform === platform);
+  const now = request.asking?.now.map(({ person }) => person);
+  const asked = request.audiences.filter(
+    (one) => one.kind === 'approver' && one.account.platform === platform && now?.includes(one.person) !== false,
+  );
   const rows = await Promise.all(asked.map((one) => parts.store.message(messageId(request.id, one))));
   const accounts = asked.flatMap((one) => (one.kind === 'approver' ? [one.account] : []));
   const unreached = accounts.filter((_, i) => rows[i]?.state === 'gone');

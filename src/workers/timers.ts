@@ -1,20 +1,28 @@
 /** Rings what is due. A timer carries no order: what follows is decided from what holds when it rings. */
+
+import { ringAsk } from '../access/decide-ask.ts';
 import { type Rung, ringAddBy, ringEnd, ringLapse, ringWarn } from '../access/decide-close.ts';
 import { ringFreeze } from '../access/decide-freeze.ts';
 import { timerId } from '../access/decision.ts';
 import { CLOSED_AT_ONCE, waitingIn } from '../access/emergency.ts';
+import { askFacts, type Sources } from '../access/gather.ts';
 import type { Instant, Ring } from '../access/model.ts';
 import { type Clock, type LeasedJob, StaleStateError, type Store } from '../access/ports.ts';
 import type { Lane } from './loop.ts';
 
 export const TIMER_LEASE_MS = 15_000;
+/** Longer than on-call sources and directories may take to answer one after the other. */
+const ASK_LEASE_MS = 90_000;
 const SLOTS = 32;
+const ASK_SLOTS = 8;
 const OVERTAKEN_MAX = 20;
 
 export interface TimerParts {
   readonly store: Store;
   readonly clock: Clock;
 }
+
+export interface AskParts extends TimerParts, Pick<Sources, 'people' | 'catalog'> {}
 
 export function timerLane(parts: TimerParts): Lane<LeasedJob> {
   const { store, clock } = parts;
@@ -23,23 +31,46 @@ export function timerLane(parts: TimerParts): Lane<LeasedJob> {
     slots: SLOTS,
     lease: (limit) => {
       const now = clock.now();
-      return store.lease({ kind: 'timer', limit, now, leaseUntil: now + TIMER_LEASE_MS });
+      return store.lease({ kind: 'timer', lane: 'timer', limit, now, leaseUntil: now + TIMER_LEASE_MS });
     },
     run: async (job) => {
       if (job.kind === 'timer') await ring(parts, job);
     },
-    nextDue: () => store.nextDue('timer'),
+    nextDue: () => store.nextDue('timer', 'timer'),
   };
 }
 
-export async function ring(parts: TimerParts, job: LeasedJob & { kind: 'timer' }): Promise<void> {
+/** The rings that look something up first, apart from those that end access: a source that hangs delays only its own. */
+export function askLane(parts: AskParts): Lane<LeasedJob> {
+  const { store, clock } = parts;
+  return {
+    name: 'asking',
+    slots: ASK_SLOTS,
+    lease: (limit) => {
+      const now = clock.now();
+      return store.lease({ kind: 'timer', lane: 'ask', limit, now, leaseUntil: now + ASK_LEASE_MS });
+    },
+    run: async (job) => {
+      if (job.kind === 'timer') await ring(parts, job, (what, now) => lookOutside(parts, what, now));
+    },
+    nextDue: () => store.nextDue('timer', 'ask'),
+  };
+}
+
+type Look = (ring: Ring, now: Instant) => Promise<Rung>;
+
+export async function ring(
+  parts: TimerParts,
+  job: LeasedJob & { kind: 'timer' },
+  look: Look = (what, now) => lookInside(parts.store, what, now),
+): Promise<void> {
   const { store, clock } = parts;
   for (let attempt = 0; attempt < OVERTAKEN_MAX; attempt++) {
     const held = await store.job(job.id);
     if (held === undefined || held.epoch !== job.epoch) return;
     const guard = { job: job.id, epoch: job.epoch, version: held.version };
     const now = clock.now();
-    const answer = await look(store, job.payload, now);
+    const answer = await look(job.payload, now);
     try {
       if ('dueAt' in answer)
         await store.commit({ changes: [], job: { ...guard, later: { dueAt: answer.dueAt, attempts: 0 } } });
@@ -56,13 +87,22 @@ export async function ring(parts: TimerParts, job: LeasedJob & { kind: 'timer' }
   }
 }
 
-async function look(store: Store, ring: Ring, now: Instant): Promise<Rung> {
+/** What is asked outside is asked before anything is decided, and never inside a transaction. */
+async function lookOutside(parts: AskParts, ring: Ring, now: Instant): Promise<Rung> {
+  if (ring.ring !== 'ask') return await lookInside(parts.store, ring, now);
+  const record = await parts.store.request(ring.requestId);
+  return ringAsk(record, await askFacts(parts, record, now), now);
+}
+
+async function lookInside(store: Store, ring: Ring, now: Instant): Promise<Rung> {
   switch (ring.ring) {
     case 'freeze': {
       const freeze = await store.freeze(ring.freezeId);
       if (freeze === undefined || freeze.liftedAt !== undefined) return [];
       return ringFreeze(freeze, await waitingIn(store, freeze.scope, CLOSED_AT_ONCE), now);
     }
+    case 'ask':
+      throw new Error('who is asked is looked up in a lane of its own');
     case 'lapse':
       return ringLapse(await store.request(ring.requestId), now);
     case 'end':

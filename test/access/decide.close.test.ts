@@ -50,7 +50,7 @@ describe('a request', () => {
     const record = requestRecord(request());
     const cancelled = changesOf(decideCancel({ person: ana, record }, T0));
     expect(put(cancelled, 'request')[0]).toMatchObject({ state: 'cancelled', version: 2 });
-    expect(dropped(cancelled)).toEqual(['lapse:R-7KQ2']);
+    expect(dropped(cancelled)).toEqual(['lapse:R-7KQ2', 'ask:R-7KQ2']);
     expect(refusalOf(decideCancel({ person: ben, record }, T0))).toMatchObject({ code: 'not_yours' });
     const approved = requestRecord(request({ state: 'approved' }));
     expect(refusalOf(decideCancel({ person: ana, record: approved }, T0))).toMatchObject({ code: 'not_pending' });

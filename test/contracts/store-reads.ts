@@ -42,6 +42,22 @@ export function readContract(bench: Bench): void {
       ticket: 'INC-12',
       ticketUrl: 'https://acme.example/browse/INC-12',
       automatic: "duration <= duration('1h')",
+      asking: {
+        stages: [
+          {
+            approvers: [{ kind: 'on-call', source: 'dba' }],
+            approvals: 1,
+            escalate: [{ afterMs: 600_000, to: [{ kind: 'group', directory: 'okta', group: 'leads' }] }],
+          },
+        ],
+        stage: 0,
+        sinceAt: T0,
+        steps: 1,
+        now: [{ person: 'okta/00u2', name: "Robert'); drop" }],
+        failed: ['on-call:dba'],
+        reminders: 2,
+        remindedAt: T0 + 1,
+      },
       extendsGrant: 'G-OLD2',
       decidedAt: T0 + 1,
       closedBy: 'Grace Hopper',

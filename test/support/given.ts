@@ -178,7 +178,8 @@ export class Rows {
     else if (ring.ring === 'end') rung = ringEnd(this.grant(ring.grantId), now);
     else if (ring.ring === 'freeze') rung = [];
     else if (ring.ring === 'add_by') rung = ringAddBy(this.grant(ring.grantId), now);
-    else rung = ringWarn(this.grant(ring.grantId), now);
+    else if (ring.ring === 'warn') rung = ringWarn(this.grant(ring.grantId), now);
+    else return;
     if ('dueAt' in rung) {
       this.jobs.set(id, { ...job, dueAt: rung.dueAt });
       return;

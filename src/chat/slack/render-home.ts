@@ -139,7 +139,7 @@ function question(request: RequestView, at: number): string {
   return [
     `${cut(request.requesterName, NAME_MAX)} ${asks}`,
     `Groups: ${groups}`,
-    `Approvals: ${given}. Lapses ${time(request.lapsesAt)}.`,
+    ...(request.stages === undefined ? [`Approvals: ${given}. Lapses ${time(request.lapsesAt)}.`] : [request.headline]),
     `Why: ${cut(request.reason || 'no reason given', REASON_SHOWN)}`,
   ].join('\n');
 }

@@ -72,6 +72,7 @@ export function renderMessage(view: MessageView, context: RenderContext): Render
         ? [aside('Extend asks your approvers for more time. Return gives it back now.')]
         : []),
       facts(request, context),
+      ...(audience === 'requester' ? asked(request) : []),
       ...mentions('Asked:', asksForAnswer ? (view.mention ?? []) : []),
       ...mentions('Could not be written to in person:', asksForAnswer ? (view.unreached ?? []) : []),
       ...buttons(request, offered),
@@ -114,6 +115,7 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
           section(request.headline),
           ...('notes' in answer ? notes(answer.notes) : []),
           facts(request, context),
+          ...asked(request),
           ...buttons(
             request,
             answer.say === 'card' ? ['approve', 'deny'] : ['approve', 'deny', 'cancel', 'extend', 'return'],
@@ -227,7 +229,7 @@ function facts(request: RequestView, context: RenderContext): KnownBlock {
     ['What', `${request.title} (${request.entitlement})`, 400],
     ['Groups', listed(request.groups.map(({ directory, group }) => `${cut(group, 120)} in ${directory}`)), 800],
     ['How long', howLong(request, context), 200],
-    ['Approvals', approvals(request), 500],
+    ...approvals(request),
   ];
   const { denial } = request;
   if (denial !== undefined) {
@@ -256,11 +258,29 @@ function howLong(request: RequestView, context: RenderContext): string {
   return `${length}; if approved at ${time(context.now)}, until ${time(context.now + request.durationMs)}`;
 }
 
-function approvals(request: RequestView): string {
-  if (request.automatic !== undefined) return `none needed: ${cut(request.automatic, 400)}`;
-  const names = request.approvals.map(({ name }) => cut(name, NAME_MAX));
-  const count = `${names.length} of ${request.approvalsNeeded}`;
-  return names.length === 0 ? count : `${count}: ${listed(names)}`;
+function approvals(request: RequestView): [label: string, value: string, max: number][] {
+  const { stages, automatic } = request;
+  if (automatic !== undefined) return [['Approvals', `none needed: ${cut(automatic, 400)}`, 500]];
+  if (stages === undefined) {
+    const names = request.approvals.map(({ name }) => name);
+    return [['Approvals', countText(names, request.approvalsNeeded), 500]];
+  }
+  return stages.map(({ by, given, needed }, index) => [
+    `Stage ${index + 1}, ${cut(listed(by, 'or'), 150)}`,
+    countText(given, needed),
+    500,
+  ]);
+}
+
+function countText(names: readonly string[], needed: number): string {
+  const count = `${names.length} of ${needed}`;
+  return names.length === 0 ? count : `${count}: ${listed(names.map((name) => cut(name, NAME_MAX)))}`;
+}
+
+/** For those whom no mention tells who was asked. */
+function asked({ waiting }: RequestView): KnownBlock[] {
+  if (waiting === undefined || waiting.asked.length === 0) return [];
+  return [aside(`Asked: ${listed(waiting.asked.map((name) => cut(name, NAME_MAX)))}.`)];
 }
 
 /** Read aloud it must stand alone: who, what, how long, why, and what happens next. */

@@ -1,0 +1,2 @@
+ALTER TABLE `approvals` ADD `stage` integer;--> statement-breakpoint
+ALTER TABLE `requests` ADD `asking` text;
