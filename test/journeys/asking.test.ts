@@ -126,7 +126,13 @@ describe.each(DIALECTS)('who is asked, on %s', (dialect) => {
           'dba: { type: slack-user-group, group: S0DBA }',
         ),
     });
-    journey.slack.control({ do: 'fault', method: 'usergroups.users.list', kind: 'server_error', times: 50 });
+    journey.slack.control({
+      do: 'fault',
+      method: 'usergroups.users.list',
+      kind: 'slack_error',
+      error: 'fatal_error',
+      times: 50,
+    });
     const { id, card } = await journey.ask('ana', 'db-prod 30m fix stuck migration');
     const asked = await cardTo('sam', id);
     expect(textOf(asked)).toMatch(/Could not look up on-call:dba\./);
