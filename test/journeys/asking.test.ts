@@ -101,7 +101,7 @@ describe.each(DIALECTS)('who is asked, on %s', (dialect) => {
     });
     const { id, card } = await journey.ask('ana', 'db-prod 30m fix stuck migration');
     const first = await cardTo('ben', id);
-    journey.slack.control({ do: 'set_group', group: { id: 'S0DBA', users: [PEOPLE.cat.slack] } });
+    await journey.slack.control({ do: 'set_group', group: { id: 'S0DBA', users: [PEOPLE.cat.slack] } });
     await journey.moveClock(3 * MINUTE);
     const second = await cardTo('cat', id);
     await channelMentions(id, 'cat');
@@ -126,7 +126,7 @@ describe.each(DIALECTS)('who is asked, on %s', (dialect) => {
           'dba: { type: slack-user-group, group: S0DBA }',
         ),
     });
-    journey.slack.control({
+    await journey.slack.control({
       do: 'fault',
       method: 'usergroups.users.list',
       kind: 'slack_error',
