@@ -52,6 +52,9 @@ export function checkConfig(
     if (section.type === 'slack-user-group' && file.chat?.slack === undefined)
       report(['onCall', source], 'a Slack user group needs chat.slack');
 
+  for (const resource of Object.keys(file.incidents?.services ?? {}))
+    refer(report, ['incidents', 'services', resource], 'resource', resource, file.resources);
+
   const subjectsOf = (texts: readonly string[] | undefined, path: Path): readonly Subject[] =>
     (texts ?? []).flatMap((text, i) => subjectAt(text, [...path, i]));
   const subjectAt = (text: string, at: Path): readonly Subject[] => {

@@ -7,7 +7,9 @@ import { googleSection } from './directories/google-section.ts';
 import { oktaSection } from './directories/okta-section.ts';
 import { googleCalendarSection } from './people/google-calendar.ts';
 import { incidentIoSection } from './people/incident-io.ts';
+import { incidentIoIncidentsSection } from './people/incident-io-incidents.ts';
 import { pagerDutySection } from './people/pagerduty.ts';
+import { pagerDutyIncidentsSection } from './people/pagerduty-incidents.ts';
 import { slackUserGroupSection } from './people/slack-user-group.ts';
 import { staticSection } from './people/static.ts';
 
@@ -222,6 +224,10 @@ export const configSchema = z
       )
       .optional()
       .describe('Who is on call, by a name that policies can use.'),
+    incidents: z
+      .discriminatedUnion('type', [pagerDutyIncidentsSection, incidentIoIncidentsSection])
+      .optional()
+      .describe('Where incidents are kept, and which service belongs to which resource.'),
     policies: z.record(name, policy).describe('The rules, by name.'),
     resources: z
       .record(
@@ -265,7 +271,7 @@ export function jsonSchema(): unknown {
 
 /** Keys of the full design that this version does not know, by the section they belong to ('' for the top). */
 const LATER: Readonly<Record<string, readonly string[]>> = {
-  '': ['incidents', 'stepUp', 'workloads', 'audit', 'retention', 'findings', 'activity'],
+  '': ['stepUp', 'workloads', 'audit', 'retention', 'findings', 'activity'],
   chat: ['teams'],
   directories: ['nativeExpiry', 'observe'],
   policies: ['remindEvery', 'proof', 'breakGlass', 'maxLive', 'perDay', 'pattern'],

@@ -15,6 +15,7 @@ import { type ParsedFile, type Path, parseFile, pathText } from './config-positi
 import { type ConfigFile, configSchema, isLater, isLaterType, keysAt } from './config-schema.ts';
 import { type GoogleSection, serviceAccountKey } from './directories/google-section.ts';
 import type { OktaSection } from './directories/okta-section.ts';
+import type { IncidentsSection } from './people/incidents.ts';
 import type { OnCallSection } from './people/sources.ts';
 
 export type { EnvSettings } from './config-env.ts';
@@ -46,6 +47,7 @@ export interface Settings {
   readonly identityDirectory: string;
   readonly slack?: { readonly approvals: string; readonly security: string; readonly workspaces?: readonly string[] };
   readonly onCall: Readonly<Record<string, OnCallSection>>;
+  readonly incidents?: IncidentsSection;
   /** The scheduled digest; absent: there is none. The time is in the catalog's zone. */
   readonly digest?: {
     readonly hour: number;
@@ -124,6 +126,7 @@ export function loadConfig({ env = process.env, readFile, path: given, withoutCh
         },
       }),
       onCall,
+      ...(file.incidents && { incidents: file.incidents }),
       ...digestOf(file),
       identity: file.identity?.match === undefined ? {} : { match: file.identity.match },
       people: file.people ?? {},
@@ -220,7 +223,8 @@ class Reading {
     if (typeof key === 'string' && SECRET_KEYS.has(key) && !text.includes('${')) {
       this.#hide(text, '(hidden)');
       const instead = `${key}: "\${NAME}", with NAME in the environment`;
-      if (path[0] === 'onCall') this.problem(path, 'a token must not stand in the file in clear', instead);
+      if (path[0] === 'onCall' || path[0] === 'incidents')
+        this.problem(path, 'a token must not stand in the file in clear', instead);
       else this.warning(path, 'a secret stands in the file in clear', instead);
     }
     return text.replace(/\$\{([^}]*)\}/g, (whole, name: string) => {
@@ -288,7 +292,8 @@ function explain(reading: Reading, issue: Issue, value: unknown, above: Path = [
         return;
       }
       const type = valueAt(value, path);
-      const known = path[0] === 'onCall' ? ON_CALL_TYPES : 'okta or google';
+      const known =
+        path[0] === 'onCall' ? ON_CALL_TYPES : path[0] === 'incidents' ? 'pagerduty or incident-io' : 'okta or google';
       if (isLaterType(type))
         reading.problem(path, `"${String(type)}" is not supported by this version of Hallpass`, known);
       else reading.problem(path, type === undefined ? 'the type is missing' : 'there is no such type', known);

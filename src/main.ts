@@ -15,6 +15,7 @@ import { randomIds, salt } from './ids.ts';
 import type { Log } from './log.ts';
 import { createMetrics, type MetricsRegistry } from './metrics.ts';
 import { createPeople } from './people/identity.ts';
+import { createIncidents, currentIncidents, remembered, watched } from './people/incidents.ts';
 import { createOnCall, createTroubles, type Troubles } from './people/sources.ts';
 import { type OpenStore, openStore } from './store/database.ts';
 import { alertLane } from './workers/alert.ts';
@@ -153,12 +154,16 @@ export async function run(options: RunOptions): Promise<Running> {
     if (why === undefined) log.info({ source }, 'it can be asked again');
     else log.error({ source, why }, 'it cannot be asked, so it makes nobody an approver');
   });
+  const asking = { clock, metrics, jitter: ids.jitter };
   const onCall = new Map<string, OnCall>(
     Object.entries(settings.onCall).map(([name, section]) => {
-      const source = createOnCall(name, section, { clock, metrics, jitter: ids.jitter, accounts, zone: timezone });
+      const source = createOnCall(name, section, { ...asking, accounts, zone: timezone });
       return [name, { now: (at) => troubles.watch(`on-call source ${name}`, () => source.now(at)) }];
     }),
   );
+  const kept = settings.incidents === undefined ? undefined : createIncidents(settings.incidents, asking);
+  const open = kept && remembered(watched(kept, troubles), clock);
+  const incidents = currentIncidents(() => open);
   const people: People = createPeople({
     accounts: {
       slack: {
@@ -190,7 +195,7 @@ export async function run(options: RunOptions): Promise<Running> {
     clock,
     log,
   });
-  const handler = createHandler({ store, people, directories, catalog, clock, ids, reports: digests });
+  const handler = createHandler({ store, people, directories, incidents, catalog, clock, ids, reports: digests });
   const parts = { store, handler, clock, log };
 
   if (settings.slack !== undefined && settings.env.slackBotToken !== undefined)

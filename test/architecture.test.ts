@@ -49,11 +49,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   cli: [/.*/],
   sandbox: [/.*/],
   // The schema of each adapter's own section, and nothing else of it.
-  'config.ts': [/^config-/, /^conditions\/cel\.ts$/, /^directories\/\w+-section\.ts$/, /^people\/sources\.ts$/],
+  'config.ts': [
+    /^config-/,
+    /^conditions\/cel\.ts$/,
+    /^directories\/\w+-section\.ts$/,
+    /^people\/(sources|incidents)\.ts$/,
+  ],
   'config-schema.ts': [
     /^config-/,
     /^directories\/\w+-section\.ts$/,
-    /^people\/(static|slack-user-group|pagerduty|google-calendar|incident-io)\.ts$/,
+    /^people\/(static|slack-user-group|pagerduty(-incidents)?|google-calendar|incident-io(-incidents)?)\.ts$/,
   ],
   'config-checks.ts': [/^config-/],
   'config-env.ts': [/^config-/],

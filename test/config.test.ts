@@ -197,6 +197,16 @@ test.each<[string, string, Expected]>([
     { line: 12, path: 'onCall.dba.keyFile', message: /google\.json cannot be read \(ENOENT\)/ },
   ],
   [
+    'an incident service of a resource that is none',
+    `${GOOD}incidents: { type: pagerduty, token: "${env('OKTA_TOKEN')}", services: { db-prd: PSVC1 } }\n`,
+    { line: 31, path: 'incidents.services.db-prd', message: /no resource "db-prd"/, instead: /db-prod/ },
+  ],
+  [
+    'a kind of incident source that is none',
+    `${GOOD}incidents: { type: opsgenie, services: {} }\n`,
+    { line: 31, path: 'incidents.type', instead: /pagerduty or incident-io/ },
+  ],
+  [
     'a rotation in a zone that is none',
     rotation('zone: Europe/Atlantis, from: "2026-11-02 09:00", every: 1w'),
     { line: 11, path: 'onCall.web.rotation.zone', message: /IANA time zone/ },
