@@ -52,6 +52,12 @@ export function checkConfig(
     if (section.type === 'slack-user-group' && file.chat?.slack === undefined)
       report(['onCall', source], 'a Slack user group needs chat.slack');
 
+  for (const [key, email] of Object.entries(file.people ?? {})) {
+    const bare = /^slack:[^/]+\/(.+)$/.exec(key)?.[1];
+    const other = bare === undefined ? undefined : own(file.people ?? {}, bare);
+    if (other !== undefined && other.toLowerCase() !== email.toLowerCase())
+      report(['people', key], `"${bare}" stands in this list too, for ${other}; an account is one person`);
+  }
   for (const resource of Object.keys(file.incidents?.services ?? {}))
     refer(report, ['incidents', 'services', resource], 'resource', resource, file.resources);
 

@@ -14,6 +14,7 @@ import { createHttp, type Http, type HttpRoute } from './http.ts';
 import { randomIds, salt } from './ids.ts';
 import type { Log } from './log.ts';
 import { createMetrics, type MetricsRegistry } from './metrics.ts';
+import { createDisputes } from './people/disputes.ts';
 import { createPeople } from './people/identity.ts';
 import { createIncidents, currentIncidents, remembered, watched } from './people/incidents.ts';
 import { createOnCall, createTroubles, type Troubles } from './people/sources.ts';
@@ -184,6 +185,7 @@ export async function run(options: RunOptions): Promise<Running> {
     store,
     clock,
     metrics,
+    disputed: createDisputes({ store, clock, log }),
   });
   const catalog = () => settings.catalog;
   const digests = createDigests({

@@ -197,6 +197,11 @@ test.each<[string, string, Expected]>([
     { line: 12, path: 'onCall.dba.keyFile', message: /google\.json cannot be read \(ENOENT\)/ },
   ],
   [
+    'an account that is mapped to two people',
+    `${GOOD}people: { U012ABC: ann@acme.com, "slack:T012ABC/U012ABC": ben@acme.com }\n`,
+    { line: 31, path: 'people.slack:T012ABC/U012ABC', message: /one person/ },
+  ],
+  [
     'an incident service of a resource that is none',
     `${GOOD}incidents: { type: pagerduty, token: "${env('OKTA_TOKEN')}", services: { db-prd: PSVC1 } }\n`,
     { line: 31, path: 'incidents.services.db-prd', message: /no resource "db-prd"/, instead: /db-prod/ },

@@ -435,6 +435,7 @@ export interface Notice {
     | 'removed_outside'
     | 'message_undeliverable'
     | 'delivery_failed'
+    | 'identity_changed'
     | 'frozen'
     | 'unfrozen';
   readonly severity: 'info' | 'warning' | 'critical';
@@ -497,6 +498,18 @@ export interface DigestRecord {
 }
 
 /**
+ * What something stood for when it was first used, and stays: `email` (written in the configuration) for a person,
+ * `user` (`<directory> <person>`) for that person's account in another directory, `owner` (`<directory> <user id>`) for
+ * the person whose account that is; `told` for what security has been told of.
+ */
+export interface Pin {
+  readonly space: 'email' | 'user' | 'owner' | 'told';
+  readonly name: string;
+  readonly id: string;
+  readonly pinnedAt: Instant;
+}
+
+/**
  * A row's worth of change. `was` is the version the decision was made on (absent: the row must not exist yet); a row
  * that has moved on since undoes the whole list with `StaleStateError`.
  */
@@ -515,6 +528,8 @@ export type Change =
   | { readonly put: 'freeze_head'; readonly row: { readonly version: number }; readonly was: number }
   /** At most one for each day. */
   | { readonly put: 'digest'; readonly row: DigestRecord }
+  /** Only where nothing is pinned yet. */
+  | { readonly put: 'pin'; readonly row: Pin }
   | { readonly put: 'job'; readonly row: Job }
   | { readonly drop: 'job'; readonly id: string }
   | { readonly put: 'event'; readonly row: AuditEvent };

@@ -27,6 +27,7 @@ import type {
   MembershipKey,
   Person,
   PersonId,
+  Pin,
   PinnedGroup,
   RequestId,
   RequestState,
@@ -234,6 +235,9 @@ export interface Store {
   pinnedGroup(directory: string, name: string): Promise<PinnedGroup | undefined>;
   /** Whom an account was pinned to; known also while nobody can be looked up. */
   personOf(account: AccountRef): Promise<PersonId | undefined>;
+  /** Pins where nothing is pinned yet; returns the id that is pinned, which may be another. */
+  pin(pin: Pin): Promise<string>;
+  pinned(space: Pin['space'], name: string): Promise<string | undefined>;
   /** The chat account last pinned to a person on a platform. */
   accountOf(person: PersonId, platform: AccountRef['platform']): Promise<AccountRef | undefined>;
 
@@ -458,7 +462,8 @@ export interface OnCall {
   now(at: Instant): Promise<readonly OnCallEntry[]>;
 }
 
-export type OnCallEntry = { readonly email: string } | { readonly account: AccountRef };
+/** `written`: by hand in the configuration, so that it stands for whoever it stood for when it was first used. */
+export type OnCallEntry = { readonly email: string; readonly written?: true } | { readonly account: AccountRef };
 
 /** An incident that is open for a resource's own service, as its source tells. */
 export interface Incident {

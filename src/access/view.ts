@@ -540,6 +540,7 @@ const NOTICE_TITLE: Record<Notice['code'], string> = {
   addition_abandoned: 'An addition was refused',
   removed_outside: 'A membership was removed outside Hallpass',
   message_undeliverable: 'A message cannot be delivered',
+  identity_changed: 'An identity has changed',
   delivery_failed: 'A command could not be carried out',
   frozen: 'Access is frozen',
   unfrozen: 'A freeze is lifted',
@@ -567,6 +568,7 @@ export function noticeView(notice: Notice, zone: string): Extract<MessageView, {
       notice.requestId === undefined
         ? 'The daily digest could not be posted in its channel. See it with the command digest 7d.'
         : 'The request goes on in the other places where it is shown.',
+    identity_changed: '',
     delivery_failed: 'The person was told. Nothing was changed.',
     frozen: '',
     unfrozen: '',

@@ -29,6 +29,16 @@ export interface PeopleOptions extends Sources {
   /** Asked each time, so that a reloaded file holds at once. */
   readonly settings: () => PeopleSettings;
   readonly metrics: Metrics;
+  /** Told whenever somebody is met under another identity than before; never rejects. */
+  readonly disputed: (dispute: Dispute) => Promise<void>;
+}
+
+/** An identity that is not what it was when it was pinned. Whoever claims it is refused. */
+export interface Dispute {
+  /** The same for the same claim, however often it is met. */
+  readonly key: string;
+  /** For those who look after Hallpass: what it was, and what it is now. */
+  readonly detail: string;
 }
 
 /** Asking more people than this for one approval is noise. */
@@ -87,11 +97,18 @@ export function createPeople(options: PeopleOptions): People {
     if (!user.active)
       throw new PeopleError('deactivated', `${email} is deactivated in the directory "${identityDirectory}".`);
     const id = personId(user);
-    if ((await look.pinAccount(account, id)) !== id)
+    const pinned = await look.pinAccount(account, id);
+    if (pinned !== id) {
+      const name = `${platformName(account)} account ${account.tenant}/${account.id}`;
+      await options.disputed({
+        key: `account ${account.platform}:${account.tenant}/${account.id} ${id}`,
+        detail: `The ${name} was ${pinned} when Hallpass first saw it; now it leads to ${id} (${email}). It may not act.`,
+      });
       throw new PeopleError(
         'identity_changed',
-        'This account was somebody else when Hallpass first saw it. An administrator has to look at it before it can act.',
+        'This account was somebody else when Hallpass first saw it. Security was told, and it cannot act until they have looked at it.',
       );
+    }
     return {
       id,
       name: nameOf(user, cleanName(facts.name)),
@@ -110,10 +127,54 @@ export function createPeople(options: PeopleOptions): People {
     if (user === undefined)
       throw new PeopleError('unmapped', `The directory "${identityDirectory}" no longer has this person.`);
     if (directory === identityDirectory) return user;
-    const there = await look.userByEmail(directory, user.email || user.login);
-    if (there === undefined)
-      throw new PeopleError('unmapped', `${user.email || user.login} has no account in the directory "${directory}".`);
-    return there;
+    return accountIn(directory, person, user.email || user.login);
+  }
+
+  /**
+   * A person's account in a directory that does not say who people are: found by email once, and by its id ever after.
+   * An email that is given to somebody else there takes nobody's access along.
+   */
+  async function accountIn(directory: string, person: PersonId, email: string): Promise<DirectoryUser> {
+    const place = `${directory} ${person}`;
+    const pinned = await asked('The record of known people could not be read', () => store.pinned('user', place));
+    const there = await look.userByEmail(directory, email);
+    if (there === undefined) {
+      // Renamed there, or not yet here: it is the same account.
+      const renamed = pinned === undefined ? undefined : await look.userById(directory, pinned);
+      if (renamed !== undefined) return renamed;
+      throw new PeopleError('unmapped', `${email} has no account in the directory "${directory}".`);
+    }
+    // What is somebody else's already is not claimed for this person by being looked at.
+    const owner = (pinned ?? there.id) === there.id ? await look.pin('owner', `${directory} ${there.id}`, person) : '';
+    if (owner === person && (await look.pin('user', place, there.id)) === there.id) return there;
+    await options.disputed({
+      key: `user ${place} ${there.id}`,
+      detail:
+        pinned === undefined || pinned === there.id
+          ? `The account ${there.id} (${email}) of the directory "${directory}" was ${owner}'s; now its email is ${person}'s. Nothing is given to it.`
+          : `In the directory "${directory}" ${email} was the account ${pinned} and is now ${there.id}. Nothing is given to ${person} there.`,
+    });
+    throw new PeopleError(
+      'identity_changed',
+      `The account ${email} in the directory "${directory}" is not the one that Hallpass first saw. Security was told, and nothing is given to it until they have looked at it.`,
+    );
+  }
+
+  /** Whoever an email that is written in the configuration stands for: the person it stood for at first. */
+  async function written(email: string): Promise<DirectoryUser | undefined> {
+    const user = await look.userByEmail(identityDirectory, email);
+    if (user === undefined) return undefined;
+    const id = personId(user);
+    const pinned = await look.pin('email', email.toLowerCase(), id);
+    if (pinned === id) return user;
+    await options.disputed({
+      key: `email ${email.toLowerCase()} ${id}`,
+      detail: `${email} in the configuration was ${pinned} and is now ${id}. It stands for nobody until somebody has looked at it.`,
+    });
+    throw new PeopleError(
+      'identity_changed',
+      `${email} in the configuration was somebody else when Hallpass first used it. Security was told.`,
+    );
   }
 
   /** The group that a subject trusts, pinned. Unlike `group`, it may be fed by a rule: it is only read. */
@@ -175,7 +236,9 @@ export function createPeople(options: PeopleOptions): People {
         return true;
       case 'user': {
         const user = await look.userByEmail(identityDirectory, subject.email);
-        return user?.active === true && personId(user) === person.id;
+        if (user?.active !== true || personId(user) !== person.id) return false;
+        // Only the one who would gain by it hears that the email was somebody else's.
+        return (await written(subject.email)) !== undefined;
       }
       case 'group': {
         const { groupId } = await trusted(subject.directory, subject.group);
@@ -208,7 +271,8 @@ export function createPeople(options: PeopleOptions): People {
 
   async function onCallPerson(entry: Awaited<ReturnType<typeof look.onCall>>[number]): Promise<Person> {
     if ('account' in entry) return identify(entry.account);
-    return known(await look.userByEmail(identityDirectory, entry.email), entry.email);
+    const find = entry.written === true ? written(entry.email) : look.userByEmail(identityDirectory, entry.email);
+    return known(await find, entry.email);
   }
 
   async function known(user: DirectoryUser | undefined, email: string): Promise<Person> {
@@ -231,10 +295,7 @@ export function createPeople(options: PeopleOptions): People {
         // Who may be asked is everyone; who is asked by name is nobody.
         return [];
       case 'user':
-        return collect(
-          [async () => known(await look.userByEmail(identityDirectory, subject.email), subject.email)],
-          subject.kind,
-        );
+        return collect([async () => known(await written(subject.email), subject.email)], subject.kind);
       case 'on-call': {
         const entries = await look.onCall(subject.source);
         return collect(

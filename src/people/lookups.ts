@@ -2,7 +2,7 @@
  * The questions asked of directories, chat platforms and on-call sources, with their failures put into the words of
  * `PeopleError`. Every answer is at most a minute old; a question that got no answer is `unavailable`, never a no.
  */
-import type { AccountRef, DirectoryUser, PinnedGroup } from '../access/model.ts';
+import type { AccountRef, DirectoryUser, Pin, PinnedGroup } from '../access/model.ts';
 import {
   type AccountFacts,
   type Accounts,
@@ -33,10 +33,13 @@ export interface Lookups {
   /** Throws `DirectoryError`: who asks for a group needs to know what kind of failure it was. */
   findGroup(directory: string, nameOrId: string): Promise<DirectoryGroup | undefined>;
   /** Pins where nothing is pinned yet; returns what is pinned. */
+  pin(space: Pin['space'], name: string, id: string): Promise<string>;
   pinAccount(account: AccountRef, person: string): Promise<string>;
 }
 
 export interface PinStore {
+  pin(pin: Pin): Promise<string>;
+  pinned(space: Pin['space'], name: string): Promise<string | undefined>;
   pinAccount(account: AccountRef, person: string, now: number): Promise<string>;
   pinGroup(group: PinnedGroup, now: number): Promise<PinnedGroup>;
   pinnedGroup(directory: string, name: string): Promise<PinnedGroup | undefined>;
@@ -127,6 +130,12 @@ export function createLookups({ accounts, directories, onCall, store, clock }: S
       ),
     findGroup: (name, nameOrId) =>
       groups.get(JSON.stringify([name, nameOrId]), async () => directory(name).findGroup(nameOrId)),
+    pin: (space, name, id) =>
+      pins.get(JSON.stringify([space, name, id]), () =>
+        asked('The record of known people could not be read', () =>
+          store.pin({ space, name, id, pinnedAt: clock.now() }),
+        ),
+      ),
     pinAccount: (account, person) =>
       pins.get(JSON.stringify([account.platform, account.tenant, account.id, person]), () =>
         asked('The record of known accounts could not be read', () => store.pinAccount(account, person, clock.now())),

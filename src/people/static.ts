@@ -85,5 +85,5 @@ function lengthInDays(every: string): number {
 }
 
 function entriesOf(emails: readonly string[]): readonly OnCallEntry[] {
-  return emails.map((email) => ({ email }));
+  return emails.map((email) => ({ email, written: true as const }));
 }

@@ -99,6 +99,11 @@ function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing): 
         guard(`the digest of ${change.row.day}`, (s) => s.statements.insertDigest(values)),
       );
     }
+    case 'pin': {
+      const { space, name } = change.row;
+      const values = valuesFor(tables.pins, change.row);
+      return write(`2 pin ${space} ${name}`, () => guard(`the pin of ${name}`, (s) => s.statements.pin(values)));
+    }
     case 'approval': {
       const { requestId, approver } = change.row;
       const values = valuesFor(tables.approvals, change.row);

@@ -168,6 +168,19 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
       const [pinned] = await each(run((s) => s.statements.pinnedAccount({ platform, tenant, accountId })));
       return pinned?.person;
     },
+    async pin(pin) {
+      const { space, name } = pin;
+      const [known] = await each(run((s) => s.statements.pinned({ space, name })));
+      if (known) return known.id;
+      const [mine] = await writeOne(() => run((s) => s.statements.pin(valuesFor(tables.pins, pin))));
+      if (mine) return mine.id;
+      const [pinned] = await each(run((s) => s.statements.pinned({ space, name })));
+      return pinned?.id ?? pin.id;
+    },
+    async pinned(space, name) {
+      const [pinned] = await each(run((s) => s.statements.pinned({ space, name })));
+      return pinned?.id;
+    },
     async accountOf(person, platform) {
       const [pinned] = await each(run((s) => s.statements.accountOf({ person, platform })));
       return pinned && toAccount(pinned);

@@ -13,6 +13,7 @@ export const {
   messages,
   accountPins,
   groupPins,
+  pins,
   auditEvents,
   auditPersonal,
   digests,

@@ -15,6 +15,7 @@ import type {
   GrantState,
   Job,
   Membership,
+  Pin,
   RequestState,
   Ruling,
 } from '../access/model.ts';
@@ -286,6 +287,17 @@ export function defineTables(dialect: Dialect) {
     (t) => [primaryKey({ columns: [t.directory, t.groupName] })],
   );
 
+  const pins = table(
+    'pins',
+    {
+      space: text('space').$type<Pin['space']>().notNull(),
+      name: text('name').notNull(),
+      id: text('id').notNull(),
+      pinnedAt: number('pinned_at').notNull(),
+    },
+    (t) => [primaryKey({ columns: [t.space, t.name] })],
+  );
+
   /** Append-only, by a trigger. `canonical` is what counts and is hashed as stored; the other columns are for searching. */
   const auditEvents = table(
     'audit_events',
@@ -375,6 +387,7 @@ export function defineTables(dialect: Dialect) {
     messages,
     accountPins,
     groupPins,
+    pins,
     auditEvents,
     auditPersonal,
     digests,

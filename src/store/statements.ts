@@ -24,7 +24,8 @@ export function prepareStatements(db: Database, t: Tables, dialect: Dialect) {
 }
 
 function records(db: Database, t: Tables, prepare: Prepare) {
-  const { requests, approvals, cards, grants, grantMemberships, memberships, messages, accountPins, groupPins } = t;
+  const { requests, approvals, cards, grants, grantMemberships, memberships, messages, accountPins, groupPins, pins } =
+    t;
   const sameKey = (table: typeof memberships | typeof grantMemberships) =>
     and(
       eq(table.directory, value('directory')),
@@ -226,6 +227,14 @@ function records(db: Database, t: Tables, prepare: Prepare) {
     pinGroup: prepare(
       'pin_group',
       db.insert(groupPins).values(columns(groupPins)).onConflictDoNothing().returning({ groupId: groupPins.groupId }),
+    ),
+    pin: prepare('pin', db.insert(pins).values(columns(pins)).onConflictDoNothing().returning({ id: pins.id })),
+    pinned: prepare(
+      'pinned',
+      db
+        .select({ id: pins.id })
+        .from(pins)
+        .where(and(eq(pins.space, value('space')), eq(pins.name, value('name')))),
     ),
     pinnedGroup: prepare('pinned_group', db.select().from(groupPins).where(groupPin)),
   };

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AccessRequest, Change, Grant, Membership, Notification } from '../../src/access/model.ts';
+import { StaleStateError } from '../../src/access/ports.ts';
 import type { Bench } from './store.ts';
 import { aGrant, aMembership, anApproval, aRequest, aTimer, KEY, MINUTE, OTHER_KEY, T0 } from './store-rows.ts';
 
@@ -308,6 +309,21 @@ export function readContract(bench: Bench): void {
     await one.pinAccount({ ...account, id: 'U2' }, answers[0], T0 + 1);
     expect(await one.accountOf(answers[0], 'slack')).toStrictEqual({ ...account, id: 'U2' });
     expect(await one.accountOf(answers[0], 'teams')).toBeUndefined();
+  });
+
+  test('what is pinned stays what it was, and is put once', async () => {
+    const store = await bench.store();
+    const pin = { space: 'user', name: 'google okta/a', id: 'g1', pinnedAt: T0 } as const;
+    expect(await store.pinned('user', 'google okta/a')).toBeUndefined();
+    expect(await store.pin(pin)).toBe('g1');
+    expect(await store.pin({ ...pin, id: 'g2', pinnedAt: T0 + 1 })).toBe('g1');
+    expect(await store.pin({ ...pin, space: 'owner', id: 'okta/a' })).toBe('okta/a');
+    expect(await store.pinned('user', 'google okta/a')).toBe('g1');
+    const told = { space: 'told', name: 'x', id: '1', pinnedAt: T0 } as const;
+    await store.commit({ changes: [{ put: 'pin', row: told }] });
+    await expect(store.commit({ changes: [{ put: 'pin', row: { ...told, id: '2' } }] })).rejects.toThrow(
+      StaleStateError,
+    );
   });
 
   test('a group name stays with the group it was first seen to be', async () => {

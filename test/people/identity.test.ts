@@ -3,7 +3,7 @@
  * email, a lenient directory or an outage; and what cannot be looked up approves nothing.
  */
 import { beforeEach, expect, test } from 'vitest';
-import type { AccountRef, DirectoryUser, PinnedGroup } from '../../src/access/model.ts';
+import type { AccountRef, DirectoryUser, Pin, PinnedGroup } from '../../src/access/model.ts';
 import {
   type AccountFacts,
   type Directory,
@@ -49,6 +49,8 @@ let pinnedGroups: Map<string, PinnedGroup>;
 let settings: PeopleSettings;
 let people: People;
 let counted: string[];
+let pins: Map<string, string>;
+let disputes: string[];
 
 function directory(name: string): Directory {
   const reach = (what: string): void => {
@@ -68,7 +70,9 @@ function directory(name: string): Directory {
     async findUser(login) {
       reach('findUser');
       // Lenient on purpose, as some search endpoints are: a display name is no login.
-      return all().find((one) => one.login === login.toLowerCase() || one.name === login);
+      const found = all().filter((one) => one.login === login.toLowerCase() || one.name === login);
+      if (found.length > 1) throw new DirectoryError(name, 'rejected', `several people are called ${login}`);
+      return found[0];
     },
     async getUser(id) {
       reach('getUser');
@@ -94,6 +98,8 @@ beforeEach(() => {
   calls = [];
   down = new Set();
   counted = [];
+  pins = new Map();
+  disputes = [];
   accounts = new Map([
     ['UANN', fact('UANN', 'ann@acme.com', { zone: 'Asia/Tokyo' })],
     ['UBEN', fact('UBEN', 'ben@acme.com')],
@@ -157,6 +163,12 @@ beforeEach(() => {
         pinnedAccounts.set(account.id, known);
         return known;
       },
+      async pin({ space, name, id }: Pin) {
+        const known = pins.get(`${space} ${name}`) ?? id;
+        pins.set(`${space} ${name}`, known);
+        return known;
+      },
+      pinned: async (space, name) => pins.get(`${space} ${name}`),
       async pinGroup(group) {
         const key = `${group.directory}/${group.groupName}`;
         const known = pinnedGroups.get(key) ?? group;
@@ -171,6 +183,7 @@ beforeEach(() => {
     },
     clock: { now: () => now, monotonic: () => now },
     metrics: { count: (name, labels) => counted.push(`${name} ${labels?.code}`), observe: () => {} },
+    disputed: async ({ key, detail }) => void disputes.push(`${key}: ${detail}`),
   });
 });
 
@@ -224,6 +237,82 @@ test('an email that now belongs to somebody else does not carry the old account 
   users.set('okta', [user('00unew', 'ann@acme.com')]);
   now += 60_001;
   await expect(ann()).rejects.toMatchObject({ code: 'identity_changed' });
+  expect(disputes).toEqual([
+    'account slack:T1/UANN okta/00unew: The Slack account T1/UANN was okta/00uann when Hallpass first saw it; now it leads to okta/00unew (ann@acme.com). It may not act.',
+  ]);
+});
+
+test('an account whose email was changed to a colleague’s does not become that colleague', async () => {
+  await ann();
+  accounts.set('UANN', fact('UANN', 'ben@acme.com'));
+  now += 60_001;
+  await expect(ann()).rejects.toMatchObject({ code: 'identity_changed' });
+  expect(disputes).toHaveLength(1);
+  accounts.set('UANN', fact('UANN', 'ann@acme.com'));
+  now += 60_001;
+  expect((await ann()).id).toBe('okta/00uann');
+});
+
+test('two accounts of one person are one person, each mapped in the file or by its email', async () => {
+  settings = { match: 'confirmed-email', people: { UANN2: 'ann@acme.com', 'slack:T1/UANN3': 'ANN@acme.com' } };
+  for (const id of ['UANN2', 'UANN3']) accounts.set(id, fact(id, 'somebody@else.com'));
+  const ids = await Promise.all(['UANN', 'UANN2', 'UANN3'].map(async (id) => (await people.identify(ref(id))).id));
+  expect(ids).toEqual(['okta/00uann', 'okta/00uann', 'okta/00uann']);
+});
+
+test('an email in another directory that is given to somebody else takes no access along', async () => {
+  expect((await people.userIn('google', 'okta/00uann')).id).toBe('g1');
+  users.set('google', [user('g2', 'ann@acme.com', { directory: 'google' })]);
+  now += 60_001;
+  await expect(people.userIn('google', 'okta/00uann')).rejects.toMatchObject({ code: 'identity_changed' });
+  expect(disputes).toEqual([expect.stringContaining('was the account g1 and is now g2')]);
+});
+
+test('an account that was renamed in another directory is still the same account', async () => {
+  await people.userIn('google', 'okta/00uann');
+  users.set('google', [user('g1', 'ann.married@acme.com', { directory: 'google' })]);
+  now += 60_001;
+  expect((await people.userIn('google', 'okta/00uann')).id).toBe('g1');
+  users.set('google', []);
+  now += 60_001;
+  await expect(people.userIn('google', 'okta/00uann')).rejects.toMatchObject({ code: 'unmapped' });
+  expect(disputes).toEqual([]);
+});
+
+test('an account of one person that is renamed to another’s email is nobody else’s', async () => {
+  await people.userIn('google', 'okta/00uann');
+  users.set('google', [user('g1', 'ben@acme.com', { directory: 'google' })]);
+  now += 60_001;
+  await expect(people.userIn('google', 'okta/00uben')).rejects.toMatchObject({ code: 'identity_changed' });
+  expect(disputes).toEqual([expect.stringContaining("was okta/00uann's; now its email is okta/00uben's")]);
+  // Being looked at under another name has claimed nothing.
+  expect((await people.userIn('google', 'okta/00uann')).id).toBe('g1');
+});
+
+test('an email written in the file stands for whoever it was at first, not for the next one who gets it', async () => {
+  const subject = { kind: 'user', email: 'Ben@acme.com' } as const;
+  expect(await people.holds(subject, await ben())).toBe(true);
+  users.set('okta', [user('00unew', 'ben@acme.com'), user('00uann', 'ann@acme.com')]);
+  accounts.set('UNEW', fact('UNEW', 'ben@acme.com'));
+  now += 60_001;
+  const next = await people.identify(ref('UNEW'));
+  await expect(people.holds(subject, next)).rejects.toMatchObject({ code: 'identity_changed' });
+  // For anybody else it is simply not them.
+  expect(await people.holds(subject, await ann())).toBe(false);
+  expect(await people.membersOf(subject)).toEqual([]);
+  expect(disputes[0]).toContain('Ben@acme.com in the configuration was okta/00uben and is now okta/00unew');
+  shift = [{ email: 'ben@acme.com', written: true }];
+  expect(await people.holds({ kind: 'on-call', source: 'web' }, next)).toBe(false);
+  // A schedule that is kept elsewhere says whom it means today.
+  shift = [{ email: 'ben@acme.com' }];
+  now += 60_001;
+  expect(await people.holds({ kind: 'on-call', source: 'web' }, next)).toBe(true);
+});
+
+test('two people of one email are ambiguous, and neither is taken', async () => {
+  accounts.set('UZOE', fact('UZOE', 'zoe@acme.com'));
+  users.get('okta')?.push(user('00uz1', 'zoe@acme.com'), user('00uz2', 'zoe@acme.com'));
+  await expect(people.identify(ref('UZOE'))).rejects.toMatchObject({ code: 'ambiguous' });
 });
 
 test('a directory that answers with somebody else than was asked for is not believed', async () => {

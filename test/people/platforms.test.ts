@@ -53,10 +53,13 @@ function people(platforms: readonly AccountRef['platform'][] = ['slack', 'teams'
         pins.set(key, pins.get(key) ?? person);
         return pins.get(key) ?? person;
       },
+      pin: async ({ id }) => id,
+      pinned: async () => undefined,
       pinGroup: async (group) => group,
       pinnedGroup: async () => undefined,
       accountOf: async () => undefined,
     },
+    disputed: async () => {},
     clock: { now: () => 0, monotonic: () => 0 },
     metrics: { count: () => {}, observe: () => {} },
   });

@@ -1,0 +1,32 @@
+/** Somebody who comes under another identity than before is refused, and security hears of it once. */
+import { afterEach, expect, it } from 'vitest';
+import { messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
+import { DIALECTS, type Journey, PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
+
+const MINUTE = 60_000;
+const WAIT_MS = 6_000;
+
+let journey: Journey;
+afterEach(() => journey.end());
+
+it.each(DIALECTS)('an account whose email becomes an approver’s approves nothing, on %s', async (dialect) => {
+  journey = await startJourney(dialect);
+  const { id, card } = await journey.ask('ana', 'db-prod 30m fix stuck migration');
+  const dan = journey.person('dan');
+  const press = async () => textOf(await (await dan.press(card, 'approve')).said(WAIT_MS));
+  expect(await press()).toMatch(/may not answer/);
+
+  await journey.slack.control({ do: 'set_user', user: { id: PEOPLE.dan.slack, email: PEOPLE.ben.email } });
+  await journey.moveClock(2 * MINUTE);
+  expect(await press()).toMatch(/was somebody else when Hallpass first saw it. Security was told/);
+  await journey.posted(SECURITY, /identity has changed.*may not act/is);
+  expect(await press()).toMatch(/was somebody else/);
+  await journey.idle();
+
+  expect((await journey.bot.store.request(id))?.approvals).toEqual([]);
+  const notices = messagesIn(journey.slack.state, SECURITY).filter((one) => /identity has changed/i.test(textOf(one)));
+  expect(notices).toHaveLength(1);
+  const kinds = (await journey.bot.store.chain(0, 500)).map(({ canonical }) => JSON.parse(canonical).kind);
+  expect(kinds.filter((kind) => kind === 'identity.disputed')).toHaveLength(1);
+  expect(journey.isMember('ana', 'read')).toBe(false);
+});
