@@ -5,14 +5,15 @@
  * What only some commands need is imported when they run: Bolt and the drivers would be most of the time that
  * `hallpass --help` or a refused file takes.
  */
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { slackManifest, slackManifestYaml } from './chat/slack/manifest.ts';
 import { createOut, EXIT, type Out, sayProblems } from './cli/out.ts';
 import { systemClock } from './clock.ts';
 import { baseUrlFromEnvironment, jsonSchema, loadConfig, type Settings } from './config.ts';
-import { createLog } from './log.ts';
+import { createLog, type Log } from './log.ts';
 
 function outOf(command: Command): Out {
   const json = command.optsWithGlobals<{ json?: boolean }>().json === true;
@@ -47,12 +48,27 @@ async function start(settings: Settings): Promise<number> {
   const { run } = await import('./main.ts');
   const log = createLog(settings.env.logLevel);
   for (const warning of settings.warnings) log.warn({ path: warning.path, line: warning.line }, warning.message);
-  const running = await run({ settings, clock: systemClock(), log });
+  const running = await run({ settings, clock: systemClock(), log, signing: await signingOf(settings, log) });
   log.info({ port: running.port }, 'listening');
   log.info({ signal: await askedToStop() }, 'stopping');
   await running.stop();
   log.info({}, 'stopped');
   return EXIT.done;
+}
+
+/** A trail that nobody signs is better than no Hallpass, and is said in the log and in `/readyz`. */
+async function signingOf(settings: Settings, log: Log) {
+  const { auditKeyPlace, openSigner } = await import('./audit/key.ts');
+  const place = auditKeyPlace(settings);
+  try {
+    const { signer, made } = openSigner(place);
+    if (made) log.info({ file: place.file, keyId: signer.keyId }, 'made the key that signs the trail; keep a copy');
+    return { signer };
+  } catch (error) {
+    const missing = error instanceof Error ? error.message : String(error);
+    log.error({ error }, 'checkpoints of the trail are not signed');
+    return { missing };
+  }
 }
 
 interface ManifestOptions {
@@ -266,7 +282,80 @@ function program(done: (code: number) => void): Command {
       ),
     );
 
+  auditCommands(root, done, withSettings);
   return root;
+}
+
+type WithSettings = (command: Command, action: Action, withoutChat?: boolean) => Promise<void>;
+
+function auditCommands(root: Command, done: (code: number) => void, withSettings: WithSettings): void {
+  const audit = root.command('audit').description('read the trail of what happened: verify it, tell it, export it');
+  const collected = (value: string, before: readonly string[]) => [...before, value];
+
+  audit
+    .command('verify')
+    .description('check that no event was changed, dropped, moved or slipped in, and name the first that was')
+    .option('--anchors <file>', 'ends of the chain that were noted elsewhere: seq:hash each, or JSON lines')
+    .option('--anchor <seq:hash>', 'one of them, as a digest shows it; may be given more than once', collected, [])
+    .option('--key <file>', 'a public key whose signatures count (PEM); may be given more than once', collected, [])
+    .option('--deep', 'hold the columns for searching against the texts, too')
+    .option('--file <export>', 'an export in JSON lines, in place of the database')
+    .action(async (options: VerifyOptions, command: Command) => {
+      const io = outOf(command);
+      const { verifyCommand } = await import('./cli/audit.ts');
+      const order = { ...options, deep: options.deep === true };
+      done(await verifyCommand(io, () => settingsOf(command, io, true), order));
+    });
+
+  audit
+    .command('show')
+    .description('tell the story of one request: every answer, message and call to a directory')
+    .argument('<id>', 'R-7KQ2 or G-7KQ2')
+    .action((id: string, _options, command: Command) =>
+      withSettings(
+        command,
+        async (settings, io) => {
+          const { showCommand } = await import('./cli/audit.ts');
+          return await showCommand(io, settings, id);
+        },
+        true,
+      ),
+    );
+
+  audit
+    .command('export')
+    .description('write the trail to stdout, one event a line')
+    .option('--since <time>', 'from this instant on (2026-11-23 or 2026-11-23T09:00:00Z); default: all of it', instant)
+    .addOption(new Option('--format <format>', 'how').choices(['jsonl', 'csv', 'ocsf']).default('jsonl'))
+    .action((options: { since?: number; format: 'jsonl' | 'csv' | 'ocsf' }, command: Command) =>
+      withSettings(
+        command,
+        async (settings) => {
+          const { exportCommand } = await import('./cli/audit.ts');
+          return await exportCommand(settings, options, written);
+        },
+        true,
+      ),
+    );
+}
+
+interface VerifyOptions {
+  readonly anchors?: string;
+  readonly anchor: readonly string[];
+  readonly key: readonly string[];
+  readonly deep?: boolean;
+  readonly file?: string;
+}
+
+/** Waits for whoever reads: an export is larger than what a pipe holds. */
+async function written(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+}
+
+function instant(text: string): number {
+  const at = Date.parse(text);
+  if (Number.isNaN(at)) throw new InvalidArgumentError('must be a date or an instant, such as 2026-11-23T09:00:00Z');
+  return at;
 }
 
 function failureText(error: unknown): string {

@@ -11,6 +11,8 @@ export interface EnvSettings {
   readonly slackApiUrl?: string;
   readonly heartbeatUrl?: string;
   readonly alertUrl?: string;
+  /** PKCS#8 in PEM, or that in base64. */
+  readonly auditKey?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -79,6 +81,7 @@ export function readEnvironment(
   const apiUrl = url('SLACK_API_URL');
   const heartbeatUrl = url('HALLPASS_HEARTBEAT_URL');
   const alertUrl = url('HALLPASS_ALERT_URL');
+  const auditKey = get('HALLPASS_AUDIT_KEY');
   if (wrong || level === undefined) return undefined;
   return {
     port: Number(port),
@@ -91,5 +94,6 @@ export function readEnvironment(
     ...(apiUrl !== undefined && { slackApiUrl: apiUrl.endsWith('/') ? apiUrl : `${apiUrl}/` }),
     ...(heartbeatUrl !== undefined && { heartbeatUrl }),
     ...(alertUrl !== undefined && { alertUrl }),
+    ...(auditKey !== undefined && { auditKey }),
   };
 }

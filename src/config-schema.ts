@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseDuration } from './access/grammar.ts';
 import type { Subject } from './access/model.ts';
 import { isZone } from './access/zone.ts';
+import { auditSection } from './audit/section.ts';
 import { googleSection } from './directories/google-section.ts';
 import { oktaSection } from './directories/okta-section.ts';
 import { googleCalendarSection } from './people/google-calendar.ts';
@@ -244,6 +245,7 @@ export const configSchema = z
           .describe('A system people ask for.'),
       )
       .describe('What can be asked for, by name.'),
+    audit: auditSection.optional(),
     digest: z
       .strictObject({
         at: z
@@ -271,7 +273,7 @@ export function jsonSchema(): unknown {
 
 /** Keys of the full design that this version does not know, by the section they belong to ('' for the top). */
 const LATER: Readonly<Record<string, readonly string[]>> = {
-  '': ['stepUp', 'workloads', 'audit', 'retention', 'findings', 'activity'],
+  '': ['stepUp', 'workloads', 'retention', 'findings', 'activity'],
   chat: ['teams'],
   directories: ['nativeExpiry', 'observe'],
   policies: ['remindEvery', 'proof', 'breakGlass', 'maxLive', 'perDay', 'pattern'],

@@ -8,6 +8,7 @@ import { dirname, resolve } from 'node:path';
 import canonicalize from 'canonicalize';
 import type { z } from 'zod';
 import { type Catalog, nearest } from './access/catalog.ts';
+import type { AuditSection } from './audit/section.ts';
 import { compileCondition } from './conditions/cel.ts';
 import { checkConfig } from './config-checks.ts';
 import { type EnvSettings, readEnvironment } from './config-env.ts';
@@ -54,6 +55,7 @@ export interface Settings {
     readonly minute: number;
     readonly channels: readonly { readonly platform: 'slack' | 'teams'; readonly conversation: string }[];
   };
+  readonly audit: AuditSection;
   readonly identity: { readonly match?: 'confirmed-email' };
   readonly people: Readonly<Record<string, string>>;
   readonly env: EnvSettings;
@@ -128,6 +130,7 @@ export function loadConfig({ env = process.env, readFile, path: given, withoutCh
       onCall,
       ...(file.incidents && { incidents: file.incidents }),
       ...digestOf(file),
+      audit: file.audit ?? {},
       identity: file.identity?.match === undefined ? {} : { match: file.identity.match },
       people: file.people ?? {},
       env: settings,
@@ -260,7 +263,7 @@ class Reading {
 /** Hiding shorter values would blot out half of every message, and would hide nothing worth hiding. */
 const SECRET_LENGTH_MIN = 4;
 const SECRET_KEYS: ReadonlySet<string> = new Set(['token', 'key']);
-const SECRET_ENV = ['SLACK_BOT_TOKEN', 'SLACK_SIGNING_SECRET', 'SLACK_APP_TOKEN'];
+const SECRET_ENV = ['SLACK_BOT_TOKEN', 'SLACK_SIGNING_SECRET', 'SLACK_APP_TOKEN', 'HALLPASS_AUDIT_KEY'];
 
 type Issue = z.core.$ZodIssue;
 

@@ -2,10 +2,14 @@
  * The composition root: opens the store, builds the adapters from the settings, starts the workers, and stops
  * everything in order. Whatever runs Hallpass, the sandbox included, runs this.
  */
+import { dirname, resolve } from 'node:path';
 import { removalLatenessMs } from './access/digest-view.ts';
 import { createHandler, type Handler } from './access/handle.ts';
 import type { AccountRef, Change, Grant } from './access/model.ts';
 import type { Clock, DigestStore, Directory, Metrics, OnCall, People, Store } from './access/ports.ts';
+import type { Signer } from './audit/checkpoint.ts';
+import { createOutlet } from './audit/outlet.ts';
+import { createPump, type Pump } from './audit/pump.ts';
 import { createSlack, type Slack } from './chat/slack/app.ts';
 import { type ProcessClock, sharedClock } from './clock.ts';
 import type { Settings } from './config.ts';
@@ -35,6 +39,8 @@ export interface RunOptions {
   readonly log: Log;
   /** Left out: every interface. */
   readonly host?: string;
+  /** Signs the trail's checkpoints, or why nobody does. Left out: they are not wanted. */
+  readonly signing?: { readonly signer: Signer } | { readonly missing: string };
   /** For tests: every call to a directory ends within this. */
   readonly callDeadlineMs?: number;
 }
@@ -105,6 +111,7 @@ function waking<S extends Store>(
   metrics: Metrics,
   wake: () => void,
   changed: (accounts: readonly AccountRef[]) => void,
+  events: (count: number) => void,
 ): S {
   return {
     ...store,
@@ -118,6 +125,7 @@ function waking<S extends Store>(
       // A lease that is kept owes nothing new to anybody.
       if (commit.changes.length > 0 || commit.job === undefined || !('keep' in commit.job)) wake();
       changed(toldOf(commit.changes));
+      events(commit.changes.filter((change) => 'put' in change && change.put === 'event').length);
     },
   };
 }
@@ -143,7 +151,9 @@ export async function run(options: RunOptions): Promise<Running> {
     metrics,
     () => loop?.wake(),
     (accounts) => slack?.changed(accounts),
+    (count) => pump.committed(count),
   );
+  const pump = openPump(options, record, clock, metrics);
   const timezone = () => settings.catalog.timezone;
 
   let slack: Slack | undefined;
@@ -251,13 +261,15 @@ export async function run(options: RunOptions): Promise<Running> {
     metrics,
     log,
     agree,
-    daily: digests.ring,
+    daily: async () => {
+      await Promise.all([digests.ring(), pump.ring()]);
+    },
     ...(heartbeat === undefined ? {} : { heartbeatUrl: heartbeat }),
   });
   const http = createHttp({
     routes: [
       ...(slack?.routes ?? []),
-      ...healthRoutes({ store, slack: () => slack, clock, metrics, directories, people, settings, troubles }),
+      ...healthRoutes({ store, slack: () => slack, clock, metrics, directories, people, settings, troubles, pump }),
     ],
     onError: (error, where) => log.error({ error, where }, 'a request could not be served'),
   });
@@ -287,10 +299,32 @@ export async function run(options: RunOptions): Promise<Running> {
     sweep,
     slack,
     stop() {
-      stopping ??= stopInOrder({ http, slack, loop, sweep, digests, store: record, log });
+      stopping ??= stopInOrder({ http, slack, loop, sweep, digests, pump, store: record, log });
       return stopping;
     },
   };
+}
+
+/** Files are named relative to the configuration. */
+function openPump(options: RunOptions, store: OpenStore, clock: Clock, metrics: MetricsRegistry): Pump {
+  const { settings, log, signing } = options;
+  const inFolder = (path: string) => resolve(dirname(settings.path), path);
+  const { anchors = {}, sinks = {} } = settings.audit;
+  return createPump({
+    store,
+    ...(signing !== undefined && 'signer' in signing ? { signer: signing.signer } : {}),
+    ...(signing !== undefined && 'missing' in signing ? { unsigned: signing.missing } : {}),
+    anchors: new Map(Object.entries(anchors).map(([name, section]) => [name, createOutlet(section, inFolder)])),
+    sinks: new Map(
+      Object.entries(sinks).map(([name, section]) => [
+        name,
+        { outlet: createOutlet(section, inFolder), format: section.format ?? 'jsonl' },
+      ]),
+    ),
+    clock,
+    metrics,
+    log,
+  });
 }
 
 /** First nothing new comes in, then what is under way ends, and the record is closed last. */
@@ -300,14 +334,16 @@ async function stopInOrder(parts: {
   readonly loop: Loop | undefined;
   readonly sweep: Sweep;
   readonly digests: Digests;
+  readonly pump: Pump;
   readonly store: Store;
   readonly log: Log;
 }): Promise<void> {
-  const { http, slack, loop, sweep, digests, store, log } = parts;
+  const { http, slack, loop, sweep, digests, pump, store, log } = parts;
   await http.stop(STOP.http);
   await slack?.stop(STOP.chat);
   await sweep.stop();
   await digests.stop();
+  await pump.stop();
   const drained = await loop?.stop(STOP.loop);
   if (drained === false) log.warn({}, 'stopped with jobs under way; their leases run out and they are taken up again');
   await store.close();
@@ -370,6 +406,7 @@ function healthRoutes(parts: {
   readonly people: People;
   readonly settings: Settings;
   readonly troubles: Troubles;
+  readonly pump: Pump;
 }): readonly HttpRoute[] {
   const { store, slack, clock, metrics } = parts;
   const json = { 'content-type': 'application/json; charset=utf-8' };
@@ -386,6 +423,7 @@ function healthRoutes(parts: {
         if (chat !== undefined && !chat.ready) degraded.push({ what: 'slack', why: chat.error ?? 'not connected yet' });
         for (const problem of chat?.problems ?? []) degraded.push({ what: 'slack', why: problem });
         degraded.push(...parts.troubles.list());
+        for (const why of parts.pump.problems()) degraded.push({ what: 'audit', why });
         const outstanding = recorded ? await store.outstandingRemovals(clock.now(), OUTSTANDING_SHOWN) : [];
         for (const { key, membership } of outstanding.filter((one) => !parts.directories.has(one.key.directory)))
           degraded.push({

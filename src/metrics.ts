@@ -1,5 +1,5 @@
 /** Counters and timings in the format Prometheus reads. */
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Metrics } from './access/ports.ts';
 
 export interface MetricsRegistry extends Metrics {
@@ -23,6 +23,9 @@ const HELP: Readonly<Record<string, string>> = {
   hallpass_alerts_total: 'Alerts sent to the webhook, by outcome.',
   hallpass_directory_calls_total: 'Calls to a directory, by operation and outcome.',
   hallpass_directory_call_seconds: 'How long calls to a directory took.',
+  hallpass_audit_sink_lag_events: 'Events of the trail that a sink has not been told yet.',
+  hallpass_audit_tellings_failed_total: 'Times an anchor or a sink did not take what it was told.',
+  hallpass_audit_checkpoints_total: 'Ends of the chain that were signed.',
   hallpass_removal_lateness_seconds: 'From when a removal was due to its proof, by why the grant ended.',
 };
 
@@ -31,6 +34,7 @@ export function createMetrics(): MetricsRegistry {
   collectDefaultMetrics({ register: registry });
   const counters = new Map<string, Counter>();
   const histograms = new Map<string, Histogram>();
+  const gauges = new Map<string, Gauge>();
   const help = (name: string) => HELP[name] ?? name.replaceAll('_', ' ');
   return {
     contentType: registry.contentType,
@@ -43,6 +47,14 @@ export function createMetrics(): MetricsRegistry {
         counters.set(name, counter);
       }
       counter.inc(labels);
+    },
+    gauge(name, value, labels = {}) {
+      let gauge = gauges.get(name);
+      if (gauge === undefined) {
+        gauge = new Gauge({ name, help: help(name), labelNames: Object.keys(labels), registers: [registry] });
+        gauges.set(name, gauge);
+      }
+      gauge.set(labels, value);
     },
     observe(name, value, labels = {}) {
       let histogram = histograms.get(name);

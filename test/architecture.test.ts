@@ -51,12 +51,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   // The schema of each adapter's own section, and nothing else of it.
   'config.ts': [
     /^config-/,
+    /^audit\/section\.ts$/,
     /^conditions\/cel\.ts$/,
     /^directories\/\w+-section\.ts$/,
     /^people\/(sources|incidents)\.ts$/,
   ],
   'config-schema.ts': [
     /^config-/,
+    /^audit\/section\.ts$/,
     /^directories\/\w+-section\.ts$/,
     /^people\/(static|slack-user-group|pagerduty(-incidents)?|google-calendar|incident-io(-incidents)?)\.ts$/,
   ],
@@ -77,7 +79,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   '@slack/bolt': /^chat\/slack\//,
   '@slack/types': /^chat\/slack\//,
   'better-sqlite3': /^store\//,
-  canonicalize: /^(store\/|config)/,
+  canonicalize: /^(audit\/|store\/|config)/,
   commander: /^cli\.ts$/,
   'drizzle-orm': /^store\//,
   googleapis: /^(directories\/google|people\/google-calendar\.ts$)/,
@@ -87,7 +89,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   pino: /^log\.ts$/,
   'prom-client': /^metrics\.ts$/,
   yaml: /^(config|chat\/slack\/manifest\.ts)/,
-  zod: /^(config|directories\/|people\/|chat\/)/,
+  zod: /^(config|audit\/|directories\/|people\/|chat\/)/,
 };
 
 describe('the rooms', () => {

@@ -130,6 +130,17 @@ describe('configuration shown in the documents', () => {
     }
   });
 
+  it('of the trail is accepted beside the rest', () => {
+    const whole = examples.find(({ yaml }) => yaml.includes('resources:'))?.yaml ?? '';
+    const parts = examples.filter(({ yaml }) => yaml.startsWith('audit:'));
+    expect(parts.length).toBeGreaterThan(0);
+    for (const { yaml } of parts) {
+      const readFile = () => `${whole}\n${yaml}`;
+      const loaded = loadConfig({ env: { ...env, NOTARY_TOKEN: 'token' }, readFile });
+      expect(loaded.ok ? [] : loaded.problems).toEqual([]);
+    }
+  });
+
   it('is accepted as a part of one', () => {
     const whole = examples.find(({ yaml }) => yaml.includes('resources:'))?.yaml ?? '';
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });

@@ -51,6 +51,8 @@ export interface Clock {
 export interface Metrics {
   count(name: string, labels?: Readonly<Record<string, string>>): void;
   observe(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
+  /** What holds now. Absent where nobody reads it. */
+  gauge?(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
 }
 
 // ---------------------------------------------------------------------------------------------------------- store
@@ -326,6 +328,51 @@ export interface ChainLink {
   readonly prevHash: string;
   readonly hash: string;
   readonly canonical: string;
+}
+
+/** A link with what stands beside it: columns for searching, which count for nothing. */
+export interface TrailLink extends ChainLink {
+  readonly columns?: {
+    readonly at: Instant;
+    readonly kind: string;
+    readonly requestId?: RequestId;
+    readonly grantId?: GrantId;
+  };
+}
+
+/** An event as it can be told: with the texts that are still kept, and its link. */
+export interface TrailEvent extends ChainLink {
+  readonly event: AuditEvent;
+}
+
+/** The end of the chain at one moment, signed: what stood there cannot be changed unseen by who has no key. */
+export interface Checkpoint {
+  readonly seq: number;
+  readonly hash: string;
+  readonly at: Instant;
+  readonly keyId: string;
+  /** Base64. */
+  readonly signature: string;
+}
+
+/** The record of what happened, as auditing reads it. Pages are in order; an empty one is the end. */
+export interface TrailStore {
+  /** Where the chain ends now. */
+  chainHead(): Promise<{ readonly seq: number; readonly hash: string }>;
+  trailLinks(afterSeq: number, limit: number): Promise<readonly TrailLink[]>;
+  trailEvents(afterSeq: number, limit: number): Promise<readonly TrailEvent[]>;
+  /** The place before the first event at or after an instant; the head when there is none. */
+  seqBefore(at: Instant): Promise<number>;
+  checkpoints(afterSeq: number, limit: number): Promise<readonly Checkpoint[]>;
+  lastCheckpoint(): Promise<Checkpoint | undefined>;
+  /** `false`: another process has signed that place already. */
+  putCheckpoint(checkpoint: Checkpoint): Promise<boolean>;
+  /** Every message that was posted, or was to be, about a request. */
+  messagesOf(requestId: RequestId): Promise<readonly MessageRow[]>;
+  /** How far a sink has been told; 0 at first. */
+  cursor(sink: string): Promise<number>;
+  /** Guarded by where it was; `false`: another process has moved it. */
+  moveCursor(sink: string, from: number, to: number): Promise<boolean>;
 }
 
 // ------------------------------------------------------------------------------------------------------ directory

@@ -1,5 +1,6 @@
 /** The sandbox's bot: the same composition root as `hallpass start`, in a child process, with a clock that can be moved. */
 import { readFileSync } from 'node:fs';
+import { auditKeyPlace, openSigner } from '../audit/key.ts';
 import { systemClock } from '../clock.ts';
 import { loadConfig } from '../config.ts';
 import { createLog } from '../log.ts';
@@ -12,7 +13,8 @@ if (!loaded.ok) {
   process.exit(1);
 }
 const log = createLog(loaded.settings.env.logLevel);
-const running = await run({ settings: loaded.settings, clock, log, host: '127.0.0.1' });
+const signing = openSigner(auditKeyPlace(loaded.settings));
+const running = await run({ settings: loaded.settings, clock, log, host: '127.0.0.1', signing });
 await running.slack?.connected;
 
 process.on('message', (message: unknown) => {

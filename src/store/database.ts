@@ -1,7 +1,7 @@
 /** Opens the record: `sqlite:<path>` or `postgres://…`, migrated, with the same promises either way. */
 import { fileURLToPath } from 'node:url';
 import type { Instant } from '../access/model.ts';
-import type { DigestStore, Store } from '../access/ports.ts';
+import type { DigestStore, Store, TrailStore } from '../access/ports.ts';
 import { commitProgram, type Writing } from './commit.ts';
 import { readDigestFacts, readExplained } from './digests.ts';
 import { readFreezes } from './freezes.ts';
@@ -25,6 +25,7 @@ import { type Dialect, defineTables } from './schema.ts';
 import { type Driver, run } from './session.ts';
 import { connectSqlite, sqliteDriver } from './sqlite.ts';
 import type { Secrets } from './trail.ts';
+import { trailOn } from './trail-reads.ts';
 
 export interface StoreOptions extends Secrets {
   /** `sqlite:<path>`, `sqlite::memory:`, `postgres://…` or `postgresql://…`. */
@@ -36,7 +37,7 @@ export interface StoreOptions extends Secrets {
   readonly poolSize?: number;
 }
 
-export interface OpenStore extends Store, DigestStore {
+export interface OpenStore extends Store, DigestStore, TrailStore {
   readonly dialect: Dialect;
   /** The wall clock that all processes on this database share; absent on SQLite. */
   serverTime(): Promise<Instant | undefined>;
@@ -189,6 +190,8 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
     async chain(afterSeq, limit) {
       return (await each(run((s) => s.statements.chain({ afterSeq, limit })))).map(toLink);
     },
+
+    ...trailOn(driver),
 
     async lastDigest() {
       const [row] = await each(run((s) => s.statements.lastDigest({})));

@@ -19,5 +19,7 @@ export const {
   digests,
   freezes,
   freezeHead,
+  auditCheckpoints,
+  auditCursors,
   chainHead,
 } = defineTables('sqlite');

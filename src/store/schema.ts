@@ -368,6 +368,21 @@ export function defineTables(dialect: Dialect) {
     version: number('version').notNull(),
   });
 
+  /** The end of the chain, signed from time to time. Append-only, like the events. */
+  const auditCheckpoints = table('audit_checkpoints', {
+    seq: number('seq').primaryKey(),
+    hash: text('hash').notNull(),
+    at: number('at').notNull(),
+    keyId: text('key_id').notNull(),
+    signature: text('signature').notNull(),
+  });
+
+  /** How far each sink of the trail has been told. */
+  const auditCursors = table('audit_cursors', {
+    sink: text('sink').primaryKey(),
+    seq: number('seq').notNull(),
+  });
+
   /** The one row that every linking commit locks. */
   const chainHead = table('chain_head', {
     id: number('id').primaryKey(),
@@ -393,6 +408,8 @@ export function defineTables(dialect: Dialect) {
     digests,
     freezes,
     freezeHead,
+    auditCheckpoints,
+    auditCursors,
     chainHead,
   };
 }

@@ -7,6 +7,7 @@ import { columns, columnsBeside, type Prepare, preparer, value } from './prepare
 import { inboxStatements, queueStatements } from './queue-statements.ts';
 import type { Dialect, Tables } from './schema.ts';
 import type { Database } from './session.ts';
+import { trailStatements } from './trail-reads.ts';
 
 export type Statements = ReturnType<typeof prepareStatements>;
 
@@ -18,6 +19,7 @@ export function prepareStatements(db: Database, t: Tables, dialect: Dialect) {
     ...inboxStatements(db, t, dialect, prepare),
     ...trail(db, t, dialect, prepare),
     ...freezeStatements(db, t, dialect, prepare),
+    ...trailStatements(db, t, prepare),
     ...forgottenStatements(db, t, prepare),
     ...digestStatements(db, t, prepare),
   };

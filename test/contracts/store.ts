@@ -16,6 +16,7 @@ import { freezeContract } from './store-freezes.ts';
 import { jobContract } from './store-jobs.ts';
 import { readContract } from './store-reads.ts';
 import { T0 } from './store-rows.ts';
+import { trailContract } from './store-trail.ts';
 
 export interface Bench {
   /** A store on a database that no other test has seen. */
@@ -62,6 +63,7 @@ export function storeContract(subject: StoreUnderTest): void {
     describe('freezes', () => freezeContract(bench));
     describe('jobs and deliveries', () => jobContract(bench));
     describe('the audit trail', () => auditContract(bench));
+    describe('the trail, read for an audit', () => trailContract(bench));
     describe('the digest', () => digestContract(bench));
   });
 }

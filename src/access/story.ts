@@ -1,0 +1,117 @@
+/**
+ * The story of one request in plain words, one line for each event of the trail: what was asked, answered, done in the
+ * directory, and why it ended. Nothing is left out; what has no words of its own is told by its name.
+ */
+import { actorName } from './decision.ts';
+import type { AuditEvent, Instant, Json, PinnedGroup } from './model.ts';
+import { cut, durationText, listed, timeText } from './words.ts';
+
+export interface StoryLine {
+  readonly at: Instant;
+  readonly who: string;
+  readonly what: string;
+  readonly kind: string;
+}
+
+const TEXT_MAX = 400;
+
+/** `groups` names the request's groups, of which an event holds only the ids. */
+export function storyOf(
+  events: readonly AuditEvent[],
+  groups: readonly PinnedGroup[],
+  zone: string,
+): readonly StoryLine[] {
+  return events.map((event) => ({
+    at: event.at,
+    who: actorName(event.actor),
+    what: cut(SAID[event.kind]?.(named(event, groups), zone) ?? byName(event), TEXT_MAX),
+    kind: event.kind,
+  }));
+}
+
+function named(event: AuditEvent, groups: readonly PinnedGroup[]): AuditEvent {
+  const key = event.membership;
+  const known = groups.find((one) => one.directory === key?.directory && one.groupId === key.groupId);
+  return known === undefined ? event : { ...event, detail: { ...event.detail, group: known.groupName } };
+}
+
+/** `Tue 10 Mar 14:32:07 CET  Ana Sousa  asked for db-prod:read for 30 min: fix stuck migration` */
+export function storyText({ at, who, what }: StoryLine, zone: string): string {
+  return `${timeText(at, undefined, zone)}  ${who}  ${what}`;
+}
+
+/** Sentences whose subject is whoever did it. */
+const SAID: Readonly<Record<string, (event: AuditEvent, zone: string) => string>> = {
+  'request.made': (event) => `asked for ${of(event, 'entitlement')}${lasting(event)}${because(event)}`,
+  'extension.requested': (event) => `asked to keep ${event.grantId ?? 'it'}${lasting(event)} longer${because(event)}`,
+  'request.refused': (event) => `was refused ${of(event, 'entitlement')}: ${of(event, 'code')}${because(event)}`,
+  'request.shown_again': () => 'was shown the request anew: the policy or the groups had changed since',
+  'request.approved': () => 'completed the approvals',
+  'request.denied': (event) => `denied the request${because(event)}`,
+  'request.cancelled': () => 'took the request back',
+  'request.lapsed': () => 'nobody had approved it in time, so it lapsed',
+  'request.withdrawn': (event) => `withdrew the request${because(event)}`,
+  'approval.given': (event) => `approved (number ${of(event, 'number')})`,
+  'approval.refused': (event) => `tried to answer and may not: ${of(event, 'code')}`,
+  'revocation.refused': (event) => `tried to revoke and may not: ${of(event, 'code')}`,
+  'grant.started': (event, zone) => `the time runs, until ${time(event, 'expiresAt', zone)}`,
+  'grant.activated': (event) =>
+    event.detail.partial === true ? 'the access is in place, in part' : 'the access is in place',
+  'grant.extended': (event, zone) => `the end is moved to ${time(event, 'expiresAt', zone)}`,
+  'grant.warned': (event, zone) => `told the holder that it ends ${time(event, 'endsAt', zone)}`,
+  'grant.expired': () => 'the time is over',
+  'grant.revoked': (event) => `revoked the access${because(event)}`,
+  'grant.returned': () => 'gave the access back',
+  'grant.abandoned': (event) => `gave it up: it could not be added${because(event)}`,
+  'grant.removed_outside': (event) => `somebody else had taken the membership away${because(event)}`,
+  'grant.ended': () => 'over: every membership is proven gone, or held by another grant',
+  'membership.addition_started': (event) => `adding to ${membership(event)}`,
+  'membership.added': (event) => `the directory accepted the addition to ${membership(event)}`,
+  'membership.addition_unknown': (event) => `the answer was lost: perhaps added to ${membership(event)}`,
+  'membership.addition_failed': (event) => `the addition to ${membership(event)} failed: ${of(event, 'error')}`,
+  'membership.addition_refused': (event) =>
+    `the directory refused the addition to ${membership(event)}: ${of(event, 'error')}`,
+  'membership.seen': (event) => `read back: a member of ${membership(event)}`,
+  'membership.seen_absent': (event) => `read back: not a member of ${membership(event)}`,
+  'membership.baseline_found': (event) => `was a member of ${membership(event)} before, so that is never removed`,
+  'membership.baseline_gone': (event) => `is no longer a permanent member of ${membership(event)}`,
+  'membership.removal_started': (event) => `removing from ${membership(event)}`,
+  'membership.removed': (event) => `the directory accepted the removal from ${membership(event)}`,
+  'membership.removal_failed': (event) => `the removal from ${membership(event)} failed: ${of(event, 'error')}`,
+  'membership.read_failed': (event) => `${membership(event)} could not be read: ${of(event, 'error')}`,
+  'membership.proven_absent': (event) => `read back: gone from ${membership(event)}, proven`,
+};
+
+/** `policy.changed (from: 1a2b, to: 3c4d): because`: true and complete, if not pretty. */
+function byName(event: AuditEvent): string {
+  const details = Object.entries(event.detail).flatMap(([name, value]) =>
+    typeof value === 'object' ? [] : [`${name}: ${String(value)}`],
+  );
+  return `${event.kind}${details.length === 0 ? '' : ` (${details.join(', ')})`}${because(event)}`;
+}
+
+function of({ detail }: AuditEvent, name: string): string {
+  const value: Json | undefined = detail[name];
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '?';
+}
+
+function because({ personal }: AuditEvent): string {
+  const texts = Object.values(personal ?? {}).filter((text) => text !== '');
+  return texts.length === 0 ? '' : `: ${listed(texts.map((text) => cut(text, 300)))}`;
+}
+
+function lasting({ detail }: AuditEvent): string {
+  return typeof detail.durationMs === 'number' ? ` for ${durationText(detail.durationMs)}` : '';
+}
+
+function time({ detail }: AuditEvent, name: string, zone: string): string {
+  const at = detail[name];
+  return typeof at === 'number' ? timeText(at, undefined, zone) : 'an unknown time';
+}
+
+function membership(event: AuditEvent): string {
+  const named = event.detail.group;
+  const key = event.membership;
+  if (key === undefined) return 'the group';
+  return `${typeof named === 'string' ? named : key.groupId} in ${key.directory}`;
+}
