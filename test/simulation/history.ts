@@ -473,7 +473,7 @@ function dueLanes(world: World): { readonly now: ReadonlySet<string>; readonly n
   for (const { job, dueAt, leaseUntil } of rows.jobs.values()) {
     const at = Math.max(dueAt, leaseUntil ?? 0);
     if (job.kind === 'notification' && job.lane === 'chat' && !temper.chat) continue;
-    if (job.kind === 'timer') see('timers', at);
+    if (job.kind === 'timer') see(job.lane === 'ask' ? 'asking' : 'timers', at);
     else if (job.kind === 'operation') see(`provision:${job.lane}`, at);
     else see(job.lane === 'alert' ? 'alert' : 'notify', at);
   }

@@ -16,7 +16,7 @@ import type { Lane, LoopLog } from '../../src/workers/loop.ts';
 import { notifyLane } from '../../src/workers/notify.ts';
 import { provisionLane } from '../../src/workers/provision.ts';
 import { createSweep, type Sweep } from '../../src/workers/sweep.ts';
-import { timerLane } from '../../src/workers/timers.ts';
+import { askLane, timerLane } from '../../src/workers/timers.ts';
 import { entitlement, group, HOUR, hash, MINUTE, onCall, policy, SECOND, T0 } from '../support/builders.ts';
 import { type HandClock, handClock } from '../support/clock.ts';
 import {
@@ -510,6 +510,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     const parts = { store, handler: noted, clock, log: log(name) };
     const lanes: Lane[] = [
       timerLane({ store, clock }),
+      askLane({ store, clock, people: reach, catalog: () => world.catalog }),
       ...[...workers.values()].map((directory) => provisionLane({ store, directory, clock, ids, log: parts.log })),
       inboxLane({ ...parts, replier: () => undefined }),
       alertLane({ ...parts, url: undefined, timezone: () => 'UTC', ids, metrics }),
