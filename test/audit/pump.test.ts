@@ -138,7 +138,15 @@ describe('a sink', () => {
       },
     };
     await pump({ sinks: { siem: lossy } }).ring();
-    await pump({ sinks: { siem: { write: async (text) => void (taken += text) } } }).ring();
+    await pump({
+      sinks: {
+        siem: {
+          write: async (text) => {
+            taken += text;
+          },
+        },
+      },
+    }).ring();
     expect(
       taken
         .trim()
