@@ -3,9 +3,10 @@
  * `{ name, ratio, rounds, … }`, `ratio` being ours over the baseline of the same run.
  */
 import { ack } from './ack.ts';
+import { audit } from './audit.ts';
 import { respond } from './respond.ts';
 
-const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<object>>> = { ack, respond };
+const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<object>>> = { ack, audit, respond };
 
 const [name = '', ...flags] = process.argv.slice(2);
 const bench = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;

@@ -359,7 +359,8 @@ export interface Checkpoint {
 export interface TrailStore {
   /** Where the chain ends now. */
   chainHead(): Promise<{ readonly seq: number; readonly hash: string }>;
-  trailLinks(afterSeq: number, limit: number): Promise<readonly TrailLink[]>;
+  /** `withColumns`: with the columns for searching, which cost as much to read as the rest. */
+  trailLinks(afterSeq: number, limit: number, withColumns: boolean): Promise<readonly TrailLink[]>;
   trailEvents(afterSeq: number, limit: number): Promise<readonly TrailEvent[]>;
   /** The place before the first event at or after an instant; the head when there is none. */
   seqBefore(at: Instant): Promise<number>;

@@ -52,8 +52,12 @@ function wrongWith(link: ChainLink, last: ChainEnd, hash: (text: string) => stri
   return names(link.canonical, link) ? undefined : 'its text names another place in the trail';
 }
 
-/** Whether the text itself says its place and predecessor; columns alone could be renumbered. */
+/**
+ * Whether the text itself says its place and predecessor; columns alone could be renumbered. In canonical JSON keys are
+ * sorted, so that the place is the last thing said: looking there is several times faster than reading the whole text.
+ */
 function names(canonical: string, { seq, prevHash }: ChainLink): boolean {
+  if (canonical.endsWith(`,"seq":${seq}}`) && canonical.includes(`,"prevHash":"${prevHash}",`)) return true;
   try {
     const said = JSON.parse(canonical) as { seq?: unknown; prevHash?: unknown } | null;
     return said?.seq === seq && said.prevHash === prevHash;

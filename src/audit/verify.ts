@@ -8,7 +8,7 @@ import type { Verifier } from './checkpoint.ts';
 
 export interface TrailSource {
   /** In order, after that place; an empty page is the end. */
-  page(afterSeq: number, limit: number): Promise<readonly TrailLink[]>;
+  page(afterSeq: number, limit: number, withColumns: boolean): Promise<readonly TrailLink[]>;
   checkpoints(afterSeq: number, limit: number): Promise<readonly Checkpoint[]>;
 }
 
@@ -76,7 +76,7 @@ export async function verifyTrail(source: TrailSource, attestations: Attestation
   };
 
   for (;;) {
-    const page = await source.page(head.seq, PAGE);
+    const page = await source.page(head.seq, PAGE, deep);
     broken = brokenLink(page, hash, head) ?? (deep ? misfiled(page) : undefined);
     const sound = broken === undefined ? page : page.slice(0, Math.max(0, broken.seq - head.seq - 1));
     await attest(sound);

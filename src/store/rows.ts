@@ -104,6 +104,6 @@ export function toPinnedGroup(row: RowOf<'groupPins'>): PinnedGroup {
   return { directory: row.directory, groupId: row.groupId, groupName: row.groupName };
 }
 
-export function toLink(row: RowOf<'auditEvents'>): ChainLink {
+export function toLink(row: ChainLink): ChainLink {
   return { seq: row.seq, prevHash: row.prevHash, hash: row.hash, canonical: row.canonical };
 }

@@ -245,6 +245,9 @@ function records(db: Database, t: Tables, prepare: Prepare) {
 function trail(db: Database, t: Tables, dialect: Dialect, prepare: Prepare) {
   const { auditEvents, auditPersonal, chainHead } = t;
   const head = db.select().from(chainHead).where(eq(chainHead.id, 1));
+  const { seq, prevHash, hash, canonical } = getTableColumns(auditEvents);
+  // No more than what is hashed: a whole trail is read this way.
+  const linkColumns = { seq, prevHash, hash, canonical };
   return {
     // SQLite holds the whole database while it writes; Postgres holds this row, so that links are made one at a time.
     chainHead: prepare(
@@ -270,7 +273,7 @@ function trail(db: Database, t: Tables, dialect: Dialect, prepare: Prepare) {
     chain: prepare(
       'chain',
       db
-        .select()
+        .select(linkColumns)
         .from(auditEvents)
         .where(gt(auditEvents.seq, value('afterSeq')))
         .orderBy(asc(auditEvents.seq))

@@ -12,6 +12,15 @@ export function trailStatements(db: Database, t: Tables, prepare: Prepare) {
   const limit = sql.placeholder('limit');
   return {
     readHead: prepare('read_head', db.select().from(chainHead).where(eq(chainHead.id, 1))),
+    filed: prepare(
+      'filed',
+      db
+        .select()
+        .from(auditEvents)
+        .where(gt(auditEvents.seq, value('afterSeq')))
+        .orderBy(asc(auditEvents.seq))
+        .limit(limit),
+    ),
     firstSince: prepare(
       'first_since',
       db
@@ -101,8 +110,9 @@ export function trailOn(driver: Driver): TrailStore {
       if (head === undefined) throw new Error('the audit chain has lost its head');
       return { seq: head.seq, hash: head.hash };
     },
-    async trailLinks(afterSeq, limit) {
-      const rows = await each(run((s) => s.statements.chain({ afterSeq, limit })));
+    async trailLinks(afterSeq, limit, withColumns) {
+      if (!withColumns) return each(run((s) => s.statements.chain({ afterSeq, limit })));
+      const rows = await each(run((s) => s.statements.filed({ afterSeq, limit })));
       return rows.map((row) => ({
         ...toLink(row),
         columns: {

@@ -19,7 +19,7 @@ export function trailContract(bench: Bench): void {
 
   test('the head, the links and the events tell the same', async () => {
     const store = await trail(3);
-    const links = await store.trailLinks(0, 10);
+    const links = await store.trailLinks(0, 10, true);
     expect(await store.chainHead()).toEqual({ seq: 3, hash: links[2]?.hash });
     expect(links[1]?.columns).toEqual({ at: T0 + 1_000, kind: 'request.made', requestId: 'R-7KQ2' });
     const events = await store.trailEvents(1, 10);
@@ -41,7 +41,7 @@ export function trailContract(bench: Bench): void {
   test('a checkpoint is signed once for each place, by whichever process is first, and verifies', async () => {
     const store = await trail(4);
     expect(await store.lastCheckpoint()).toBeUndefined();
-    const links = await store.trailLinks(0, 10);
+    const links = await store.trailLinks(0, 10, true);
     const checkpoint = signer.checkpoint({ seq: 3, hash: links[2]?.hash ?? '' }, T0);
     expect(await store.putCheckpoint(checkpoint)).toBe(true);
     expect(await (await bench.another()).putCheckpoint({ ...checkpoint, at: T0 + 1 })).toBe(false);
