@@ -282,6 +282,28 @@ function program(done: (code: number) => void): Command {
       ),
     );
 
+  root
+    .command('reconcile')
+    .description('compare what grants want, what is recorded and who the directories list')
+    .option('--directory <name>', 'only this one')
+    .option('--apply', 'write down, tell and do what the configuration says of it; without it only look')
+    .option('--wait <seconds>', 'how long to wait for removals to be proven', positive, 60)
+    .action((options: { directory?: string; apply?: boolean; wait: number }, command: Command) =>
+      withSettings(
+        command,
+        async (settings, io) => {
+          const { reconcileCommand } = await import('./cli/reconcile.ts');
+          const { directory, apply, wait } = options;
+          return await reconcileCommand(io, settings, {
+            apply: apply === true,
+            waitMs: wait * 1_000,
+            ...(directory === undefined ? {} : { directory }),
+          });
+        },
+        true,
+      ),
+    );
+
   auditCommands(root, done, withSettings);
   return root;
 }

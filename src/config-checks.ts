@@ -217,7 +217,11 @@ export function checkConfig(
         resource: resourceName,
         role: roleName,
         title: section.title ?? resourceName,
-        groups: role.grants,
+        groups: role.grants.map(({ directory, group, exclusive }) => ({
+          directory,
+          group,
+          ...(exclusive === true && { exclusive }),
+        })),
         policy,
         sessionTailMs: role.sessionTail === undefined ? 0 : ms(role.sessionTail),
         ...(section.channel !== undefined && { channel: section.channel }),

@@ -145,6 +145,10 @@ const role = z
           .strictObject({
             directory: name.describe('One of `directories`.'),
             group: z.string().min(1).describe('The group, by exact name or by id; pinned to its id at first use.'),
+            exclusive: z
+              .literal(true)
+              .optional()
+              .describe('The group holds nobody without a grant: whoever else is in it is drift. See `drift`.'),
           })
           .describe('One directory group that confers this role.'),
       )
@@ -275,9 +279,9 @@ export function jsonSchema(): unknown {
 const LATER: Readonly<Record<string, readonly string[]>> = {
   '': ['stepUp', 'workloads', 'retention', 'findings', 'activity'],
   chat: ['teams'],
-  directories: ['nativeExpiry', 'observe'],
+  directories: ['nativeExpiry'],
   policies: ['remindEvery', 'proof', 'breakGlass', 'maxLive', 'perDay', 'pattern'],
-  resources: ['link', 'activity', 'exclusive'],
+  resources: ['link', 'activity'],
 };
 
 const LATER_TYPES: readonly string[] = ['entra', 'aws-identity-center', 'github'];

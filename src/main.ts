@@ -6,13 +6,15 @@ import { dirname, resolve } from 'node:path';
 import { removalLatenessMs } from './access/digest-view.ts';
 import { createHandler, type Handler } from './access/handle.ts';
 import type { AccountRef, Change, Grant } from './access/model.ts';
-import type { Clock, DigestStore, Directory, Metrics, OnCall, People, Store } from './access/ports.ts';
+import type { Clock, DigestStore, Directory, DriftStore, Metrics, OnCall, People, Store } from './access/ports.ts';
+import type { DriftRules } from './access/reconcile.ts';
 import type { Signer } from './audit/checkpoint.ts';
 import { createOutlet } from './audit/outlet.ts';
 import { createPump, type Pump } from './audit/pump.ts';
 import { createSlack, type Slack } from './chat/slack/app.ts';
 import { type ProcessClock, sharedClock } from './clock.ts';
 import type { Settings } from './config.ts';
+import { driftRules } from './directories/drift-section.ts';
 import { openDirectory } from './directories/open.ts';
 import { createHttp, type Http, type HttpRoute } from './http.ts';
 import { randomIds, salt } from './ids.ts';
@@ -29,6 +31,7 @@ import { createDesk, inboxLane } from './workers/inbox.ts';
 import { createLoop, type Lane, type Loop } from './workers/loop.ts';
 import { notifyLane } from './workers/notify.ts';
 import { provisionLane } from './workers/provision.ts';
+import { createReconciler, type Reconciler } from './workers/reconcile.ts';
 import { createStanding } from './workers/standing.ts';
 import { createSweep, type Sweep } from './workers/sweep.ts';
 import { askLane, timerLane } from './workers/timers.ts';
@@ -47,11 +50,12 @@ export interface RunOptions {
 
 export interface Running {
   readonly port: number;
-  readonly store: Store & DigestStore;
+  readonly store: Store & DigestStore & DriftStore;
   readonly handler: Handler;
   readonly directories: ReadonlyMap<string, Directory>;
   readonly loop: Loop;
   readonly sweep: Sweep;
+  readonly reconciler: Reconciler;
   readonly slack: Slack | undefined;
   /** Drains within ten seconds. */
   stop(): Promise<void>;
@@ -87,6 +91,10 @@ export function openDirectories(
       }),
     ]),
   );
+}
+
+export function driftRulesOf(settings: Settings): ReadonlyMap<string, DriftRules> {
+  return new Map(settings.directories.map(({ name, section }) => [name, driftRules(section)]));
 }
 
 /** Grants that a commit has ended. Nothing puts an ended grant again. */
@@ -266,6 +274,8 @@ export async function run(options: RunOptions): Promise<Running> {
     },
     ...(heartbeat === undefined ? {} : { heartbeatUrl: heartbeat }),
   });
+  const rules = driftRulesOf(settings);
+  const reconciler = createReconciler({ store, directories, rules, catalog, clock, metrics, log });
   const http = createHttp({
     routes: [
       ...(slack?.routes ?? []),
@@ -283,6 +293,7 @@ export async function run(options: RunOptions): Promise<Running> {
   loop.start();
   sweep.start();
   digests.start();
+  reconciler.start();
   slack?.start();
   // Whatever was forgotten while nothing ran is found now, not in a minute.
   void sweep.sweep();
@@ -297,9 +308,10 @@ export async function run(options: RunOptions): Promise<Running> {
     directories,
     loop,
     sweep,
+    reconciler,
     slack,
     stop() {
-      stopping ??= stopInOrder({ http, slack, loop, sweep, digests, pump, store: record, log });
+      stopping ??= stopInOrder({ http, slack, loop, sweep, digests, reconciler, pump, store: record, log });
       return stopping;
     },
   };
@@ -334,15 +346,17 @@ async function stopInOrder(parts: {
   readonly loop: Loop | undefined;
   readonly sweep: Sweep;
   readonly digests: Digests;
+  readonly reconciler: Reconciler;
   readonly pump: Pump;
   readonly store: Store;
   readonly log: Log;
 }): Promise<void> {
-  const { http, slack, loop, sweep, digests, pump, store, log } = parts;
+  const { http, slack, loop, sweep, digests, reconciler, pump, store, log } = parts;
   await http.stop(STOP.http);
   await slack?.stop(STOP.chat);
   await sweep.stop();
   await digests.stop();
+  await reconciler.stop();
   await pump.stop();
   const drained = await loop?.stop(STOP.loop);
   if (drained === false) log.warn({}, 'stopped with jobs under way; their leases run out and they are taken up again');

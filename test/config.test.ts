@@ -522,3 +522,18 @@ test('a digest is posted at its time in the security channel, or where the file 
     expect.objectContaining({ path: 'digest', message: 'a digest needs chat.slack' }),
   );
 });
+
+test('what is done about drift is read for each directory, and a deadline without a removal is refused', () => {
+  const okta = 'keyFile: okta.pem }';
+  const with_ = (keys: string) => load(GOOD.replace(okta, `${okta}, ${keys}`));
+  const loaded = with_('observe: true, drift: { unknownMember: remove, removeAfter: 24h, missingMember: end }');
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  expect(loaded.settings.directories[0]?.section).toMatchObject({ observe: true, drift: { removeAfter: '24h' } });
+  const exclusive = load(GOOD.replace('group: prod-db-admin }', 'group: prod-db-admin, exclusive: true }'));
+  expect(exclusive.ok && exclusive.settings.catalog.resources['db-prod']?.roles.admin?.groups).toEqual([
+    { directory: 'okta', group: 'prod-db-admin', exclusive: true },
+  ]);
+  for (const wrong of ['drift: { removeAfter: 24h }', 'drift: { unknownMember: remove, removeAfter: soon }'])
+    expect(with_(wrong)).toMatchObject({ ok: false, problems: [{ path: 'directories.okta.drift.removeAfter' }] });
+  expect(with_('drift: { unknownMember: delete }')).toMatchObject({ ok: false, problems: [{ line: 7 }] });
+});

@@ -46,6 +46,8 @@ export interface DigestCounts {
   readonly late: number;
   readonly longestLatenessMs: number;
   readonly standing: number;
+  /** Differences found by reconciliation and still open. */
+  readonly drift: number;
 }
 
 export interface DigestMaterial {
@@ -68,6 +70,7 @@ const DIGEST_LATE_MS = 15 * 60_000;
 export const DIGEST_LINES = 40;
 const SHOWN = {
   troubled: 10,
+  drift: 10,
   late: 5,
   live: 20,
   granted: DIGEST_LINES,
@@ -120,6 +123,7 @@ export function digestView(material: DigestMaterial, now: Instant): DigestView {
     late: of.late,
     longestLatenessMs,
     standing: standingCount,
+    drift: of.drift,
   };
   const { ending, proven, ...plain } = of;
   const frozen = freezeLines(material.freezes ?? [], now, zone);
@@ -143,6 +147,7 @@ export function digestView(material: DigestMaterial, now: Instant): DigestView {
   const sections = [
     troubleSection(troubles, time),
     ...frozenSection(frozen),
+    driftSection(facts, time),
     lateSection(facts, time),
     liveSection(facts, time),
     grantedSection(facts, time),
@@ -185,6 +190,7 @@ function headline(
         : []),
     `${many(counts.live, 'grant')} live now.`,
     `${countText(counts.granted)} granted.`,
+    ...(counts.drift > 0 ? [`${many(counts.drift, 'difference')} from the directories.`] : []),
     ...(counts.pending > 0 ? [`${many(counts.pending, 'request')} waiting.`] : []),
     ...(counts.standing > 0 ? [`${many(counts.standing, 'standing member')}.`] : []),
   ].join(' ');
@@ -225,6 +231,25 @@ function troubleSection(troubles: readonly Trouble[], time: (at: Instant) => str
     total: troubles.length,
   };
 }
+
+function driftSection(facts: DigestFacts, time: (at: Instant) => string): ReportSection | undefined {
+  if (facts.drift.length === 0) return undefined;
+  return {
+    title: 'Differences from the directories',
+    lines: facts.drift.slice(0, SHOWN.drift).map((drift) => ({
+      lead: cut(drift.login || drift.groupName, NAME_MAX),
+      rest: `${DRIFT[drift.class]} ${groupOf(drift.key, drift.groupName)}, found ${time(drift.sinceAt)}`,
+    })),
+    total: facts.counts.drift,
+  };
+}
+
+const DRIFT = {
+  unknown_member: 'is, without a grant, in',
+  missing_member: 'has a live grant and is not in',
+  baseline_gone: 'is no longer in',
+  group_gone: 'no longer exists:',
+} as const;
 
 function lateSection(facts: DigestFacts, time: (at: Instant) => string): ReportSection | undefined {
   const late = facts.latest.filter((grant) => (removalLatenessMs(grant) ?? 0) >= LATE_AFTER_MS);

@@ -8,7 +8,7 @@
  * The order of writes and reads never rests on comparing instants (the wall clock may step): a mark or an accepted
  * write clears `seen`, so whatever `seen` says was read since.
  */
-import type { DirectoryErrorCode, Grant, Instant, Membership, MembershipKey, Ruling } from './model.ts';
+import type { DirectoryErrorCode, Grant, Instant, Membership, MembershipKey } from './model.ts';
 
 export interface Wish {
   /** A live grant holds it. */
@@ -295,13 +295,36 @@ export function absenceProves(row: Membership, readAt: Instant, lagMs: number): 
 }
 
 /** Closed on a person's word: nothing is owed on it any more, and it does not claim to have been checked. */
-export function ruledGone(row: Membership, ruling: Exclude<Ruling, 'adopted'>, now: Instant): Membership {
+export function ruledGone(row: Membership, ruling: 'group_gone' | 'user_gone', now: Instant): Membership {
   return changed(row, { ...CLOSED, provenAbsentAt: undefined, ruling, ruledAt: now });
 }
 
 /** Closed by a read made for a person, where no removal would ever be accepted. */
 export function seenGone(row: Membership, readAt: Instant): Membership {
   return changed(row, { ...CLOSED, seen: 'absent', seenAt: readAt, provenAbsentAt: readAt });
+}
+
+/** A permanent membership that the directory no longer shows is forgotten: a grant may add it, and would look first. */
+export function baselineGone(row: Membership, now: Instant): Membership {
+  return changed(row, { ...CLOSED, seen: 'absent', seenAt: now, ...NO_RULING });
+}
+
+/** Not ours to remove from here on: somebody who may say so did. */
+export function madePermanent(row: Membership, now: Instant): Membership {
+  return changed(row, { ...CLOSED, origin: 'baseline', seen: 'present', seenAt: now, ruling: 'adopted', ruledAt: now });
+}
+
+/**
+ * Ours to remove although no grant of this record added it: `unknown_member` in a group that holds nobody without a
+ * grant, `from_log` where the directory says that our own credential added it. No live grant may hold it.
+ */
+export function claimed(row: Membership, ruling: 'unknown_member' | 'from_log', now: Instant): Membership {
+  return changed(row, { ...CLOSED, origin: 'ours', provenAbsentAt: undefined, ruling, ruledAt: now });
+}
+
+/** Forgets the last read, so that the next step looks for itself. */
+export function lookAgain(row: Membership): Membership {
+  return changed(row, { seen: undefined, seenAt: undefined });
 }
 
 function withinLag(row: Membership, at: Instant, lagMs: number): boolean {
@@ -347,6 +370,7 @@ function seenAbsent(row: Membership, wish: Wish, readAt: Instant, lagMs: number)
           missingSinceAt: undefined,
           ...NO_ADDITION,
           ...NO_REMOVAL,
+          ...NO_RULING,
           ...SUCCESS,
         })
       : changed(row, { seen: 'absent', seenAt: readAt });

@@ -118,6 +118,8 @@ export interface Policy {
 export interface GroupName {
   readonly directory: string;
   readonly group: string;
+  /** It holds nobody without a grant: whoever else is in it is drift. */
+  readonly exclusive?: true;
 }
 
 /** A group pinned to the directory's immutable id. */
@@ -337,9 +339,29 @@ export interface Membership {
 
 /**
  * `group_gone`, `user_gone`: the directory no longer has it, so that no read can prove the membership absent.
- * `adopted`: what we added was made permanent.
+ * `adopted`: it was made permanent. `unknown_member`, `from_log`: nothing explains it, and it was decided to remove it,
+ * because the group holds nobody without a grant, or because the directory's own log says that we added it.
  */
-export type Ruling = 'group_gone' | 'user_gone' | 'adopted';
+export type Ruling = 'group_gone' | 'user_gone' | 'adopted' | 'unknown_member' | 'from_log';
+
+/**
+ * `unknown_member`: in a group that holds nobody without a grant. `missing_member`: a live grant's, and not there.
+ * `baseline_gone`: a permanent one, and not there any more. `group_gone`: the group itself.
+ */
+export type DriftClass = 'unknown_member' | 'missing_member' | 'baseline_gone' | 'group_gone';
+
+/** A difference between the record and a directory that was found and is still open. */
+export interface Drift {
+  /** Class and membership in one, so that the same is found once. */
+  readonly id: string;
+  readonly class: DriftClass;
+  /** `userId` is empty where it is about the group. */
+  readonly key: MembershipKey;
+  readonly groupName: string;
+  /** Empty where it is about the group. */
+  readonly login: string;
+  readonly sinceAt: Instant;
+}
 
 export type DirectoryErrorCode = 'rate_limited' | 'unavailable' | 'not_found' | 'rejected' | 'unauthorized';
 
@@ -430,6 +452,7 @@ export interface Notice {
     | 'removal_failing'
     | 'removal_recovered'
     | 'removal_resolved'
+    | 'drift_found'
     | 'addition_failing'
     | 'addition_abandoned'
     | 'removed_outside'
@@ -530,6 +553,9 @@ export type Change =
   | { readonly put: 'digest'; readonly row: DigestRecord }
   /** Only where nothing is pinned yet. */
   | { readonly put: 'pin'; readonly row: Pin }
+  /** At most one of each id. */
+  | { readonly put: 'drift'; readonly row: Drift }
+  | { readonly drop: 'drift'; readonly id: string }
   | { readonly put: 'job'; readonly row: Job }
   | { readonly drop: 'job'; readonly id: string }
   | { readonly put: 'event'; readonly row: AuditEvent };

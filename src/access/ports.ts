@@ -13,6 +13,7 @@ import type {
   DigestRecord,
   DirectoryErrorCode,
   DirectoryUser,
+  Drift,
   EndReason,
   EntitlementId,
   Freeze,
@@ -273,6 +274,8 @@ export interface DigestFacts {
     readonly pending: number;
     /** Memberships owed a removal. */
     readonly removals: number;
+    /** Differences from a directory that were found and are open. */
+    readonly drift: number;
   };
   /** Newest first. */
   readonly granted: readonly RequestRecord[];
@@ -288,6 +291,8 @@ export interface DigestFacts {
   readonly latest: readonly Grant[];
   /** Owed now, the oldest first. */
   readonly removals: readonly MembershipRecord[];
+  /** Open now, the oldest first. */
+  readonly drift: readonly Drift[];
   /** Oldest first. */
   readonly pending: readonly RequestRecord[];
 }
@@ -300,6 +305,21 @@ export interface DigestStore {
   digestFacts(period: Period, lateMs: number, limit: number): Promise<DigestFacts>;
   /** Ids of those whom the ledger explains in a group: added by us, or removed by us at `removedSince` or later. */
   explained(directory: string, groupId: string, removedSince: Instant, limit: number): Promise<readonly string[]>;
+}
+
+/** The record as reconciliation asks it. Every answer is bounded. */
+export interface DriftStore {
+  /** Of one group: what is ours, baseline, held by an unended grant, or was removed by us at `removedSince` or later. */
+  ledgerOf(
+    directory: string,
+    groupId: string,
+    removedSince: Instant,
+    limit: number,
+  ): Promise<readonly MembershipRecord[]>;
+  /** Groups in which something is ours, whatever the configuration says of them now. */
+  filledGroups(limit: number): Promise<readonly PinnedGroup[]>;
+  /** What was found and is open, oldest first. */
+  drifts(limit: number): Promise<readonly Drift[]>;
 }
 
 export interface Period {

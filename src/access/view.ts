@@ -307,8 +307,8 @@ function membershipView(record: GrantRecord, held: MembershipRecord, index: numb
   });
   const { grant } = record;
   if (row === undefined) return is('adding');
-  if (row.ruling !== undefined && row.ruledAt !== undefined && row.ruledAt >= grant.approvedAt)
-    return is(row.ruling, row.ruledAt);
+  if (row.ruling === 'group_gone' || row.ruling === 'user_gone' || row.ruling === 'adopted')
+    if ((row.ruledAt ?? 0) >= grant.approvedAt) return is(row.ruling, row.ruledAt);
   if (row.origin === 'baseline')
     return grant.state === 'adding' && row.seen === undefined ? is('adding') : is('already_there', row.seenAt);
   if (isLive(grant)) {
@@ -535,6 +535,7 @@ export function askedFor(view: RequestView): string {
 const NOTICE_TITLE: Record<Notice['code'], string> = {
   removal_failing: 'A removal keeps failing',
   removal_recovered: 'A removal that was failing is done',
+  drift_found: 'The directory differs from the record',
   removal_resolved: 'A removal that was failing was closed by hand',
   addition_failing: 'Additions are failing',
   addition_abandoned: 'An addition was refused',
@@ -560,6 +561,7 @@ export function noticeView(notice: Notice, zone: string): Extract<MessageView, {
         : ''
     }`,
     removal_recovered: `Removed from ${group ?? 'the group'} and checked, after ${notice.failures ?? 0} failures.`,
+    drift_found: '',
     removal_resolved: `${group ?? 'The group'}: ${notice.by ?? 'an operator'} closed it because the directory no longer has it. It was not checked. Reason: ${notice.reason ?? ''}`,
     addition_failing: `Not yet a member of ${group ?? 'the group'}. Hallpass tries until the request's time to be added is over, then gives up.`,
     addition_abandoned: `Not added to ${group ?? 'the group'}. Hallpass does not try again; ask again when it is mended.`,

@@ -14,7 +14,7 @@ import { EXIT, type Out } from './out.ts';
 
 const STDERR = 2;
 
-const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 export async function expireCommand(io: Out, settings: Settings, waitMs: number): Promise<number> {
   const { store, clock } = await opened(settings);
@@ -92,16 +92,12 @@ function sayReport(
   const { proven, outstanding } = report;
   const nothingOwed = outstanding.length === 0;
   const done = revoked?.over ?? nothingOwed;
-  const line = ({ login, group, membership }: Outstanding) => `${login} from ${group} (${membership.directory})`;
   io.say(
     { ok: done, ...(revoked === undefined ? {} : { revoked: revoked.id, headline: revoked.headline }), ...report },
     [
       ...(revoked === undefined ? [] : [`${revoked.id}: ${revoked.headline}`]),
       ...proven.map((one) => `Removed and checked: ${line(one)}`),
-      ...outstanding.map(
-        (one) =>
-          `STILL A MEMBER, as far as is known: ${line(one)}${one.error === undefined ? '' : `: ${one.error} (${one.failures} failures)`}`,
-      ),
+      ...outstanding.map((one) => `STILL A MEMBER, as far as is known: ${stillOwed(one)}`),
       nothingOwed
         ? proven.length === 0
           ? 'Nothing is owed: no membership that Hallpass added has to be removed.'
@@ -110,4 +106,10 @@ function sayReport(
     ],
   );
   return done ? EXIT.done : EXIT.failed;
+}
+
+const line = ({ login, group, membership }: Outstanding) => `${login} from ${group} (${membership.directory})`;
+
+export function stillOwed(one: Outstanding): string {
+  return `${line(one)}${one.error === undefined ? '' : `: ${one.error} (${one.failures} failures)`}`;
 }

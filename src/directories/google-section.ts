@@ -1,6 +1,7 @@
 /** The section of `hallpass.yaml` that describes a Google Workspace or Cloud Identity account. */
 import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
+import { driftKeys } from './drift-section.ts';
 import { isAddress, lag } from './section.ts';
 
 const text = (description: string) => z.string().min(1).describe(description);
@@ -36,6 +37,7 @@ export const googleSection = z
       .optional()
       .describe('A local server that stands in for Google, for tests. Loopback only.'),
     lag: lag('10s'),
+    ...driftKeys,
   })
   .describe('A Google Workspace or Cloud Identity account whose groups Hallpass fills and empties.');
 

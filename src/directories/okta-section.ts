@@ -1,5 +1,6 @@
 /** The section of `hallpass.yaml` that describes an Okta organisation. */
 import { z } from 'zod';
+import { driftKeys } from './drift-section.ts';
 import { isAddress, lag } from './section.ts';
 
 const text = (description: string) => z.string().min(1).describe(description);
@@ -38,6 +39,7 @@ export const oktaSection = z
       ])
       .describe('How Hallpass signs in to Okta: an API token, or a service app with a private key (better).'),
     lag: lag('2s'),
+    ...driftKeys,
   })
   .describe('An Okta organisation whose groups Hallpass fills and empties.');
 

@@ -2,7 +2,7 @@
 import type { Change, Grant } from '../access/model.ts';
 import { type Commit, type JobSettlement, StaleStateError } from '../access/ports.ts';
 import { valuesFor } from './prepare.ts';
-import { fromFreeze, fromGrant, fromJob, fromKey, fromMembership, fromRequest } from './rows.ts';
+import { fromDrift, fromFreeze, fromGrant, fromJob, fromKey, fromMembership, fromRequest } from './rows.ts';
 import type { Tables } from './schema.ts';
 import { type Program, type Rows, run, type Session } from './session.ts';
 import { link, type Secrets } from './trail.ts';
@@ -53,6 +53,11 @@ function answerDelivery(key: string, writing: Writing): Write {
 }
 
 function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing): Write {
+  if ('drop' in change && change.drop === 'drift') {
+    return write(`2 ${change.id}`, function* () {
+      yield* run((s) => s.statements.dropDrift({ id: change.id }));
+    });
+  }
   if ('drop' in change) {
     return write(`6 ${change.id}`, function* () {
       yield* run((s) => s.statements.dropJob({ id: change.id }));
@@ -103,6 +108,11 @@ function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing): 
       const { space, name } = change.row;
       const values = valuesFor(tables.pins, change.row);
       return write(`2 pin ${space} ${name}`, () => guard(`the pin of ${name}`, (s) => s.statements.pin(values)));
+    }
+    case 'drift': {
+      const { id } = change.row;
+      const values = valuesFor(tables.drifts, fromDrift(change.row));
+      return write(`2 ${id}`, () => guard(id, (s) => s.statements.insertDrift(values)));
     }
     case 'approval': {
       const { requestId, approver } = change.row;

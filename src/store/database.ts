@@ -1,9 +1,10 @@
 /** Opens the record: `sqlite:<path>` or `postgres://…`, migrated, with the same promises either way. */
 import { fileURLToPath } from 'node:url';
 import type { Instant } from '../access/model.ts';
-import type { DigestStore, Store, TrailStore } from '../access/ports.ts';
+import type { DigestStore, DriftStore, Store, TrailStore } from '../access/ports.ts';
 import { commitProgram, type Writing } from './commit.ts';
 import { readDigestFacts, readExplained } from './digests.ts';
+import { readDrifts, readFilledGroups, readLedgerOf } from './drift.ts';
 import { readFreezes } from './freezes.ts';
 import { migratePostgres, migrateSqlite } from './migrate.ts';
 import { connectPostgres, postgresDriver } from './postgres.ts';
@@ -37,7 +38,7 @@ export interface StoreOptions extends Secrets {
   readonly poolSize?: number;
 }
 
-export interface OpenStore extends Store, DigestStore, TrailStore {
+export interface OpenStore extends Store, DigestStore, DriftStore, TrailStore {
   readonly dialect: Dialect;
   /** The wall clock that all processes on this database share; absent on SQLite. */
   serverTime(): Promise<Instant | undefined>;
@@ -200,6 +201,11 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
     digestFacts: (period, lateMs, limit) => snapshot(readDigestFacts(period, lateMs, limit)),
     explained: (directory, groupId, removedSince, limit) =>
       each(readExplained(directory, groupId, removedSince, limit)),
+
+    ledgerOf: (directory, groupId, removedSince, limit) =>
+      snapshot(readLedgerOf(directory, groupId, removedSince, limit)),
+    filledGroups: (limit) => snapshot(readFilledGroups(limit)),
+    drifts: (limit) => snapshot(readDrifts(limit)),
 
     async healthy() {
       try {

@@ -2,6 +2,7 @@
 import { and, asc, desc, eq, getTableColumns, gte, lt, or, sql } from 'drizzle-orm';
 import type { EndReason, Instant } from '../access/model.ts';
 import type { DigestFacts, Period } from '../access/ports.ts';
+import { readDrifts } from './drift.ts';
 import { columns, type Prepare, value } from './prepare.ts';
 import { readMemberships, withAnswers } from './reads.ts';
 import { toGrant } from './rows.ts';
@@ -148,6 +149,7 @@ export function* readDigestFacts({ from, to }: Period, lateMs: number, limit: nu
   const [live] = yield* run((s) => s.statements.countLive({}));
   const [pending] = yield* run((s) => s.statements.countPending({}));
   const [owed] = yield* run((s) => s.statements.countOwed({}));
+  const [drifts] = yield* run((s) => s.statements.countDrifts({}));
   const closed = (state: string) =>
     decided.filter((row) => row.state === state).reduce((sum, row) => sum + row.count, 0);
   const counts = {
@@ -163,6 +165,7 @@ export function* readDigestFacts({ from, to }: Period, lateMs: number, limit: nu
     live: live?.count ?? 0,
     pending: pending?.count ?? 0,
     removals: owed?.count ?? 0,
+    drift: drifts?.count ?? 0,
   };
   const byEntitlement = yield* run((s) => s.statements.grantedByEntitlement({ ...period, limit: ENTITLEMENTS_MAX }));
   const latest = yield* run((s) => s.statements.latestProven(some));
@@ -178,6 +181,7 @@ export function* readDigestFacts({ from, to }: Period, lateMs: number, limit: nu
     removals: yield* readMemberships(
       removals.map(({ directory, groupId, userId }) => ({ directory, groupId, userId })),
     ),
+    drift: yield* readDrifts(limit),
     pending: yield* withAnswers(yield* run((s) => s.statements.pendingOldest({ limit }))),
   };
 }

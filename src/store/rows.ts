@@ -4,6 +4,7 @@ import type {
   AccountRef,
   Approval,
   Card,
+  Drift,
   Freeze,
   Grant,
   Job,
@@ -77,6 +78,13 @@ export function toMembership(row: RowOf<'memberships'>): Membership {
 }
 
 export const fromMembership = ({ key, ...plain }: Membership): object => ({ ...plain, ...fromKey(key) });
+
+export function toDrift(row: RowOf<'drifts'>): Drift {
+  const { directory, groupId, userId, ...plain } = row;
+  return { ...plain, key: { directory, groupId, userId } };
+}
+
+export const fromDrift = ({ key, ...plain }: Drift): object => ({ ...plain, ...fromKey(key) });
 
 export const fromKey = (key: MembershipKey): Values => ({
   directory: key.directory,

@@ -21,5 +21,6 @@ export const {
   freezeHead,
   auditCheckpoints,
   auditCursors,
+  drifts,
   chainHead,
 } = defineTables('sqlite');

@@ -11,6 +11,7 @@ import type {
   AccountRef,
   Approval,
   DirectoryErrorCode,
+  DriftClass,
   EndReason,
   GrantState,
   Job,
@@ -213,6 +214,18 @@ export function defineTables(dialect: Dialect) {
     ],
   );
 
+  /** What was found to differ from a directory and is still open: told once, and counted until it is over. */
+  const drifts = table('drifts', {
+    id: text('id').primaryKey(),
+    directory: text('directory').notNull(),
+    groupId: text('group_id').notNull(),
+    userId: text('user_id').notNull(),
+    class: text('class').$type<DriftClass>().notNull(),
+    groupName: text('group_name').notNull(),
+    login: text('login').notNull(),
+    sinceAt: number('since_at').notNull(),
+  });
+
   const jobs = table(
     'jobs',
     {
@@ -397,6 +410,7 @@ export function defineTables(dialect: Dialect) {
     grants,
     grantMemberships,
     memberships,
+    drifts,
     jobs,
     deliveries,
     messages,

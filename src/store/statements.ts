@@ -1,6 +1,7 @@
 /** Every statement with a fixed shape, prepared once per connection: built for each call they cost more than they do. */
 import { and, asc, desc, eq, getTableColumns, gt, sql } from 'drizzle-orm';
 import { digestStatements } from './digests.ts';
+import { driftStatements } from './drift.ts';
 import { forgottenStatements } from './forgotten.ts';
 import { freezeStatements } from './freezes.ts';
 import { columns, columnsBeside, type Prepare, preparer, value } from './prepare.ts';
@@ -22,6 +23,7 @@ export function prepareStatements(db: Database, t: Tables, dialect: Dialect) {
     ...trailStatements(db, t, prepare),
     ...forgottenStatements(db, t, prepare),
     ...digestStatements(db, t, prepare),
+    ...driftStatements(db, t, prepare),
   };
 }
 

@@ -12,6 +12,7 @@ import { openTestStore, type TestDatabase } from '../support/databases.ts';
 import { auditContract } from './store-audit.ts';
 import { commitContract } from './store-commit.ts';
 import { digestContract } from './store-digests.ts';
+import { driftContract } from './store-drift.ts';
 import { freezeContract } from './store-freezes.ts';
 import { jobContract } from './store-jobs.ts';
 import { readContract } from './store-reads.ts';
@@ -65,5 +66,6 @@ export function storeContract(subject: StoreUnderTest): void {
     describe('the audit trail', () => auditContract(bench));
     describe('the trail, read for an audit', () => trailContract(bench));
     describe('the digest', () => digestContract(bench));
+    describe('drift', () => driftContract(bench));
   });
 }

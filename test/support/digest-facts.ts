@@ -20,6 +20,7 @@ export function quietFacts(
       live: 0,
       pending: 0,
       removals: 0,
+      drift: 0,
     },
     granted: [],
     byEntitlement: [],
@@ -28,6 +29,7 @@ export function quietFacts(
     refused: [],
     latest: [],
     removals: [],
+    drift: [],
     pending: [],
   };
   return { ...none, ...lists, counts: { ...none.counts, ...counts } };
