@@ -5,7 +5,7 @@
 import { dirname, resolve } from 'node:path';
 import { removalLatenessMs } from './access/digest-view.ts';
 import { createHandler, type Handler } from './access/handle.ts';
-import type { AccountRef, Change, Grant } from './access/model.ts';
+import type { AccountRef, Change, Grant, Job } from './access/model.ts';
 import type { Clock, DigestStore, Directory, DriftStore, Metrics, OnCall, People, Store } from './access/ports.ts';
 import type { DriftRules } from './access/reconcile.ts';
 import type { Signer } from './audit/checkpoint.ts';
@@ -113,11 +113,15 @@ function toldOf(changes: readonly Change[]): readonly AccountRef[] {
   });
 }
 
+function jobsOf(changes: readonly Change[]): readonly Job[] {
+  return changes.flatMap((change) => ('put' in change && change.put === 'job' ? [change.row] : []));
+}
+
 /** The record, with a wake-up for the workers after every commit: what was just decided is worked off at once. */
 function waking<S extends Store>(
   store: S,
   metrics: Metrics,
-  wake: () => void,
+  wake: (committed: readonly Job[]) => void,
   changed: (accounts: readonly AccountRef[]) => void,
   events: (count: number) => void,
 ): S {
@@ -130,8 +134,7 @@ function waking<S extends Store>(
         const reason = grant.endReason ?? 'expired';
         if (ms !== undefined) metrics.observe('hallpass_removal_lateness_seconds', ms / 1000, { reason });
       }
-      // A lease that is kept owes nothing new to anybody.
-      if (commit.changes.length > 0 || commit.job === undefined || !('keep' in commit.job)) wake();
+      wake(jobsOf(commit.changes));
       changed(toldOf(commit.changes));
       events(commit.changes.filter((change) => 'put' in change && change.put === 'event').length);
     },
@@ -157,7 +160,7 @@ export async function run(options: RunOptions): Promise<Running> {
   const store = waking(
     record,
     metrics,
-    () => loop?.wake(),
+    (committed) => loop?.wake(committed),
     (accounts) => slack?.changed(accounts),
     (count) => pump.committed(count),
   );

@@ -222,9 +222,12 @@ export async function standingOf(
   return await Promise.all(
     records.map(async (record) => {
       if (ours(record.membership)) return { record };
+      const { groupId, userId } = record.key;
       const directory = sources.directories.get(record.key.directory);
+      // That they have it already would refuse the request, so it is asked afresh; that they do not refuses nothing.
+      if (directory?.lastSeen?.(groupId, userId) === false) return { record, member: false };
       try {
-        const member = await directory?.isMember(record.key.groupId, record.key.userId);
+        const member = await directory?.isMember(groupId, userId);
         return member === undefined ? { record } : { record, member };
       } catch {
         // Whether they have it already is a courtesy to tell; the addition reads again before it is sent.

@@ -24,9 +24,11 @@ import { createHomes } from './home.ts';
 import type { AccountRef, Change, Entitlement, Person, RequestId } from './model.ts';
 import {
   type Clock,
+  type Delivery,
   DirectoryError,
   type GrantRecord,
   type Ids,
+  type Intake,
   MessengerError,
   PeopleError,
   type Questions,
@@ -48,7 +50,7 @@ export interface HandlerParts extends Sources {
 
 export interface Handler extends Questions {
   /** Never half done: when it resolves, everything is committed or nothing is. Rejects only when we were wrong. */
-  handle(command: Command, delivery?: string): Promise<Answer>;
+  handle(command: Command, delivery?: string | Intake): Promise<Answer>;
   /** What people are shown of a request, as it is now. */
   view(id: RequestId, zone?: string): Promise<RequestView | undefined>;
 }
@@ -59,6 +61,8 @@ const ATTEMPTS_MAX = 12;
 /** So many pending requests and live grants are looked through for a resource's name; ids have no such limit. */
 const NAMED_MAX = 2_000;
 
+const BUSY: Answer = { say: 'refused', refusal: { code: 'busy' } };
+
 /** Either an outcome to commit, or an answer to a question that changes nothing. */
 type Handled = { readonly outcome: Outcome } | { readonly answer: Answer; readonly changes?: readonly Change[] };
 
@@ -67,26 +71,38 @@ export function createHandler(parts: HandlerParts): Handler {
   const queries = createQueries({ ...parts, view });
   const emergency = createEmergency(parts);
 
-  async function handle(command: Command, delivery?: string): Promise<Answer> {
+  async function handle(command: Command, delivery?: string | Intake): Promise<Answer> {
+    const intake = typeof delivery === 'object' ? delivery : undefined;
+    const key = typeof delivery === 'object' ? delivery.key : delivery;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const handled = await carry(command, attempt, delivery);
+      const handled = await carry(command, attempt, key);
+      const closes = intake === undefined ? key : await intake.closing();
+      if (closes === 'replayed') return BUSY;
       try {
-        return await finish(handled, command, delivery);
+        return await finish(handled, command, closes);
       } catch (error) {
         // Somebody changed a row this rests on: everything is looked up and decided afresh.
         if (!(error instanceof StaleStateError)) throw error;
+        intake?.overtaken();
       }
     }
     // Closed before it is said: what a person is told was not done must not be done later.
-    if (delivery !== undefined) await store.answered(delivery);
-    return { say: 'refused', refusal: { code: 'busy' } };
+    const closes = intake === undefined ? key : await intake.closing();
+    if (closes !== 'replayed') await close(closes);
+    return BUSY;
   }
 
-  async function finish(handled: Handled, command: Command, delivery: string | undefined): Promise<Answer> {
+  /** Closes a delivery that leads to no change. */
+  async function close(delivery: string | Delivery | undefined): Promise<void> {
+    if (typeof delivery === 'string') await store.answered(delivery);
+    else if (delivery !== undefined) await store.commit({ changes: [], delivery });
+  }
+
+  async function finish(handled: Handled, command: Command, delivery: string | Delivery | undefined): Promise<Answer> {
     if ('answer' in handled) {
       const { changes = [], answer } = handled;
       if (changes.length > 0) await store.commit({ changes, ...(delivery === undefined ? {} : { delivery }) });
-      else if (delivery !== undefined) await store.answered(delivery);
+      else await close(delivery);
       return answer;
     }
     const { outcome } = handled;
@@ -97,7 +113,7 @@ export function createHandler(parts: HandlerParts): Handler {
         ]
       : outcome.changes;
     if (changes.length > 0) await store.commit({ changes, ...(delivery === undefined ? {} : { delivery }) });
-    else if (delivery !== undefined) await store.answered(delivery);
+    else await close(delivery);
     if (isRefused(outcome)) {
       const about = refusalAbout(outcome.refusal, command);
       const request =

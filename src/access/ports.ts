@@ -109,8 +109,23 @@ export interface Delivery {
 export interface Commit {
   readonly changes: readonly Change[];
   readonly job?: JobSettlement;
-  /** Key of the delivery this answers; guarded, so that a delivery acts once. */
-  readonly delivery?: string;
+  /**
+   * What of the inbox this answers; guarded, so that a delivery acts once. By its key when it was received before; the
+   * whole of it is received and answered by this very commit, which is stale when it was known already.
+   */
+  readonly delivery?: string | Delivery;
+}
+
+/**
+ * A delivery on its way into the inbox. Decided soon enough, it is recorded by the commit that answers it; else it is
+ * recorded by itself meanwhile.
+ */
+export interface Intake {
+  readonly key: string;
+  /** What the commit is to name; `replayed`: it was here before, and nothing may be committed for it. */
+  closing(): Promise<string | Delivery | 'replayed'>;
+  /** That commit was stale and changed nothing. */
+  overtaken(): void;
 }
 
 export interface RequestRecord {
@@ -457,6 +472,8 @@ export interface Directory {
   getUser(id: string): Promise<DirectoryUser | undefined>;
   /** Direct membership. */
   isMember(groupId: string, userId: string): Promise<boolean>;
+  /** What was seen of a membership less than a minute ago, without asking; absent: nothing was. It proves nothing. */
+  lastSeen?(groupId: string, userId: string): boolean | undefined;
   /** When it returns, the directory has accepted the membership. `already_member` only where the vendor says so. */
   add(groupId: string, userId: string): Promise<'added' | 'already_member'>;
   /** When it returns, the directory has accepted the removal; a 404 that names the member counts as `was_not_member`. */

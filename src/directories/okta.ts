@@ -14,6 +14,7 @@ import {
   processUsers,
 } from './okta-answers.ts';
 import { apiToken, serviceApp } from './okta-auth.ts';
+import { createGroupsOf } from './okta-groups-of.ts';
 import { apiUrl, isPlainName, loginUrl } from './okta-paths.ts';
 import type { OktaSection } from './okta-section.ts';
 import { durationMs } from './section.ts';
@@ -69,6 +70,7 @@ export function createOkta(parts: OktaParts): Directory {
   const credential = credentialOf();
   /** By group id, when it was last read without complaint; on the monotonic clock. */
   const groupsSeen = new Map<string, number>();
+  const groupsOf = createGroupsOf(() => clock.monotonic());
 
   function credentialOf() {
     const auth = section.auth;
@@ -133,7 +135,7 @@ export function createOkta(parts: OktaParts): Directory {
       readonly read: (asked: Asked, answer: Answer, from: URL) => Page<T>;
     },
     deadline: Deadline,
-  ): AsyncGenerator<readonly T[]> {
+  ): AsyncGenerator<{ readonly items: readonly T[]; readonly last: boolean }> {
     const asked = { directory: name, operation: question.operation, write: false, secrets: [] };
     const visited = new Set<string>();
     let url: URL | undefined = question.url;
@@ -146,8 +148,8 @@ export function createOkta(parts: OktaParts): Directory {
         { ...question, url: from, read: (by, answer) => question.read(by, answer, from) },
         deadline,
       );
-      yield page.items;
       url = page.next;
+      yield { items: page.items, last: url === undefined };
     }
   }
 
@@ -196,8 +198,8 @@ export function createOkta(parts: OktaParts): Directory {
       },
       deadline,
     );
-    for await (const page of listing) {
-      for (const group of page) if (group.name === groupName) found.set(group.id, group);
+    for await (const { items } of listing) {
+      for (const group of items) if (group.name === groupName) found.set(group.id, group);
     }
     return [...found.values()];
   }
@@ -213,8 +215,8 @@ export function createOkta(parts: OktaParts): Directory {
       },
       deadline,
     );
-    for await (const page of listing) {
-      const feeding = page.find((rule) => rule.active && rule.groupIds.includes(groupId));
+    for await (const { items } of listing) {
+      const feeding = items.find((rule) => rule.active && rule.groupIds.includes(groupId));
       if (feeding !== undefined) return feeding.name;
     }
     return undefined;
@@ -247,6 +249,8 @@ export function createOkta(parts: OktaParts): Directory {
     const operation = method === 'PUT' ? 'add_member' : 'remove_member';
     const urgency = method === 'PUT' ? 'ordinary' : 'removal';
     const deadline = deadlineIn(callDeadlineMs);
+    // Before and after: a listing that is on its way meanwhile may show either.
+    groupsOf.forget(userId);
     try {
       await ask(
         {
@@ -266,6 +270,8 @@ export function createOkta(parts: OktaParts): Directory {
       if ((await readGroup(groupId, deadline, urgency)) === undefined) throw missing('group', operation, error);
       if ((await readUser(userId, deadline, urgency)) === undefined) throw missing('user', operation, error);
       return false;
+    } finally {
+      groupsOf.forget(userId);
     }
   }
 
@@ -325,7 +331,13 @@ export function createOkta(parts: OktaParts): Directory {
         deadline,
       );
       try {
-        for await (const page of listing) if (page.some((group) => group.id === groupId)) return true;
+        const seen = new Set<string>();
+        const askedAt = clock.monotonic();
+        for await (const { items, last } of listing) {
+          for (const group of items) seen.add(group.id);
+          if (last) groupsOf.put(userId, seen, askedAt);
+          if (seen.has(groupId)) return true;
+        }
       } catch (error) {
         throw error instanceof DirectoryError && error.code === 'not_found' ? missing('user', operation, error) : error;
       }
@@ -333,6 +345,8 @@ export function createOkta(parts: OktaParts): Directory {
       await mustSee(groupId, deadline);
       return false;
     },
+
+    lastSeen: (groupId, userId) => groupsOf.of(userId)?.has(groupId),
 
     async add(groupId, userId) {
       if (await change('PUT', groupId, userId)) return 'added';
@@ -358,7 +372,7 @@ export function createOkta(parts: OktaParts): Directory {
         deadline,
       );
       try {
-        for await (const page of listing) for (const user of page) members.set(user.id, user);
+        for await (const { items } of listing) for (const user of items) members.set(user.id, user);
       } catch (error) {
         throw error instanceof DirectoryError && error.code === 'not_found'
           ? missing('group', operation, error)

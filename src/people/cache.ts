@@ -16,17 +16,21 @@ export class Cache<T> {
     this.#maxEntries = options.maxEntries;
   }
 
-  get(key: string, load: () => Promise<T>): Promise<T> {
+  /** Of answers that are not worth `keeping` none is kept, but for those who ask at the same moment. */
+  get(key: string, load: () => Promise<T>, keeping: (answer: T) => boolean = () => true): Promise<T> {
     const now = this.#monotonic();
     const known = this.#entries.get(key);
     if (known !== undefined && now - known.askedAt <= this.#maxAgeMs) return known.answer;
     const entry = { askedAt: now, answer: load() };
     this.#entries.delete(key);
     this.#entries.set(key, entry);
-    entry.answer.catch(() => {
+    const drop = () => {
       // A later caller may have put a fresh entry in this place already.
       if (this.#entries.get(key) === entry) this.#entries.delete(key);
-    });
+    };
+    entry.answer.then((answer) => {
+      if (!keeping(answer)) drop();
+    }, drop);
     // A map keeps the order of insertion, so the first key is the oldest answer.
     const oldest = this.#entries.size > this.#maxEntries ? this.#entries.keys().next() : undefined;
     if (oldest?.done === false) this.#entries.delete(oldest.value);

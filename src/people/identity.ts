@@ -180,7 +180,7 @@ export function createPeople(options: PeopleOptions): People {
   /** The group that a subject trusts, pinned. Unlike `group`, it may be fed by a rule: it is only read. */
   async function trusted(directory: string, name: string): Promise<PinnedGroup> {
     return asked(`The group "${name}" of "${directory}" could not be looked up`, async () => {
-      const pinned = await store.pinnedGroup(directory, name);
+      const pinned = await look.pinnedGroup(directory, name);
       if (pinned !== undefined) return pinned;
       const found = await look.findGroup(directory, name);
       if (found === undefined)
@@ -190,7 +190,7 @@ export function createPeople(options: PeopleOptions): People {
   }
 
   async function group(directory: string, name: string): Promise<PinnedGroup> {
-    const pinned = await store.pinnedGroup(directory, name);
+    const pinned = await look.pinnedGroup(directory, name);
     const refuse = (reason: string): DirectoryError =>
       new DirectoryError(directory, 'rejected', `The group "${name}" of "${directory}" ${reason}.`, {
         missing: 'group',
@@ -357,7 +357,7 @@ export function createPeople(options: PeopleOptions): People {
   /** Where to write to a person; absent when nobody can tell, since that must not keep the others from being asked. */
   async function accountFor(person: Person, platform: AccountRef['platform']): Promise<AccountRef | undefined> {
     try {
-      const pinned = await store.accountOf(person.id, platform);
+      const pinned = await look.accountOf(person.id, platform);
       if (pinned !== undefined) return pinned;
       const { match, people, workspaces } = settings();
       const email = person.email.toLowerCase();

@@ -32,6 +32,9 @@ export interface Lookups {
   onCall(source: string): Promise<readonly OnCallEntry[]>;
   /** Throws `DirectoryError`: who asks for a group needs to know what kind of failure it was. */
   findGroup(directory: string, nameOrId: string): Promise<DirectoryGroup | undefined>;
+  /** What is pinned, if anything is. */
+  pinnedGroup(directory: string, name: string): Promise<PinnedGroup | undefined>;
+  accountOf(person: string, platform: AccountRef['platform']): Promise<AccountRef | undefined>;
   /** Pins where nothing is pinned yet; returns what is pinned. */
   pin(space: Pin['space'], name: string, id: string): Promise<string>;
   pinAccount(account: AccountRef, person: string): Promise<string>;
@@ -65,6 +68,8 @@ export function createLookups({ accounts, directories, onCall, store, clock }: S
   const memberLists = cache<readonly DirectoryUser[]>();
   const shifts = cache<readonly OnCallEntry[]>();
   const pins = cache<string>();
+  const groupPins = cache<PinnedGroup | undefined>();
+  const accountPins = cache<AccountRef | undefined>();
 
   function platform(name: AccountRef['platform']): Accounts {
     const found = accounts[name];
@@ -136,12 +141,19 @@ export function createLookups({ accounts, directories, onCall, store, clock }: S
           store.pin({ space, name, id, pinnedAt: clock.now() }),
         ),
       ),
+    pinnedGroup: (name, group) =>
+      groupPins.get(JSON.stringify([name, group]), () => store.pinnedGroup(name, group), isPinned),
+    accountOf: (person, name) =>
+      accountPins.get(JSON.stringify([person, name]), () => store.accountOf(person, name), isPinned),
     pinAccount: (account, person) =>
       pins.get(JSON.stringify([account.platform, account.tenant, account.id, person]), () =>
         asked('The record of known accounts could not be read', () => store.pinAccount(account, person, clock.now())),
       ),
   };
 }
+
+/** That nothing is pinned yet may change with the very next step, and is not kept. */
+const isPinned = (found: unknown) => found !== undefined;
 
 export function isNamed(user: DirectoryUser, email: string): boolean {
   const wanted = email.toLowerCase();

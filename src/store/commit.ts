@@ -1,7 +1,8 @@
 /** The one transaction: a list of writes, put in order, each with what must be true for it. */
 import type { Change, Grant } from '../access/model.ts';
-import { type Commit, type JobSettlement, StaleStateError } from '../access/ports.ts';
+import { type Commit, type Delivery, type JobSettlement, StaleStateError } from '../access/ports.ts';
 import { valuesFor } from './prepare.ts';
+import { knownPriority } from './queue.ts';
 import { fromDrift, fromFreeze, fromGrant, fromJob, fromKey, fromMembership, fromRequest } from './rows.ts';
 import type { Tables } from './schema.ts';
 import { type Program, type Rows, run, type Session } from './session.ts';
@@ -24,11 +25,12 @@ interface Write {
  */
 export function* commitProgram(commit: Commit, writing: Writing): Program<void> {
   const writes: Write[] = [];
+  const salt = writing.salt();
   if (commit.delivery !== undefined) writes.push(answerDelivery(commit.delivery, writing));
   // Before the list: "done, and here is the next one" is a job with the same id put anew.
   if (commit.job) writes.push(settle(commit.job));
   for (const change of commit.changes) {
-    if ('drop' in change || change.put !== 'event') writes.push(writeFor(change, writing));
+    if ('drop' in change || change.put !== 'event') writes.push(writeFor(change, writing, salt));
   }
   writes.sort((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0));
   for (const write of writes) yield* write.perform();
@@ -46,13 +48,20 @@ function write(place: string, perform: () => Program<void>): Write {
   return { place, perform };
 }
 
-function answerDelivery(key: string, writing: Writing): Write {
+function answerDelivery(delivery: string | Delivery, writing: Writing): Write {
+  if (typeof delivery === 'string')
+    return write(`0 ${delivery}`, () =>
+      guard(`delivery ${delivery}`, (s) => s.statements.answer({ key: delivery, answeredAt: writing.now() })),
+    );
+  const { key, receivedAt, body } = delivery;
   return write(`0 ${key}`, () =>
-    guard(`delivery ${key}`, (s) => s.statements.answer({ key, answeredAt: writing.now() })),
+    guard(`delivery ${key}`, (s) =>
+      s.statements.receive({ key, receivedAt, body, leaseUntil: receivedAt, answeredAt: writing.now() }),
+    ),
   );
 }
 
-function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing): Write {
+function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing, salt: string): Write {
   if ('drop' in change && change.drop === 'drift') {
     return write(`2 ${change.id}`, function* () {
       yield* run((s) => s.statements.dropDrift({ id: change.id }));
@@ -137,8 +146,8 @@ function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing): 
     case 'job': {
       // A job put again after it was done begins at an epoch nobody has held: a worker that lost the old one's lease
       // and wakes up late would otherwise settle the new one.
-      const epoch = Number.parseInt(writing.hash(writing.salt() + change.row.id).slice(0, 12), 16);
-      const values = { ...fromJob(change.row), epoch };
+      const epoch = Number.parseInt(writing.hash(salt + change.row.id).slice(0, 12), 16);
+      const values = { ...fromJob(change.row), priority: knownPriority(change.row.priority), epoch };
       return write(`6 ${change.row.id}`, function* () {
         yield* run((s) => s.statements.putJob(values));
       });
@@ -182,7 +191,9 @@ function settle(settlement: JobSettlement): Write {
       if ('done' in settlement) return statements.doneJob({ id, epoch, version });
       const { dueAt, attempts, priority, lastError } = settlement.later;
       const values = { id, epoch, version, dueAt, attempts, lastError: lastError ?? null };
-      return priority === undefined ? statements.laterJob(values) : statements.laterJobAt({ ...values, priority });
+      return priority === undefined
+        ? statements.laterJob(values)
+        : statements.laterJobAt({ ...values, priority: knownPriority(priority) });
     }),
   );
 }

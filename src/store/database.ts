@@ -126,7 +126,9 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
     },
 
     async receive({ key, receivedAt, body }, leaseUntil) {
-      const rows = await writeOne(() => run((s) => s.statements.receive({ key, receivedAt, body, leaseUntil })));
+      const rows = await writeOne(() =>
+        run((s) => s.statements.receive({ key, receivedAt, body, leaseUntil, answeredAt: null })),
+      );
       return rows.length > 0;
     },
     unanswered: (at, leaseUntil, limit) => writeOne(() => takeUnanswered(at, leaseUntil, limit)),

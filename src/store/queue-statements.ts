@@ -9,14 +9,8 @@ export function queueStatements(db: Database, t: Tables, dialect: Dialect, prepa
   const settling = and(eq(jobs.id, value('id')), eq(jobs.epoch, value('epoch')));
   const settlingVersion = and(settling, eq(jobs.version, value('version')));
   const freed = { dueAt: value('dueAt'), attempts: value('attempts'), lastError: value('lastError'), leaseUntil: null };
-  const end = dialect === 'sqlite' ? sql`max(due_at, lease_until)` : sql`greatest(due_at, lease_until)`;
-  const earliest = (at: typeof end, among: SQL | undefined) =>
-    db
-      .select({ at: sql<number | null>`min(${at})`.mapWith(Number) })
-      .from(jobs)
-      .where(among);
-  const ofKind = eq(jobs.kind, value('kind'));
-  const ofLane = and(ofKind, eq(jobs.lane, value('lane')));
+  const ofLane = and(eq(jobs.kind, value('kind')), eq(jobs.lane, value('lane')));
+  const ofPriority = and(ofLane, eq(jobs.priority, value('priority')));
 
   return {
     job: prepare(
@@ -72,13 +66,23 @@ export function queueStatements(db: Database, t: Tables, dialect: Dialect, prepa
         .where(settlingVersion)
         .returning({ id: jobs.id }),
     ),
-    leaseKind: prepare('lease_kind', leaseQuery(db, t, dialect, ofKind)),
-    leaseLane: prepare('lease_lane', leaseQuery(db, t, dialect, ofLane)),
-    nextFree: prepare('next_free', earliest(sql`due_at`, and(ofKind, isNull(jobs.leaseUntil)))),
-    nextFreeInLane: prepare('next_free_in_lane', earliest(sql`due_at`, and(ofLane, isNull(jobs.leaseUntil)))),
-    nextLeased: prepare('next_leased', earliest(end, and(ofKind, isNotNull(jobs.leaseUntil)))),
-    nextLeasedInLane: prepare('next_leased_in_lane', earliest(end, and(ofLane, isNotNull(jobs.leaseUntil)))),
+    leaseFree: prepare('lease_free', leaseQuery(db, t, dialect, and(ofPriority, isNull(jobs.leaseUntil)))),
+    leaseLapsed: prepare('lease_lapsed', leaseQuery(db, t, dialect, and(ofLane, isNotNull(jobs.leaseUntil)))),
+    nextFree: prepare('next_free', earliest(db, t, sql`due_at`, and(ofPriority, isNull(jobs.leaseUntil)))),
+    nextHeld: prepare('next_held', earliest(db, t, endOfLease(dialect), and(ofLane, isNotNull(jobs.leaseUntil)))),
   };
+}
+
+/** When a job that is held now can be leased again. */
+export function endOfLease(dialect: Dialect): SQL {
+  return dialect === 'sqlite' ? sql`max(due_at, lease_until)` : sql`greatest(due_at, lease_until)`;
+}
+
+export function earliest(db: Database, { jobs }: Tables, at: SQL, among: SQL | undefined) {
+  return db
+    .select({ at: sql<number | null>`min(${at})`.mapWith(Number) })
+    .from(jobs)
+    .where(among);
 }
 
 /**
@@ -133,7 +137,7 @@ export function inboxStatements(db: Database, { deliveries }: Tables, dialect: D
       'receive',
       db
         .insert(deliveries)
-        .values({ ...columns(deliveries, ['key', 'receivedAt', 'body', 'leaseUntil']), attempts: 0 })
+        .values({ ...columns(deliveries, ['key', 'receivedAt', 'body', 'leaseUntil', 'answeredAt']), attempts: 0 })
         .onConflictDoNothing()
         .returning({ key: deliveries.key }),
     ),

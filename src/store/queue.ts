@@ -1,50 +1,84 @@
 /** Jobs and deliveries as workers and the inbox ask for them. */
-import { and, eq, or, sql } from 'drizzle-orm';
-import type { Instant, Job } from '../access/model.ts';
+import { and, eq, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm';
+import { type Instant, type Job, PRIORITY } from '../access/model.ts';
 import type { Delivery, LeasedJob, Store } from '../access/ports.ts';
-import { leaseQuery } from './queue-statements.ts';
+import { earliest, endOfLease, leaseQuery } from './queue-statements.ts';
 import { toLeasedJob, type Values } from './rows.ts';
+import type { Tables } from './schema.ts';
 import { type Program, run, type Session } from './session.ts';
 
-export function* leaseJobs(want: Parameters<Store['lease']>[0]): Program<readonly LeasedJob[]> {
-  const { kind, lane, limit, now, leaseUntil, idPrefix } = want;
-  const values: Values = { kind, limit, now, leaseUntil };
-  const rows = yield* run((s) => {
-    if (idPrefix) return leaseByPrefix(want, idPrefix)(s);
-    return lane === undefined ? s.statements.leaseKind(values) : s.statements.leaseLane({ ...values, lane });
-  });
+type Want = Parameters<Store['lease']>[0];
+
+/** Most urgent first. */
+const PRIORITIES: readonly number[] = Object.values(PRIORITY).sort((a, b) => a - b);
+
+/** Lanes are searched by priority: a job of any other one would never be found. */
+export function knownPriority(priority: number): number {
+  if (!PRIORITIES.includes(priority)) throw new Error(`there is no priority ${priority}`);
+  return priority;
+}
+
+export function* leaseJobs(want: Want): Program<readonly LeasedJob[]> {
+  const { lane } = want;
+  const rows = lane === undefined || want.idPrefix ? yield* run(leaseAmong(want)) : yield* leaseOfLane(want, lane);
   // An update gives its rows back in any order.
   rows.sort((a, b) => a.priority - b.priority || a.dueAt - b.dueAt || (a.id < b.id ? -1 : 1));
   return rows.map(toLeasedJob);
 }
 
-/** Not prepared: `expire` asks like this, once. */
-function leaseByPrefix(want: Parameters<Store['lease']>[0], prefixes: readonly string[]) {
+/** Each question is answered from the front of an index, however many jobs of the lane are due or wait. */
+function* leaseOfLane({ kind, limit, now, leaseUntil }: Want, lane: string): Program<Leased[]> {
+  const values: Values = { kind, lane, now, leaseUntil };
+  // Those whose holder has had its time have waited longest.
+  const rows = yield* run((s) => s.statements.leaseLapsed({ ...values, limit }));
+  for (const priority of PRIORITIES) {
+    const left = limit - rows.length;
+    if (left <= 0) break;
+    rows.push(...(yield* run((s) => s.statements.leaseFree({ ...values, priority, limit: left }))));
+  }
+  return rows;
+}
+
+type Leased = Tables['jobs']['$inferSelect'];
+
+/** Not prepared: `expire` asks like this, now and then. */
+function leaseAmong({ kind, lane, idPrefix, now, leaseUntil, limit }: Want) {
   return (s: Session) => {
     const { jobs } = s.tables;
     // Not `like`: its wildcards would have to be escaped, and SQLite's takes no notice of case.
-    const named = prefixes.map((prefix) => sql`substr(${jobs.id}, 1, length(${prefix})) = ${prefix}`);
+    const named = idPrefix?.map((prefix) => sql`substr(${jobs.id}, 1, length(${prefix})) = ${prefix}`);
     const among = and(
-      eq(jobs.kind, want.kind),
-      want.lane === undefined ? undefined : eq(jobs.lane, want.lane),
-      or(sql`1 = 0`, ...named),
+      eq(jobs.kind, kind),
+      lane === undefined ? undefined : eq(jobs.lane, lane),
+      named && or(sql`1 = 0`, ...named),
     );
-    const { now, leaseUntil, limit } = want;
     const values = { now: sql`${now}`, leaseUntil: sql`${leaseUntil}`, limit };
     return s.fetch(leaseQuery(s.db, s.tables, s.dialect, among, values));
   };
 }
 
 export function* readNextDue(kind: Job['kind'], lane: string | undefined): Program<Instant | undefined> {
-  // Two questions, each answered from an index; asked as one, every job of the kind would be looked at.
-  const found = yield* run((s) =>
-    lane === undefined ? s.statements.nextFree({ kind }) : s.statements.nextFreeInLane({ kind, lane }),
-  );
-  const leased = yield* run((s) =>
-    lane === undefined ? s.statements.nextLeased({ kind }) : s.statements.nextLeasedInLane({ kind, lane }),
-  );
-  const instants = [...found, ...leased].flatMap(({ at }) => (at === null ? [] : [at]));
+  const found = lane === undefined ? yield* nextAmong(kind) : yield* nextOfLane(kind, lane);
+  const instants = found.flatMap(({ at }) => (at === null ? [] : [at]));
   return instants.length === 0 ? undefined : Math.min(...instants);
+}
+
+function* nextOfLane(kind: Job['kind'], lane: string): Program<{ at: number | null }[]> {
+  const found = yield* run((s) => s.statements.nextHeld({ kind, lane }));
+  for (const priority of PRIORITIES)
+    found.push(...(yield* run((s) => s.statements.nextFree({ kind, lane, priority }))));
+  return found;
+}
+
+function* nextAmong(kind: Job['kind']): Program<{ at: number | null }[]> {
+  const among = (s: Session, held: SQL) => and(eq(s.tables.jobs.kind, kind), held);
+  const held = yield* run((s) =>
+    s.fetch(earliest(s.db, s.tables, endOfLease(s.dialect), among(s, isNotNull(s.tables.jobs.leaseUntil)))),
+  );
+  const free = yield* run((s) =>
+    s.fetch(earliest(s.db, s.tables, sql`due_at`, among(s, isNull(s.tables.jobs.leaseUntil)))),
+  );
+  return [...held, ...free];
 }
 
 export function* takeUnanswered(

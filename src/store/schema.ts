@@ -242,9 +242,9 @@ export function defineTables(dialect: Dialect) {
       lastError: text('last_error'),
     },
     (t) => [
-      index('jobs_due').on(t.kind, t.dueAt),
-      index('jobs_lane').on(t.kind, t.lane, t.dueAt),
-      index('jobs_leased').on(t.kind, t.leaseUntil).where(sql`lease_until is not null`),
+      // A lane is asked for by priority, so that what is due stands at the front however much waits behind it.
+      index('jobs_free').on(t.kind, t.lane, t.priority, t.dueAt).where(sql`lease_until is null`),
+      index('jobs_held').on(t.kind, t.lane, t.leaseUntil).where(sql`lease_until is not null`),
     ],
   );
 

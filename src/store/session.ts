@@ -38,7 +38,7 @@ export interface Driver {
    * is made anew for each try.
    */
   write<T>(program: () => Program<T>): Promise<T>;
-  /** The same for a program of one statement, which needs no transaction of its own. */
+  /** The same for a program that is never stale, of statements that may stand alone: it needs no transaction of its own. */
   writeOne<T>(program: () => Program<T>): Promise<T>;
   /** Reads that show one moment, however many statements they take. */
   snapshot<T>(program: Program<T>): Promise<T>;

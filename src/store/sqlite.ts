@@ -17,8 +17,18 @@ const BUSY_TIMEOUT_MS = 5_000;
 /** Writes in one transaction: none waits for longer than these take. */
 const TOGETHER_MAX = 64;
 
+/**
+ * Pages written before they are carried over from the log to the file; a page written a hundred times is carried once.
+ * The default of 1,000 is used up by a few dozen busy commits, each time with two more waits for the disk.
+ */
+const CHECKPOINT_PAGES = 8_000;
+/** Kibibytes of the file kept at hand; the default of 2,000 is less than the indexes of a busy month. */
+const CACHE_KIB = 32_000;
+
 interface Waiting {
   readonly make: () => Program<unknown>;
+  /** Never stale, so that it is not undone by itself and needs no savepoint. */
+  readonly plain: boolean;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
@@ -42,6 +52,8 @@ export function connectSqlite(path: string): Client.Database {
     setPragma(client, 'synchronous', 'full', 2);
     setPragma(client, 'foreign_keys', 'on', 1);
     setPragma(client, 'busy_timeout', BUSY_TIMEOUT_MS, BUSY_TIMEOUT_MS);
+    setPragma(client, 'cache_size', -CACHE_KIB, -CACHE_KIB);
+    setPragma(client, 'wal_autocheckpoint', CHECKPOINT_PAGES, CHECKPOINT_PAGES);
   } catch (error) {
     client.close();
     throw error;
@@ -96,9 +108,9 @@ export function sqliteDriver(client: Client.Database): Driver {
   let waiting: Waiting[] = [];
   let flushing: NodeJS.Immediate | undefined;
 
-  function write<T>(make: () => Program<T>): Promise<T> {
+  function write<T>(make: () => Program<T>, plain = false): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      waiting.push({ make, resolve: (value) => resolve(value as T), reject });
+      waiting.push({ make, plain, resolve: (value) => resolve(value as T), reject });
       // Not a microtask: what this turn's other sockets bring in is to share the commit.
       flushing ??= setImmediate(flush);
     });
@@ -126,11 +138,11 @@ export function sqliteDriver(client: Client.Database): Driver {
   let begun = false;
   const shared = client.transaction((batch: readonly Waiting[], settled: (() => void)[]) => {
     begun = true;
-    for (const { make, resolve, reject } of batch) {
+    for (const { make, plain, resolve, reject } of batch) {
       // What an earlier one wrote is gone with the transaction, and what a later one writes would stand alone.
       if (!client.inTransaction) throw new Error('the transaction was ended by SQLite itself');
       try {
-        const result = transaction(make());
+        const result = plain ? runAll(make()) : transaction(make());
         settled.push(() => resolve(result));
       } catch (error) {
         // Its savepoint is undone, and the others are none the wiser.
@@ -160,7 +172,7 @@ export function sqliteDriver(client: Client.Database): Driver {
   return {
     dialect: 'sqlite',
     write,
-    writeOne: write,
+    writeOne: (make) => write(make, true),
     snapshot: async <T>(program: Program<T>) => transaction.deferred(program) as T,
     each: async (program) => runAll(program),
     serverTime: () => Promise.resolve(undefined),

@@ -26,6 +26,7 @@ export function alertLane(parts: AlertParts): Lane<LeasedJob> {
   return {
     name: 'alert',
     slots: 2,
+    takes: (job) => job.kind === 'notification' && job.lane === 'alert',
     lease: (limit) => {
       const now = clock.now();
       return store.lease({ kind: 'notification', lane: 'alert', limit, now, leaseUntil: now + LEASE_MS });

@@ -1,11 +1,11 @@
 /**
  * The inbox: a command is durable before it is acknowledged, decided at once, and taken up again after a restart when
- * it never was.
+ * it never was. Most are decided so soon that one commit holds both the delivery and what follows from it.
  */
 import type { Answer } from '../access/command.ts';
 import type { Handler } from '../access/handle.ts';
 import type { AccountRef } from '../access/model.ts';
-import type { Clock, Delivery, Desk, Incoming, Replier, Store } from '../access/ports.ts';
+import type { Clock, Delivery, Desk, Incoming, Intake, Replier, Store } from '../access/ports.ts';
 import type { Lane, LoopLog } from './loop.ts';
 
 /** How long the process that took a delivery has it to itself. */
@@ -13,6 +13,8 @@ const LEASE_MS = 10_000;
 /** After that many failures the person is told, and the delivery is closed. */
 const ATTEMPTS_MAX = 5;
 const SLOTS = 8;
+/** A delivery that is not decided by then is recorded by itself, and may be acknowledged. */
+const RECORD_AFTER_MS = 250;
 
 export interface InboxParts {
   readonly store: Store;
@@ -24,20 +26,78 @@ export interface InboxParts {
 const BUSY: Answer = { say: 'refused', refusal: { code: 'busy' } };
 const BEING_RETRIED: Answer = { say: 'refused', refusal: { code: 'being_retried' } };
 
-export function createDesk(parts: InboxParts): Desk {
-  const { store, handler, clock, log } = parts;
+/** `after` runs something in so many milliseconds, unless what it returns is called first; `setTimeout` by default. */
+export function createDesk(parts: InboxParts & { readonly after?: (ms: number, act: () => void) => () => void }): Desk {
+  const { store, handler, clock, log, after = inRealTime } = parts;
   return {
     async take(incoming) {
       const now = clock.now();
       const body = JSON.stringify({ command: incoming.command, reply: incoming.reply });
-      const fresh = await store.receive({ key: incoming.key, receivedAt: now, body }, now + LEASE_MS);
-      if (!fresh) return { fresh, answer: Promise.resolve(BUSY) };
-      const answer = handler.handle(incoming.command, incoming.key).catch((error: unknown) => {
-        // It stays in the inbox and is tried again; nothing was committed yet, and it may still be.
+      const intake = createIntake(store, { key: incoming.key, receivedAt: now, body }, now + LEASE_MS);
+      const answer = handler.handle(incoming.command, intake).catch(async (error: unknown) => {
         log.error({ delivery: incoming.key, error }, 'a delivery could not be decided');
+        // Nothing was committed yet, and it may still be: recorded, it stays in the inbox and is tried again.
+        await intake.record('whatever became of the commit');
         return BEING_RETRIED;
       });
-      return { fresh, answer };
+      const cancel = after(RECORD_AFTER_MS, () => void intake.record().catch(() => undefined));
+      const decided = answer.then(() => !intake.replayed).finally(cancel);
+      const fresh = await Promise.race([decided, intake.recorded]);
+      return { fresh, answer: fresh ? answer.catch(() => BEING_RETRIED) : Promise.resolve(BUSY) };
+    },
+  };
+}
+
+function inRealTime(ms: number, act: () => void): () => void {
+  const timer = setTimeout(act, ms);
+  return () => clearTimeout(timer);
+}
+
+interface Recording extends Intake {
+  /** Puts it into the inbox, unless a commit that does so is under way. */
+  record(even?: 'whatever became of the commit'): Promise<void>;
+  /** Resolves when it was put there by itself: whether it was new. */
+  readonly recorded: Promise<boolean>;
+  readonly replayed: boolean;
+}
+
+function createIntake(store: Store, delivery: Delivery, leaseUntil: number): Recording {
+  const recorded = Promise.withResolvers<boolean>();
+  // Whoever waits hears of it; that nobody waits any more is no error.
+  recorded.promise.catch(() => undefined);
+  let recording: Promise<boolean> | undefined;
+  let committing = false;
+  let replayed = false;
+
+  function record(): Promise<boolean> {
+    if (recording === undefined) {
+      recording = store.receive(delivery, leaseUntil).then((fresh) => {
+        replayed = !fresh;
+        return fresh;
+      });
+      recording.then(recorded.resolve, recorded.reject);
+    }
+    return recording;
+  }
+
+  return {
+    key: delivery.key,
+    recorded: recorded.promise,
+    get replayed() {
+      return replayed;
+    },
+    async record(even) {
+      if (!committing || even !== undefined) await record();
+    },
+    async closing() {
+      if (recording !== undefined) return (await recording) ? delivery.key : 'replayed';
+      committing = true;
+      return delivery;
+    },
+    overtaken() {
+      committing = false;
+      // Recorded before the next try: that it was known already is one of the things that can make a commit stale.
+      void record().catch(() => undefined);
     },
   };
 }
@@ -51,6 +111,8 @@ export function inboxLane(
   return {
     name: 'inbox',
     slots: SLOTS,
+    // Deliveries are no jobs, and no commit leaves one behind.
+    takes: () => false,
     lease: (limit) => {
       const now = clock.now();
       return store.unanswered(now, now + LEASE_MS, limit);

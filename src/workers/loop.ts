@@ -4,23 +4,25 @@
  *
  * One timer, not one per job: timers beyond 2^31 ms fire at once, and thousands of them die with the process.
  */
-import type { Instant } from '../access/model.ts';
+import type { Instant, Job } from '../access/model.ts';
 import type { Clock, Metrics } from '../access/ports.ts';
 
-export interface Lane<Job = unknown> {
+export interface Lane<Held = unknown> {
   readonly name: string;
   /** Jobs run at the same time. */
   readonly slots: number;
-  lease(limit: number): Promise<readonly Job[]>;
+  /** Whether a job that was just committed is this lane's; left out: any may be. */
+  takes?(job: Job): boolean;
+  lease(limit: number): Promise<readonly Held[]>;
   /** Rejects only when we were wrong: the lease then runs out and the job is due again. */
-  run(job: Job): Promise<void>;
+  run(job: Held): Promise<void>;
   nextDue(): Promise<Instant | undefined>;
 }
 
 export interface Loop {
   start(): void;
-  /** Something was committed: look now. */
-  wake(): void;
+  /** Look now; with the jobs that were just committed, only where there is something new to see. */
+  wake(committed?: readonly Job[]): void;
   /** Takes no more jobs and waits for those running, at most `deadlineMs`. `false`: some were still running. */
   stop(deadlineMs: number): Promise<boolean>;
   /** Resolves when every lane has been looked at, nothing runs and nothing is due: for tests and one-off commands. */
@@ -47,6 +49,8 @@ interface LaneState {
   looking: boolean;
   again: boolean;
   nextDueAt: Instant | undefined;
+  /** When it was last looked at, on the monotonic clock. */
+  lookedAt: number;
   troubles: number;
 }
 
@@ -64,6 +68,7 @@ export function createLoop(parts: {
     looking: false,
     again: false,
     nextDueAt: undefined,
+    lookedAt: 0,
     troubles: 0,
   }));
   let stopped = true;
@@ -82,6 +87,7 @@ export function createLoop(parts: {
     try {
       do {
         state.again = false;
+        state.lookedAt = clock.monotonic();
         await fill(state);
         state.nextDueAt = stopped ? undefined : await state.lane.nextDue();
         state.troubles = 0;
@@ -135,10 +141,15 @@ export function createLoop(parts: {
     clearTimeout(timer);
     timer = undefined;
     if (stopped) return;
-    const now = clock.now();
-    const next = Math.min(...states.map((state) => state.nextDueAt ?? Number.POSITIVE_INFINITY));
-    // A lane whose slots are all taken is looked at again when one of them is free.
-    timer = setTimeout(tick, Math.max(1, Math.min(next - now, SLEEP_MAX_MS)));
+    timer = setTimeout(tick, Math.max(1, Math.min(...states.map(sleepMs), SLEEP_MAX_MS)));
+  }
+
+  /** Until a lane is to be looked at again by itself. */
+  function sleepMs(state: LaneState): number {
+    const longest = state.lookedAt + SLEEP_MAX_MS - clock.monotonic();
+    // A lane whose slots are all taken is looked at when one of them is free.
+    if (state.nextDueAt === undefined || state.running >= state.lane.slots) return longest;
+    return Math.min(longest, state.nextDueAt - clock.now());
   }
 
   function tick(): void {
@@ -146,14 +157,29 @@ export function createLoop(parts: {
     const real = clock.monotonic() - lastMonotonic;
     lastWall = clock.now();
     lastMonotonic = clock.monotonic();
-    if (Math.abs(wall - real) > DRIFT_MS)
+    if (Math.abs(wall - real) > DRIFT_MS) {
       log.warn({ byMs: Math.round(wall - real) }, 'the wall clock stepped; everything due is looked at again');
-    wake();
+      wake();
+      return;
+    }
+    for (const state of states) if (sleepMs(state) <= 0) void look(state);
+    arm();
   }
 
-  function wake(): void {
+  function wake(committed?: readonly Job[]): void {
     if (stopped) return;
-    for (const state of states) void look(state);
+    for (const state of states) {
+      const takes = state.lane.takes;
+      const news = takes === undefined ? undefined : committed?.filter((job) => takes(job));
+      if (news?.length === 0) continue;
+      const soonest = news === undefined ? clock.now() : Math.min(...news.map(({ dueAt }) => dueAt));
+      // What a look under way finds may be older than this.
+      if (soonest <= clock.now() || state.looking) void look(state);
+      else if (state.nextDueAt === undefined || soonest < state.nextDueAt) {
+        state.nextDueAt = soonest;
+        arm();
+      }
+    }
   }
 
   function quiet(): boolean {

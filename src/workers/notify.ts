@@ -83,6 +83,7 @@ export function notifyLane(given: NotifyParts): Lane<LeasedJob> {
   return {
     name: 'notify',
     slots: SLOTS,
+    takes: (job) => job.kind === 'notification' && job.lane === 'chat',
     lease: async (limit) => {
       if (pauseMs() > 0) return [];
       const now = clock.now();

@@ -49,6 +49,7 @@ export function provisionLane(parts: ProvisionParts): Lane<LeasedJob> {
   return {
     name: `provision:${directory.name}`,
     slots: SLOTS,
+    takes: (job) => job.kind === 'operation' && job.lane === directory.name,
     lease: (limit) => {
       const now = clock.now();
       return store.lease({ kind: 'operation', lane: directory.name, limit, now, leaseUntil: now + leaseMs });

@@ -29,6 +29,7 @@ export function timerLane(parts: TimerParts): Lane<LeasedJob> {
   return {
     name: 'timers',
     slots: SLOTS,
+    takes: (job) => job.kind === 'timer' && job.lane === 'timer',
     lease: (limit) => {
       const now = clock.now();
       return store.lease({ kind: 'timer', lane: 'timer', limit, now, leaseUntil: now + TIMER_LEASE_MS });
@@ -46,6 +47,7 @@ export function askLane(parts: AskParts): Lane<LeasedJob> {
   return {
     name: 'asking',
     slots: ASK_SLOTS,
+    takes: (job) => job.kind === 'timer' && job.lane === 'ask',
     lease: (limit) => {
       const now = clock.now();
       return store.lease({ kind: 'timer', lane: 'ask', limit, now, leaseUntil: now + ASK_LEASE_MS });

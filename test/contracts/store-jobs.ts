@@ -198,6 +198,22 @@ export function jobContract(bench: Bench): void {
     await expect(stores[0]!.commit({ changes: [], delivery: 'never received' })).rejects.toThrow(StaleStateError);
   });
 
+  test('a delivery can be taken in by the very commit that answers it, once, and never when it was here before', async () => {
+    const stores = [await bench.store(), await bench.another()];
+    const delivery = { key: 'd1', receivedAt: T0, body: '{}' };
+    const row = (n: number) => ({ put: 'request' as const, row: aRequest({ id: `R-${n}` }) });
+    const tries = await Promise.allSettled(stores.map((store, n) => store.commit({ changes: [row(n)], delivery })));
+    expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(await stores[0]!.list({ limit: 10 })).toHaveLength(1);
+    expect(await stores[1]!.receive(delivery, leaseUntil)).toBe(false);
+    expect(await stores[0]!.unanswered(leaseUntil, leaseUntil + MINUTE, 10)).toEqual([]);
+
+    await stores[0]!.receive({ ...delivery, key: 'd2' }, leaseUntil);
+    const late = { changes: [row(5)], delivery: { ...delivery, key: 'd2' } };
+    await expect(stores[0]!.commit(late)).rejects.toThrow(StaleStateError);
+    expect(await stores[0]!.list({ limit: 10 })).toHaveLength(1);
+  });
+
   test('a delivery that was never answered is taken up again, oldest first, once its first holder had its time', async () => {
     const store = await bench.store();
     await store.receive({ key: 'young', receivedAt: T0 + 1, body: 'y' }, leaseUntil);

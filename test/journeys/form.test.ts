@@ -252,7 +252,8 @@ describe('the form', () => {
   it('never says that it was requested when it could not be recorded', async () => {
     journey = await startJourney('sqlite');
     const view = await chosenForm('ana');
-    journey.bot.store.receive = () => Promise.reject(new Error('disk full'));
+    const full = () => Promise.reject(new Error('disk full'));
+    Object.assign(journey.bot.store, { receive: full, commit: full });
     const errors = errorsIn(await send('ana', view, '', REASON));
     expect(errors.resource).toMatch(/cannot record this right now\. Nothing was done/);
     expect(messagesIn(journey.slack.state, APPROVALS)).toEqual([]);

@@ -229,7 +229,7 @@ export const MUTANTS: Readonly<{ [name: string]: Mutant }> = {
       async commit(commit) {
         const { delivery, ...rest } = commit;
         await store.commit(rest);
-        if (delivery !== undefined) await store.answered(delivery);
+        if (delivery !== undefined) await store.answered(typeof delivery === 'object' ? delivery.key : delivery);
       },
     }),
   },

@@ -146,10 +146,11 @@ export function watchRecord(raw: Store, watch: Watch): Record {
   }
 
   function committed({ changes, job, delivery }: Commit): void {
-    if (delivery !== undefined) {
-      const known = deliveries.get(delivery);
-      deliveries.set(delivery, { leaseUntil: known?.leaseUntil ?? 0, answered: true });
-      acted.set(delivery, (acted.get(delivery) ?? 0) + 1);
+    const key = typeof delivery === 'object' ? delivery.key : delivery;
+    if (key !== undefined) {
+      const known = deliveries.get(key);
+      deliveries.set(key, { leaseUntil: known?.leaseUntil ?? 0, answered: true });
+      acted.set(key, (acted.get(key) ?? 0) + 1);
     }
     if (job !== undefined) {
       const row = jobs.get(job.job);
@@ -163,8 +164,8 @@ export function watchRecord(raw: Store, watch: Watch): Record {
         );
     }
     // The chain comes last in every commit.
-    for (const change of changes) if ('drop' in change || change.put !== 'event') apply(change, delivery);
-    for (const change of changes) if ('put' in change && change.put === 'event') apply(change, delivery);
+    for (const change of changes) if ('drop' in change || change.put !== 'event') apply(change, key);
+    for (const change of changes) if ('put' in change && change.put === 'event') apply(change, key);
   }
 
   function leased(rows: readonly LeasedJob[]): void {

@@ -503,7 +503,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     const noted: Handler = {
       ...handler,
       handle(command, delivery) {
-        if (delivery !== undefined && !attempts.has(delivery)) attempts.set(delivery, clock.monotonic());
+        const key = typeof delivery === 'object' ? delivery.key : delivery;
+        if (key !== undefined && !attempts.has(key)) attempts.set(key, clock.monotonic());
         return handler.handle(command, delivery);
       },
     };
@@ -526,11 +527,20 @@ export async function createWorld(options: WorldOptions): Promise<World> {
           ids,
         }),
       );
+    const later = (ms: number, act: () => void) => {
+      let wanted = true;
+      agenda.after(ms, () => {
+        if (wanted && !state.dead) act();
+      });
+      return () => {
+        wanted = false;
+      };
+    };
     const idleLoop = { start() {}, wake() {}, stop: () => Promise.resolve(true), idle: () => Promise.resolve() };
     const process: Process = Object.assign(state, {
       store,
       handler: noted,
-      desk: createDesk(parts),
+      desk: createDesk({ ...parts, after: later }),
       lanes,
       sweep: createSweep({ store, loop: idleLoop, clock, metrics, log: parts.log, agree: () => Promise.resolve() }),
     });
