@@ -12,6 +12,7 @@ import type { AuditSection } from './audit/section.ts';
 import { compileCondition } from './conditions/cel.ts';
 import { checkConfig } from './config-checks.ts';
 import { type EnvSettings, readEnvironment } from './config-env.ts';
+import { type Named, namedIn } from './config-named.ts';
 import { type ParsedFile, type Path, parseFile, pathText } from './config-positions.ts';
 import { type ConfigFile, configSchema, isLater, isLaterType, keysAt } from './config-schema.ts';
 import { type GoogleSection, serviceAccountKey } from './directories/google-section.ts';
@@ -49,6 +50,8 @@ export interface Settings {
   readonly slack?: { readonly approvals: string; readonly security: string; readonly workspaces?: readonly string[] };
   readonly onCall: Readonly<Record<string, OnCallSection>>;
   readonly incidents?: IncidentsSection;
+  /** Everybody and every group that the file relies on, and where it says so. */
+  readonly named: readonly Named[];
   /** The scheduled digest; absent: there is none. The time is in the catalog's zone. */
   readonly digest?: {
     readonly hour: number;
@@ -114,6 +117,7 @@ export function loadConfig({ env = process.env, readFile, path: given, withoutCh
     return reading.refused();
 
   const slack = file.chat?.slack;
+  const { locate } = reading.file;
   return {
     ok: true,
     settings: {
@@ -129,6 +133,7 @@ export function loadConfig({ env = process.env, readFile, path: given, withoutCh
       }),
       onCall,
       ...(file.incidents && { incidents: file.incidents }),
+      named: namedIn(file, checked.catalog, locate),
       ...digestOf(file),
       audit: file.audit ?? {},
       identity: file.identity?.match === undefined ? {} : { match: file.identity.match },

@@ -21,7 +21,7 @@ import { randomIds, salt } from './ids.ts';
 import type { Log } from './log.ts';
 import { createMetrics, type MetricsRegistry } from './metrics.ts';
 import { createDisputes } from './people/disputes.ts';
-import { createPeople } from './people/identity.ts';
+import { createPeople, type Trusted } from './people/identity.ts';
 import { createIncidents, currentIncidents, remembered, watched } from './people/incidents.ts';
 import { createOnCall, createTroubles, type Troubles } from './people/sources.ts';
 import { type OpenStore, openStore } from './store/database.ts';
@@ -66,6 +66,13 @@ const OFFSET_TOLD_MS = 2_000;
 
 /** Of the ten seconds that a stop may take, each part's share. */
 const STOP = { http: 3_000, chat: 1_500, loop: 4_500 } as const;
+
+/** Being allowed to see is no authority that a grant could give away; the file warns of it. */
+export function trustedGroups(settings: Settings): readonly Trusted[] {
+  return settings.named.flatMap(({ path, subject, sees }) =>
+    subject.kind === 'group' && sees !== true ? [{ directory: subject.directory, group: subject.group, by: path }] : [],
+  );
+}
 
 export function openRecord(settings: Settings, clock: Clock): Promise<OpenStore> {
   const ids = randomIds();
@@ -206,6 +213,7 @@ export async function run(options: RunOptions): Promise<Running> {
     store,
     clock,
     metrics,
+    trusted: () => trustedGroups(settings),
     disputed: createDisputes({ store, clock, log }),
   });
   const catalog = () => settings.catalog;

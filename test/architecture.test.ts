@@ -64,6 +64,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   ],
   'config-checks.ts': [/^config-/],
   'config-env.ts': [/^config-/],
+  'config-named.ts': [/^config-/],
   'config-positions.ts': [/^config-/],
   'config-stages.ts': [/^config-/],
 };

@@ -189,6 +189,9 @@ describe('check, against the servers', () => {
     expect(stdout).toMatch(/ok {6}group prod-db-admin in okta: nobody is a member now/);
     expect(stdout).toMatch(/ok {6}Slack: workspace Sandbox/);
     expect(stdout).toMatch(/ok {6}channel C0APPROVALS: #access-approvals/);
+    expect(stdout).toMatch(/ok {6}line 2 {2}admins\[0\]: group security in okta: 00gsecurity/);
+    expect(stdout).toMatch(/ok {6}line \d+ {2}onCall\.dba\.people\[0\]: ben@example\.com: 00u/);
+    expect(stdout).toMatch(/ok {6}on-call source dba: on call now: ben@example\.com, cat@example\.com/);
     expect(stdout).not.toContain('PROBLEM');
     expect(stderr).toBe('');
     expect(code).toBe(0);
@@ -207,7 +210,13 @@ describe('check, against the servers', () => {
       role('owned', 'app-mastered', 'C0FOREIGN'),
       role('fed', 'fed-by-rule', 'C0LONELY'),
     ];
-    await write(`${configuration(okta.url)}${more.join('')}`);
+    const named = configuration(okta.url)
+      // By its id here and by its name in `admins`: the file alone cannot know that they are one.
+      .replace('group: prod-db-admin', `group: ${GROUPS.security}`)
+      .replace('viewers:    [ group:okta/engineering ]', 'viewers:    [ group:okta/enginering ]')
+      .replace(/dba: \{ type: static.*\}/, 'dba: { type: static, people: [ ben@example.com, nobody@example.com ] }')
+      .replace('onCall:\n', 'onCall:\n  later: { type: slack-user-group, group: S0GONE }\n');
+    await write(`${named}${more.join('')}`);
     const { code, stdout } = await hallpass(['check'], asked());
     expect(code).toBe(1);
     for (const words of [
@@ -217,17 +226,23 @@ describe('check, against the servers', () => {
       /PROBLEM channel C0LONELY: the bot is not in it; invite it there/,
       /PROBLEM channel C0FOREIGN: it is shared with another organisation/,
       /PROBLEM channel C0NOWHERE: .*channel_not_found/,
-      /ok {6}group prod-db-admin in okta/,
+      /PROBLEM line 2 {2}admins\[0\]: group security in okta: db-prod:admin grants this very group .*authority/,
+      /PROBLEM line 4 {2}viewers\[0\]: group enginering in okta: there is no such group/,
+      /PROBLEM line 12 {2}onCall\.dba\.people\[1\]: nobody@example\.com: the directory has nobody/,
+      /PROBLEM on-call source later: /,
+      /warning on-call source dba: on call now: .*nobody@example\.com: not an active login/,
+      /ok {6}group prod-db-read in okta/,
       /ok {6}channel C0APPROVALS/,
     ])
       expect(stdout).toMatch(words);
-    expect(stdout.match(/PROBLEM/g)).toHaveLength(6);
+    expect(stdout.match(/PROBLEM/g)).toHaveLength(10);
   });
 
   it('a token that Okta refuses is a problem, and everything else is still checked', async () => {
     await write(configuration(okta.url));
     const { code, stdout } = await hallpass(['check'], { ...asked(), OKTA_TOKEN: 'wrong-okta-token' });
     expect(code).toBe(1);
+    expect(stdout).toMatch(/PROBLEM directory okta: IT REFUSES THE CREDENTIAL\./);
     expect(stdout).toMatch(/PROBLEM group prod-db-read in okta: .*(401|token|credential)/i);
     expect(stdout).toMatch(/ok {6}channel C0SECURITY/);
     expect(stdout).not.toContain('wrong-okta-token');

@@ -1,26 +1,21 @@
 /** `hallpass check`: the file was judged when it was read; this asks the outside world whether it can work. */
 import type { DirectoryUser } from '../access/model.ts';
-import type { Directory } from '../access/ports.ts';
+import type { Accounts, Directory } from '../access/ports.ts';
 import { createSlack } from '../chat/slack/app.ts';
 import { systemClock } from '../clock.ts';
 import type { Settings } from '../config.ts';
 import { createLog } from '../log.ts';
 import { openDirectories } from '../main.ts';
 import { createMetrics } from '../metrics.ts';
+import { type Asked, askCredentials, askNamed, askSources, messageOf } from './check-named.ts';
 import { EXIT, type Out, problemLine } from './out.ts';
 
 const STDERR = 2;
 const SLACK_WITHIN_MS = 15_000;
 const LOOK_EVERY_MS = 50;
 
-interface Asked {
-  readonly what: string;
-  readonly ok: boolean;
-  readonly why?: string;
-}
-
 export async function checkCommand(io: Out, settings: Settings, offline: boolean): Promise<number> {
-  const asked = offline ? [] : [...(await askDirectories(settings)), ...(await askSlack(settings))];
+  const asked = offline ? [] : await askEverything(settings);
   const ok = asked.every((one) => one.ok);
   const resources = Object.values(settings.catalog.resources);
   const entitlements = resources.flatMap((resource) => Object.values(resource.roles));
@@ -28,16 +23,29 @@ export async function checkCommand(io: Out, settings: Settings, offline: boolean
     `${settings.path}: ${resources.length} resources, ${entitlements.length} entitlements, no problems in the file.`,
     ...settings.warnings.map((warning) => `  warning: ${problemLine(warning)}`),
     ...asked.map(
-      (one) => `  ${one.ok ? 'ok     ' : 'PROBLEM'} ${one.what}${one.why === undefined ? '' : `: ${one.why}`}`,
+      (one) =>
+        `  ${one.ok ? (one.warning === true ? 'warning' : 'ok     ') : 'PROBLEM'} ${one.what}${one.why === undefined ? '' : `: ${one.why}`}`,
     ),
-    ...(offline ? ['  The directories and Slack were not asked (--offline).'] : []),
+    ...(offline ? ['  The directories, Slack and the on-call sources were not asked (--offline).'] : []),
   ]);
   return ok ? EXIT.done : EXIT.failed;
 }
 
-/** Every governed group: found, and one that Hallpass may manage. */
-async function askDirectories(settings: Settings): Promise<readonly Asked[]> {
+async function askEverything(settings: Settings): Promise<readonly Asked[]> {
   const directories = openDirectories(settings, systemClock(), createMetrics());
+  const groups = Object.values(settings.catalog.resources).flatMap((resource) =>
+    Object.values(resource.roles).flatMap((entitlement) => entitlement.groups),
+  );
+  return [
+    ...(await askCredentials(directories, groups)),
+    ...(await askGroups(settings, directories)),
+    ...(await askNamed(settings, directories)),
+    ...(await askSlack(settings, (accounts) => askSources(settings, directories, accounts))),
+  ];
+}
+
+/** Every governed group: found, and one that Hallpass may manage. */
+async function askGroups(settings: Settings, directories: ReadonlyMap<string, Directory>): Promise<readonly Asked[]> {
   const wanted = new Map<string, { readonly directory: string; readonly group: string }>();
   for (const resource of Object.values(settings.catalog.resources))
     for (const entitlement of Object.values(resource.roles))
@@ -70,9 +78,13 @@ function standing(members: readonly DirectoryUser[]): string {
   return `members now: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-async function askSlack(settings: Settings): Promise<readonly Asked[]> {
+/** `more`: what is asked besides, with Slack's own record of its people where Slack answers. */
+async function askSlack(
+  settings: Settings,
+  more: (accounts: Accounts | undefined) => Promise<readonly Asked[]>,
+): Promise<readonly Asked[]> {
   const { slack, env } = settings;
-  if (slack === undefined || env.slackBotToken === undefined) return [];
+  if (slack === undefined || env.slackBotToken === undefined) return await more(undefined);
   const app = createSlack({
     botToken: env.slackBotToken,
     // Only the Web API is asked; nothing is received.
@@ -96,7 +108,10 @@ async function askSlack(settings: Settings): Promise<readonly Asked[]> {
   });
   try {
     const identity = await Promise.race([app.connected, failed]);
-    if (identity === undefined) return [{ what: 'Slack', ok: false, why: app.facts().error ?? 'it does not answer' }];
+    if (identity === undefined) {
+      const silent = { what: 'Slack', ok: false, why: app.facts().error ?? 'it does not answer' };
+      return [silent, ...(await more(undefined))];
+    }
     const channels = new Set([
       slack.approvals,
       slack.security,
@@ -108,6 +123,7 @@ async function askSlack(settings: Settings): Promise<readonly Asked[]> {
     return [
       { what: 'Slack', ok: true, why: `workspace ${app.facts().teamName ?? app.facts().team ?? ''}`.trim() },
       ...(await Promise.all([...channels].map((channel) => askChannel(app, channel)))),
+      ...(await more(app.accounts)),
     ];
   } finally {
     clearTimeout(alarm);
@@ -127,8 +143,4 @@ async function askChannel(app: ReturnType<typeof createSlack>, channel: string):
   } catch (error) {
     return { what, ok: false, why: messageOf(error) };
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -5,8 +5,15 @@
  */
 
 import { cleanName } from '../access/grammar.ts';
-import type { AccountRef, DirectoryUser, Person, PersonId, PinnedGroup, Subject } from '../access/model.ts';
-import { type AccountFacts, DirectoryError, type Metrics, type People, PeopleError } from '../access/ports.ts';
+import type { AccountRef, DirectoryUser, GroupName, Person, PersonId, PinnedGroup, Subject } from '../access/model.ts';
+import {
+  type AccountFacts,
+  DirectoryError,
+  type DirectoryGroup,
+  type Metrics,
+  type People,
+  PeopleError,
+} from '../access/ports.ts';
 import { asked, createLookups, type Sources } from './lookups.ts';
 
 export interface PeopleSettings {
@@ -29,8 +36,15 @@ export interface PeopleOptions extends Sources {
   /** Asked each time, so that a reloaded file holds at once. */
   readonly settings: () => PeopleSettings;
   readonly metrics: Metrics;
+  /** Groups that the configuration relies on for authority, and where it does. Asked each time. */
+  readonly trusted?: () => readonly Trusted[];
   /** Told whenever somebody is met under another identity than before; never rejects. */
   readonly disputed: (dispute: Dispute) => Promise<void>;
+}
+
+export interface Trusted extends GroupName {
+  /** `policies.standard.approvers[0]` */
+  readonly by: string;
 }
 
 /** An identity that is not what it was when it was pinned. Whoever claims it is refused. */
@@ -195,7 +209,7 @@ export function createPeople(options: PeopleOptions): People {
       new DirectoryError(directory, 'rejected', `The group "${name}" of "${directory}" ${reason}.`, {
         missing: 'group',
       });
-    let found: Awaited<ReturnType<typeof look.findGroup>>;
+    let found: DirectoryGroup | undefined;
     try {
       // By the pinned id, so that a group renamed stays itself and one that took over the name does not become it.
       found = await look.findGroup(directory, pinned?.groupId ?? name);
@@ -216,7 +230,7 @@ export function createPeople(options: PeopleOptions): People {
           { cause: error },
         );
       // What is pinned is still the same group while the directory is away; the operation itself will wait for it.
-      if (pinned !== undefined && error.code !== 'rejected' && error.code !== 'not_found') return pinned;
+      if (pinned !== undefined && error.code !== 'rejected' && error.code !== 'not_found') return notRelied(pinned);
       throw error;
     }
     if (found === undefined) throw refuse('does not exist');
@@ -226,7 +240,30 @@ export function createPeople(options: PeopleOptions): People {
         'rejected',
         `The group "${name}" of "${directory}" cannot be managed: ${found.unmanageable}.`,
       );
+    await notRelied({ directory, groupId: found.id, groupName: name });
     return pinned ?? store.pinGroup({ directory, groupId: found.id, groupName: name }, clock.now());
+  }
+
+  /**
+   * The file is judged by the names it uses; here, by ids, no other name hides that whoever gets this group also gets
+   * authority. What cannot be looked up might be the same group, and so refuses.
+   */
+  async function notRelied(granted: PinnedGroup): Promise<PinnedGroup> {
+    const { directory, groupId, groupName } = granted;
+    const others = (options.trusted?.() ?? []).filter((one) => one.directory === directory);
+    const ids = await Promise.all(
+      others.map(async ({ group }) => {
+        const pinned = await store.pinnedGroup(directory, group);
+        return pinned?.groupId ?? (await look.findGroup(directory, group))?.id;
+      }),
+    );
+    const same = others[ids.indexOf(groupId)];
+    if (same === undefined) return granted;
+    throw new DirectoryError(
+      directory,
+      'rejected',
+      `The group "${groupName}" of "${directory}" is the one that ${same.by} trusts as "${same.group}": whoever got it would also get that authority.`,
+    );
   }
 
   async function holds(subject: Subject, person: Person): Promise<boolean> {

@@ -1,7 +1,7 @@
 /** Somebody who comes under another identity than before is refused, and security hears of it once. */
 import { afterEach, expect, it } from 'vitest';
 import { messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
-import { DIALECTS, type Journey, PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
+import { DIALECTS, GROUPS, type Journey, PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
 
 const MINUTE = 60_000;
 const WAIT_MS = 6_000;
@@ -29,4 +29,14 @@ it.each(DIALECTS)('an account whose email becomes an approver’s approves nothi
   const kinds = (await journey.bot.store.chain(0, 500)).map(({ canonical }) => JSON.parse(canonical).kind);
   expect(kinds.filter((kind) => kind === 'identity.disputed')).toHaveLength(1);
   expect(journey.isMember('ana', 'read')).toBe(false);
+});
+
+it('a group that gives authority is given to nobody, also where the file names it once by name and once by id', async () => {
+  journey = await startJourney('sqlite', {
+    config: (yaml) => yaml.replace('group: prod-db-admin', `group: ${GROUPS.security}`),
+  });
+  const reply = await journey.person('ana').slash('request db-prod:admin 30m fix stuck migration');
+  expect(textOf(await reply.said(WAIT_MS))).toMatch(/admins\[0\] trusts as "security".*would also get that authority/s);
+  expect(await journey.bot.store.list({ limit: 10 })).toEqual([]);
+  expect(journey.okta.state().groups[GROUPS.security]).not.toContain(PEOPLE.ana.okta);
 });

@@ -51,6 +51,7 @@ let people: People;
 let counted: string[];
 let pins: Map<string, string>;
 let disputes: string[];
+let trusted: { directory: string; group: string; by: string }[];
 
 function directory(name: string): Directory {
   const reach = (what: string): void => {
@@ -100,6 +101,7 @@ beforeEach(() => {
   counted = [];
   pins = new Map();
   disputes = [];
+  trusted = [];
   accounts = new Map([
     ['UANN', fact('UANN', 'ann@acme.com', { zone: 'Asia/Tokyo' })],
     ['UBEN', fact('UBEN', 'ben@acme.com')],
@@ -183,6 +185,7 @@ beforeEach(() => {
     },
     clock: { now: () => now, monotonic: () => now },
     metrics: { count: (name, labels) => counted.push(`${name} ${labels?.code}`), observe: () => {} },
+    trusted: () => trusted,
     disputed: async ({ key, detail }) => void disputes.push(`${key}: ${detail}`),
   });
 });
@@ -440,4 +443,27 @@ test('a pinned group stays known while its directory is away, and through a chan
   down.clear();
   groups.set('okta', [{ id: '00gdba', name: 'database-admins', members: [] }]);
   expect(await people.group('okta', 'dba')).toEqual(pinned);
+});
+
+test('a group that gives authority under another name is not given out, neither by name nor by id', async () => {
+  trusted = [{ directory: 'okta', group: '00gdba', by: 'policies.standard.approvers[0]' }];
+  await expect(people.group('okta', 'dba')).rejects.toMatchObject({
+    code: 'rejected',
+    message:
+      'The group "dba" of "okta" is the one that policies.standard.approvers[0] trusts as "00gdba": whoever got it would also get that authority.',
+  });
+  trusted = [{ directory: 'google', group: 'dba', by: 'admins[0]' }];
+  expect((await people.group('okta', 'dba')).groupId).toBe('00gdba');
+  trusted = [{ directory: 'okta', group: 'dba', by: 'admins[0]' }];
+  await expect(people.group('okta', '00gdba')).rejects.toMatchObject({ code: 'rejected' });
+});
+
+test('a trusted group that cannot be looked up might be the one that is asked for, so nothing is given', async () => {
+  await people.group('okta', 'dba');
+  trusted = [{ directory: 'okta', group: 'leads', by: 'admins[0]' }];
+  now += 60_001;
+  down.add('okta');
+  await expect(people.group('okta', 'dba')).rejects.toMatchObject({ code: 'unavailable' });
+  down.clear();
+  expect((await people.group('okta', 'dba')).groupId).toBe('00gdba');
 });
