@@ -8,7 +8,7 @@ import { parseDuration } from './access/grammar.ts';
 import type { Entitlement, Policy, Stage, Subject } from './access/model.ts';
 import { everAsked, stagesOf } from './access/stages.ts';
 import type { Path } from './config-positions.ts';
-import { type ConfigFile, type PolicySection, parseSubject } from './config-schema.ts';
+import { type ConfigFile, type PolicySection, parseSubject, platformOfChannel } from './config-schema.ts';
 import { canBeFilled, stagesFrom } from './config-stages.ts';
 
 export interface Finding {
@@ -38,7 +38,7 @@ export function checkConfig(
 
   if (Object.keys(file.directories).length === 0) report(['directories'], 'there must be at least one directory');
   if (
-    file.chat?.slack !== undefined &&
+    (file.chat?.slack !== undefined || file.chat?.teams !== undefined) &&
     file.identity?.match === undefined &&
     Object.keys(file.people ?? {}).length === 0
   )
@@ -47,7 +47,18 @@ export function checkConfig(
       'nobody could be identified: neither emails are trusted nor does `people` name anyone',
       'identity: { match: confirmed-email }, or people: { U012ABC: ann@acme.com }',
     );
-  if (file.digest !== undefined && file.chat?.slack === undefined) report(['digest'], 'a digest needs chat.slack');
+  if (file.digest !== undefined && file.chat?.slack === undefined && file.chat?.teams === undefined)
+    report(['digest'], 'a digest needs chat.slack or chat.teams');
+  const needsPlatform = (id: string | undefined, path: Path): void => {
+    if (id === undefined || id === 'security') return;
+    const platform = platformOfChannel(id);
+    if (file.chat?.[platform] === undefined && file.chat !== undefined)
+      report(
+        path,
+        `this is a channel of ${platform === 'slack' ? 'Slack' : 'Teams'}, and chat.${platform} is not configured`,
+      );
+  };
+  needsPlatform(file.digest?.to, ['digest', 'to']);
   for (const [source, section] of Object.entries(file.onCall ?? {}))
     if (section.type === 'slack-user-group' && file.chat?.slack === undefined)
       report(['onCall', source], 'a Slack user group needs chat.slack');
@@ -177,6 +188,7 @@ export function checkConfig(
     if (twin !== undefined)
       report(here, `differs from "${twin}" only in upper and lower case, which people do not type`);
     seen.set(resourceName.toLowerCase(), resourceName);
+    needsPlatform(section.channel, [...here, 'channel']);
     const roleNames = Object.keys(section.roles);
     if (roleNames.length === 0) report([...here, 'roles'], 'a resource needs at least one role');
     if (new Set(roleNames.map((role) => role.toLowerCase())).size < roleNames.length)
@@ -224,7 +236,7 @@ export function checkConfig(
         })),
         policy,
         sessionTailMs: role.sessionTail === undefined ? 0 : ms(role.sessionTail),
-        ...(section.channel !== undefined && { channel: section.channel }),
+        ...(section.channel !== undefined && channelOf(section.channel)),
         ...(section.tags !== undefined && { tags: section.tags }),
         ...(section.owner !== undefined && { owner: section.owner }),
       };
@@ -238,6 +250,7 @@ export function checkConfig(
   }
 
   const approvalsChannel = file.chat?.slack?.approvals;
+  const teamsChannel = file.chat?.teams?.approvals;
   return {
     catalog: {
       resources,
@@ -246,9 +259,14 @@ export function checkConfig(
       viewers,
       timezone: file.timezone ?? 'UTC',
       ...(approvalsChannel !== undefined && { approvalsChannel }),
+      ...(teamsChannel !== undefined && { teamsChannel }),
     },
     findings,
   };
+}
+
+function channelOf(id: string): Pick<Entitlement, 'channel' | 'teamsChannel'> {
+  return platformOfChannel(id) === 'teams' ? { teamsChannel: id } : { channel: id };
 }
 
 function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {

@@ -4,6 +4,7 @@ import { parseDuration } from './access/grammar.ts';
 import type { Subject } from './access/model.ts';
 import { isZone } from './access/zone.ts';
 import { auditSection } from './audit/section.ts';
+import { TEAMS_ACCOUNT, teamsChannel, teamsSection } from './chat/teams/section.ts';
 import { googleSection } from './directories/google-section.ts';
 import { oktaSection } from './directories/okta-section.ts';
 import { googleCalendarSection } from './people/google-calendar.ts';
@@ -32,6 +33,11 @@ const duration = z
 const channel = z
   .string()
   .regex(/^[CG][A-Z0-9]{2,}$/, 'must be the id of a channel (C…, at the end of its details in Slack), not its name');
+
+/** Ids of the two platforms cannot be mistaken for each other. */
+export function platformOfChannel(id: string): 'slack' | 'teams' {
+  return id.startsWith('19:') ? 'teams' : 'slack';
+}
 
 /** What a subject in the file stands for, or why it stands for nothing. */
 export function parseSubject(text: string): Subject | { readonly wrong: string; readonly instead?: string } {
@@ -187,8 +193,8 @@ export const configSchema = z
         z
           .string()
           .regex(
-            /^(?:slack:[TE][A-Z0-9]+\/)?[UW][A-Z0-9]+$/,
-            'must be a Slack user id: U012ABC or slack:T012ABC/U012ABC',
+            new RegExp(`^(?:(?:slack:[TE][A-Z0-9]+/)?[UW][A-Z0-9]+|${TEAMS_ACCOUNT})$`),
+            'must be a Slack user id (U012ABC or slack:T012ABC/U012ABC) or a Teams account (teams:<tenant id>/<object id>)',
           ),
         z.email().describe('The email or login in the first directory.'),
       )
@@ -213,6 +219,7 @@ export const configSchema = z
           })
           .optional()
           .describe('The Slack workspace.'),
+        teams: teamsSection.optional(),
       })
       .optional()
       .describe('Where people ask and answer.'),
@@ -242,7 +249,10 @@ export const configSchema = z
             title: z.string().min(1).max(100).optional().describe('What people call it. Default: its name.'),
             tags: z.array(tag).max(20).optional().describe('What it is; conditions can ask for it.'),
             owner: subject.optional().describe('Who answers for it.'),
-            channel: channel.optional().describe('Channel for its requests, instead of chat.slack.approvals.'),
+            channel: z
+              .union([channel, teamsChannel])
+              .optional()
+              .describe('Channel for its requests, in Slack or in Teams, instead of `approvals` there.'),
             roles: z.record(name, role).describe('The levels of access that can be asked for.'),
             defaultRole: name.optional().describe('Meant when none is named; may be left out when there is only one.'),
           })
@@ -258,9 +268,9 @@ export const configSchema = z
           .optional()
           .describe("When it is posted each day, in `timezone`. Default '09:00'."),
         to: z
-          .union([z.literal('security'), channel])
+          .union([z.literal('security'), channel, teamsChannel])
           .optional()
-          .describe('`security` (the security channel) or the id of a channel. Default security.'),
+          .describe('`security` (the security channel, of each platform) or the id of one channel. Default security.'),
       })
       .optional()
       .describe('What was granted, what is live and what is late, once a day. Left out: only when asked for.'),
@@ -278,7 +288,6 @@ export function jsonSchema(): unknown {
 /** Keys of the full design that this version does not know, by the section they belong to ('' for the top). */
 const LATER: Readonly<Record<string, readonly string[]>> = {
   '': ['stepUp', 'workloads', 'retention', 'findings', 'activity'],
-  chat: ['teams'],
   directories: ['nativeExpiry'],
   policies: ['remindEvery', 'proof', 'breakGlass', 'maxLive', 'perDay', 'pattern'],
   resources: ['link', 'activity'],

@@ -14,7 +14,8 @@ import { checkConfig } from './config-checks.ts';
 import { type EnvSettings, readEnvironment } from './config-env.ts';
 import { type Named, namedIn } from './config-named.ts';
 import { type ParsedFile, type Path, parseFile, pathText } from './config-positions.ts';
-import { type ConfigFile, configSchema, isLater, isLaterType, keysAt } from './config-schema.ts';
+import { type ConfigFile, configSchema, isLater, isLaterType, keysAt, platformOfChannel } from './config-schema.ts';
+import { readTeamsCredentials, type TeamsCredentials } from './config-teams.ts';
 import { type GoogleSection, serviceAccountKey } from './directories/google-section.ts';
 import type { OktaSection } from './directories/okta-section.ts';
 import type { IncidentsSection } from './people/incidents.ts';
@@ -48,6 +49,14 @@ export interface Settings {
   readonly directories: readonly DirectorySettings[];
   readonly identityDirectory: string;
   readonly slack?: { readonly approvals: string; readonly security: string; readonly workspaces?: readonly string[] };
+  readonly teams?: {
+    readonly approvals: string;
+    readonly security: string;
+    /** Tenants whose people may act. */
+    readonly tenants: readonly string[];
+    /** Absent where nothing is received from Teams, and in the sandbox. */
+    readonly credentials?: TeamsCredentials;
+  };
   readonly onCall: Readonly<Record<string, OnCallSection>>;
   readonly incidents?: IncidentsSection;
   /** Everybody and every group that the file relies on, and where it says so. */
@@ -82,10 +91,13 @@ export interface Sources {
   readonly path?: string;
   /** The chat platform's secrets are not needed: ending access takes the database and the directories alone. */
   readonly withoutChat?: boolean;
+  /** The sandbox speaks for Teams itself, on this machine: there is no app registration, and nothing is verified. */
+  readonly unverifiedTeams?: boolean;
 }
 
 /** Never throws. */
-export function loadConfig({ env = process.env, readFile, path: given, withoutChat = false }: Sources): Loaded {
+export function loadConfig(sources: Sources): Loaded {
+  const { env = process.env, readFile, path: given, withoutChat = false, unverifiedTeams = false } = sources;
   const path = given ?? (env.HALLPASS_CONFIG || 'hallpass.yaml');
   const reading = new Reading(env);
   let text: string;
@@ -113,11 +125,18 @@ export function loadConfig({ env = process.env, readFile, path: given, withoutCh
   const settings = readEnvironment(env, !withoutChat && file?.chat?.slack !== undefined, (name, message, instead) =>
     reading.environment(name, message, instead),
   );
+  const credentials =
+    withoutChat || unverifiedTeams || file?.chat?.teams === undefined
+      ? undefined
+      : readTeamsCredentials(env, (name, message, instead) => reading.environment(name, message, instead));
+  if (unverifiedTeams && file?.chat?.teams !== undefined && file.chat.teams.tenants === undefined)
+    reading.problem(['chat', 'teams'], 'without an app registration the tenants have to be named', 'tenants: [ … ]');
   if (file === undefined || checked === undefined || settings === undefined || reading.problems.length > 0)
     return reading.refused();
 
   const slack = file.chat?.slack;
   const { locate } = reading.file;
+  const teams = file.chat?.teams;
   return {
     ok: true,
     settings: {
@@ -129,6 +148,14 @@ export function loadConfig({ env = process.env, readFile, path: given, withoutCh
           approvals: slack.approvals,
           security: slack.security ?? slack.approvals,
           ...(slack.workspaces && { workspaces: slack.workspaces }),
+        },
+      }),
+      ...(teams && {
+        teams: {
+          approvals: teams.approvals,
+          security: teams.security ?? teams.approvals,
+          tenants: teams.tenants ?? (credentials === undefined ? [] : [credentials.tenant]),
+          ...(credentials && { credentials }),
         },
       }),
       onCall,
@@ -149,21 +176,22 @@ export function loadConfig({ env = process.env, readFile, path: given, withoutCh
 const DIGEST_AT = '09:00';
 
 function digestOf({ digest, chat }: ConfigFile): Pick<Settings, 'digest'> {
-  if (digest === undefined || chat?.slack === undefined) return {};
+  if (digest === undefined || chat === undefined) return {};
   const [hour = 0, minute = 0] = (digest.at ?? DIGEST_AT).split(':').map(Number);
-  const security = chat.slack.security ?? chat.slack.approvals;
-  return {
-    digest: {
-      hour,
-      minute,
-      channels: [
-        {
-          platform: 'slack',
-          conversation: (digest.to ?? 'security') === 'security' ? security : (digest.to ?? security),
-        },
-      ],
-    },
-  };
+  const to = digest.to ?? 'security';
+  const { slack, teams } = chat;
+  const channels =
+    to === 'security'
+      ? [
+          ...(slack === undefined
+            ? []
+            : [{ platform: 'slack' as const, conversation: slack.security ?? slack.approvals }]),
+          ...(teams === undefined
+            ? []
+            : [{ platform: 'teams' as const, conversation: teams.security ?? teams.approvals }]),
+        ]
+      : [{ platform: platformOfChannel(to), conversation: to }];
+  return { digest: { hour, minute, channels } };
 }
 
 /** Collects what is wrong, knows where it stands, and keeps secrets out of it. */
@@ -268,7 +296,13 @@ class Reading {
 /** Hiding shorter values would blot out half of every message, and would hide nothing worth hiding. */
 const SECRET_LENGTH_MIN = 4;
 const SECRET_KEYS: ReadonlySet<string> = new Set(['token', 'key']);
-const SECRET_ENV = ['SLACK_BOT_TOKEN', 'SLACK_SIGNING_SECRET', 'SLACK_APP_TOKEN', 'HALLPASS_AUDIT_KEY'];
+const SECRET_ENV = [
+  'SLACK_BOT_TOKEN',
+  'SLACK_SIGNING_SECRET',
+  'SLACK_APP_TOKEN',
+  'HALLPASS_AUDIT_KEY',
+  'MICROSOFT_APP_PASSWORD',
+];
 
 type Issue = z.core.$ZodIssue;
 

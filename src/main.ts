@@ -6,12 +6,23 @@ import { dirname, resolve } from 'node:path';
 import { removalLatenessMs } from './access/digest-view.ts';
 import { createHandler, type Handler } from './access/handle.ts';
 import type { AccountRef, Change, Grant, Job } from './access/model.ts';
-import type { Clock, DigestStore, Directory, DriftStore, Metrics, OnCall, People, Store } from './access/ports.ts';
+import type {
+  Accounts,
+  Clock,
+  DigestStore,
+  Directory,
+  DriftStore,
+  Metrics,
+  OnCall,
+  People,
+  Store,
+} from './access/ports.ts';
 import type { DriftRules } from './access/reconcile.ts';
 import type { Signer } from './audit/checkpoint.ts';
 import { createOutlet } from './audit/outlet.ts';
 import { createPump, type Pump } from './audit/pump.ts';
 import { createSlack, type Slack } from './chat/slack/app.ts';
+import type { Teams } from './chat/teams/app.ts';
 import { type ProcessClock, sharedClock } from './clock.ts';
 import type { Settings } from './config.ts';
 import { driftRules } from './directories/drift-section.ts';
@@ -46,6 +57,10 @@ export interface RunOptions {
   readonly signing?: { readonly signer: Signer } | { readonly missing: string };
   /** For tests: every call to a directory ends within this. */
   readonly callDeadlineMs?: number;
+  /** The sandbox, on loopback only: whatever claims to come from Teams does. */
+  readonly unverifiedTeams?: boolean;
+  /** For tests: whose tokens are believed to be Bot Framework's. */
+  readonly teamsTrust?: { readonly metadataUrl: string };
 }
 
 export interface Running {
@@ -57,6 +72,7 @@ export interface Running {
   readonly sweep: Sweep;
   readonly reconciler: Reconciler;
   readonly slack: Slack | undefined;
+  readonly teams: Teams | undefined;
   /** Drains within ten seconds. */
   stop(): Promise<void>;
 }
@@ -148,6 +164,15 @@ function waking<S extends Store>(
   };
 }
 
+/** A platform that is opened after those who ask it. */
+function deferred(accounts: () => Accounts): Accounts {
+  return {
+    lookup: (account) => accounts().lookup(account),
+    byEmail: (email) => accounts().byEmail(email),
+    groupMembers: (group) => accounts().groupMembers(group),
+  };
+}
+
 export async function run(options: RunOptions): Promise<Running> {
   const { settings, log } = options;
   const ids = randomIds();
@@ -175,9 +200,14 @@ export async function run(options: RunOptions): Promise<Running> {
   const timezone = () => settings.catalog.timezone;
 
   let slack: Slack | undefined;
+  let teams: Teams | undefined;
   const accounts = () => {
-    if (slack === undefined) throw new Error('no chat platform is configured');
+    if (slack === undefined) throw new Error('Slack is not configured');
     return slack.accounts;
+  };
+  const teamsAccounts = () => {
+    if (teams === undefined) throw new Error('Teams is not configured');
+    return teams.accounts;
   };
   const troubles = createTroubles((source, why) => {
     if (why === undefined) log.info({ source }, 'it can be asked again');
@@ -195,11 +225,8 @@ export async function run(options: RunOptions): Promise<Running> {
   const incidents = currentIncidents(() => open);
   const people: People = createPeople({
     accounts: {
-      slack: {
-        lookup: (account) => accounts().lookup(account),
-        byEmail: (email) => accounts().byEmail(email),
-        groupMembers: (group) => accounts().groupMembers(group),
-      },
+      ...(settings.slack === undefined ? {} : { slack: deferred(accounts) }),
+      ...(settings.teams === undefined ? {} : { teams: deferred(teamsAccounts) }),
     },
     directories,
     onCall,
@@ -208,7 +235,12 @@ export async function run(options: RunOptions): Promise<Running> {
       // The token's own workspace unless the file names others.
       const own = slack?.facts().team;
       const workspaces = settings.slack?.workspaces ?? (own === undefined ? undefined : [own]);
-      return { ...settings.identity, people: settings.people, ...(workspaces === undefined ? {} : { workspaces }) };
+      return {
+        ...settings.identity,
+        people: settings.people,
+        ...(workspaces === undefined ? {} : { workspaces }),
+        ...(settings.teams === undefined ? {} : { tenants: settings.teams.tenants }),
+      };
     },
     store,
     clock,
@@ -222,7 +254,8 @@ export async function run(options: RunOptions): Promise<Running> {
     standing: createStanding({ store, people, directories, clock }),
     catalog,
     // Without chat there is nowhere to post it.
-    settings: () => (settings.env.slackBotToken === undefined ? undefined : settings.digest),
+    settings: () =>
+      settings.env.slackBotToken === undefined && settings.teams === undefined ? undefined : settings.digest,
     clock,
     log,
   });
@@ -248,21 +281,49 @@ export async function run(options: RunOptions): Promise<Running> {
       zone: timezone,
     });
 
+  if (settings.teams !== undefined) {
+    const { credentials, approvals, tenants } = settings.teams;
+    if (credentials === undefined && (options.unverifiedTeams !== true || options.host !== '127.0.0.1'))
+      throw new Error('Teams without an app registration is for the sandbox, on this machine only');
+    // Loaded only where it is wanted: the SDK behind it is large.
+    const { createTeams } = await import('./chat/teams/app.ts');
+    teams = createTeams({
+      ...(credentials === undefined ? {} : { identity: credentials }),
+      ...(options.teamsTrust === undefined ? {} : { trust: options.teamsTrust }),
+      tenants,
+      approvalsChannel: approvals,
+      store: record,
+      desk: createDesk(parts),
+      questions: handler,
+      look: (by, card) => handler.handle({ do: 'show', by, target: { card } }),
+      clock,
+      metrics,
+      logger: log,
+      zone: timezone,
+    });
+  }
+
   const alerts = { store, url: settings.env.alertUrl, timezone, clock, ids, metrics, log };
   const lanes: Lane[] = [
     timerLane({ store, clock }),
     askLane({ store, clock, people, catalog }),
     ...[...directories.values()].map((directory) => provisionLane({ store, directory, clock, ids, log })),
-    inboxLane({ ...parts, replier: (platform) => (platform === 'slack' ? slack?.replier : undefined) }),
+    inboxLane({ ...parts, replier: (platform) => (platform === 'slack' ? slack?.replier : teams?.replier) }),
     alertLane(alerts),
-    ...(slack === undefined
+    ...(slack === undefined && teams === undefined
       ? []
       : [
           notifyLane({
             store,
-            messengers: { slack: slack.messenger },
+            messengers: {
+              ...(slack === undefined ? {} : { slack: slack.messenger }),
+              ...(teams === undefined ? {} : { teams: teams.messenger }),
+            },
             securityChannels: () =>
-              settings.slack === undefined ? [] : [{ platform: 'slack', conversation: settings.slack.security }],
+              (['slack', 'teams'] as const).flatMap((platform) => {
+                const conversation = settings[platform]?.security;
+                return conversation === undefined ? [] : [{ platform, conversation }];
+              }),
             timezone,
             view: handler.view,
             clock,
@@ -290,7 +351,19 @@ export async function run(options: RunOptions): Promise<Running> {
   const http = createHttp({
     routes: [
       ...(slack?.routes ?? []),
-      ...healthRoutes({ store, slack: () => slack, clock, metrics, directories, people, settings, troubles, pump }),
+      ...(teams?.routes ?? []),
+      ...healthRoutes({
+        store,
+        slack: () => slack,
+        teams: () => teams,
+        clock,
+        metrics,
+        directories,
+        people,
+        settings,
+        troubles,
+        pump,
+      }),
     ],
     onError: (error, where) => log.error({ error, where }, 'a request could not be served'),
   });
@@ -306,6 +379,7 @@ export async function run(options: RunOptions): Promise<Running> {
   digests.start();
   reconciler.start();
   slack?.start();
+  void teams?.start().catch((error: unknown) => log.error({ error }, 'where Teams is could not be read'));
   // Whatever was forgotten while nothing ran is found now, not in a minute.
   void sweep.sweep();
   void tellUnusableGroups(settings, people, log);
@@ -321,8 +395,9 @@ export async function run(options: RunOptions): Promise<Running> {
     sweep,
     reconciler,
     slack,
+    teams,
     stop() {
-      stopping ??= stopInOrder({ http, slack, loop, sweep, digests, reconciler, pump, store: record, log });
+      stopping ??= stopInOrder({ http, slack, teams, loop, sweep, digests, reconciler, pump, store: record, log });
       return stopping;
     },
   };
@@ -354,6 +429,7 @@ function openPump(options: RunOptions, store: OpenStore, clock: Clock, metrics: 
 async function stopInOrder(parts: {
   readonly http: Http;
   readonly slack: Slack | undefined;
+  readonly teams: Teams | undefined;
   readonly loop: Loop | undefined;
   readonly sweep: Sweep;
   readonly digests: Digests;
@@ -362,9 +438,9 @@ async function stopInOrder(parts: {
   readonly store: Store;
   readonly log: Log;
 }): Promise<void> {
-  const { http, slack, loop, sweep, digests, reconciler, pump, store, log } = parts;
+  const { http, slack, teams, loop, sweep, digests, reconciler, pump, store, log } = parts;
   await http.stop(STOP.http);
-  await slack?.stop(STOP.chat);
+  await Promise.all([slack?.stop(STOP.chat), teams?.stop(STOP.chat)]);
   await sweep.stop();
   await digests.stop();
   await reconciler.stop();
@@ -425,6 +501,7 @@ const FAILING_AFTER = 3;
 function healthRoutes(parts: {
   readonly store: Store;
   readonly slack: () => Slack | undefined;
+  readonly teams: () => Teams | undefined;
   readonly clock: Clock;
   readonly metrics: MetricsRegistry;
   readonly directories: ReadonlyMap<string, Directory>;
@@ -449,6 +526,9 @@ function healthRoutes(parts: {
         for (const problem of chat?.problems ?? []) degraded.push({ what: 'slack', why: problem });
         degraded.push(...parts.troubles.list());
         for (const why of parts.pump.problems()) degraded.push({ what: 'audit', why });
+        const heard = parts.teams()?.facts();
+        if (heard !== undefined && !heard.ready)
+          degraded.push({ what: 'teams', why: heard.error ?? 'not heard of yet' });
         const outstanding = recorded ? await store.outstandingRemovals(clock.now(), OUTSTANDING_SHOWN) : [];
         for (const { key, membership } of outstanding.filter((one) => !parts.directories.has(one.key.directory)))
           degraded.push({

@@ -58,6 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   ],
   'config-schema.ts': [
     /^config-/,
+    /^chat\/teams\/section\.ts$/,
     /^audit\/section\.ts$/,
     /^directories\/\w+-section\.ts$/,
     /^people\/(static|slack-user-group|pagerduty(-incidents)?|google-calendar|incident-io(-incidents)?)\.ts$/,
@@ -80,6 +81,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   '@slack/bolt': /^chat\/slack\//,
   '@slack/types': /^chat\/slack\//,
   'better-sqlite3': /^store\//,
+  botbuilder: /^chat\/teams\/app\.ts$/,
   canonicalize: /^(audit\/|store\/|config)/,
   commander: /^cli\.ts$/,
   'drizzle-orm': /^store\//,

@@ -519,7 +519,7 @@ test('a digest is posted at its time in the security channel, or where the file 
   expect(digest("digest: { to: '#security' }")).toMatchObject([{ path: 'digest.to' }]);
   const chatless = load(edit('chat:\n  slack: { approvals: C0APPROVALS, security: C0SECURITY }\n', 'digest: {}\n'));
   expect(chatless.ok ? [] : chatless.problems).toContainEqual(
-    expect.objectContaining({ path: 'digest', message: 'a digest needs chat.slack' }),
+    expect.objectContaining({ path: 'digest', message: 'a digest needs chat.slack or chat.teams' }),
   );
 });
 

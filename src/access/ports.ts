@@ -358,6 +358,33 @@ export interface Reports {
   standing(groups: readonly GroupName[]): Promise<readonly GroupStanding[]>;
 }
 
+/**
+ * Where a bot may speak on a platform that does not say so by itself. Learnt from verified deliveries, and from what
+ * the platform answers; never from what a person wrote.
+ */
+export interface Place {
+  /** Whom or what it is about, by immutable ids: `teams:person:<tenant>/<id>`. */
+  readonly id: string;
+  /** The platform's own address for it. */
+  readonly serviceUrl: string;
+  /** The conversation to speak in; absent while none is known. */
+  readonly conversation?: string;
+  /** What the platform calls a person towards this bot. */
+  readonly user?: string;
+  /** As the platform gave it; for mentions. */
+  readonly name?: string;
+  /** IANA zone that the person's own client told. */
+  readonly zone?: string;
+  /** Since then nothing can be said there: the app was removed, or the bot is blocked. */
+  readonly closedAt?: Instant;
+  readonly seenAt: Instant;
+}
+
+export interface PlaceStore {
+  place(id: string): Promise<Place | undefined>;
+  putPlace(place: Place): Promise<void>;
+}
+
 export interface ChainLink {
   readonly seq: number;
   readonly prevHash: string;

@@ -1,7 +1,7 @@
 /** Opens the record: `sqlite:<path>` or `postgres://…`, migrated, with the same promises either way. */
 import { fileURLToPath } from 'node:url';
 import type { Instant } from '../access/model.ts';
-import type { DigestStore, DriftStore, Store, TrailStore } from '../access/ports.ts';
+import type { DigestStore, DriftStore, PlaceStore, Store, TrailStore } from '../access/ports.ts';
 import { commitProgram, type Writing } from './commit.ts';
 import { readDigestFacts, readExplained } from './digests.ts';
 import { readDrifts, readFilledGroups, readLedgerOf } from './drift.ts';
@@ -21,7 +21,7 @@ import {
   readRequest,
   readStory,
 } from './reads.ts';
-import { toAccount, toCard, toFreeze, toLink, toMessage, toPinnedGroup } from './rows.ts';
+import { toAccount, toCard, toFreeze, toLink, toMessage, toPinnedGroup, toPlace } from './rows.ts';
 import { type Dialect, defineTables } from './schema.ts';
 import { type Driver, run } from './session.ts';
 import { connectSqlite, sqliteDriver } from './sqlite.ts';
@@ -38,7 +38,7 @@ export interface StoreOptions extends Secrets {
   readonly poolSize?: number;
 }
 
-export interface OpenStore extends Store, DigestStore, DriftStore, TrailStore {
+export interface OpenStore extends Store, DigestStore, DriftStore, PlaceStore, TrailStore {
   readonly dialect: Dialect;
   /** The wall clock that all processes on this database share; absent on SQLite. */
   serverTime(): Promise<Instant | undefined>;
@@ -145,6 +145,14 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
     },
     async putMessage(row) {
       await writeOne(() => run((s) => s.statements.putMessage(valuesFor(tables.messages, row))));
+    },
+
+    async place(id) {
+      const [row] = await each(run((s) => s.statements.place({ id })));
+      return row && toPlace(row);
+    },
+    async putPlace(place) {
+      await writeOne(() => run((s) => s.statements.putPlace(valuesFor(tables.places, place))));
     },
 
     // No snapshot around the statements: the last must see the pin that the write lost to. Looked up first, since a pin is

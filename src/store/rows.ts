@@ -12,7 +12,7 @@ import type {
   MembershipKey,
   PinnedGroup,
 } from '../access/model.ts';
-import type { ChainLink, LeasedJob, MessageRow } from '../access/ports.ts';
+import type { ChainLink, LeasedJob, MessageRow, Place } from '../access/ports.ts';
 import type { Tables } from './schema.ts';
 
 type RowOf<T extends keyof Tables> = Tables[T]['$inferSelect'];
@@ -64,6 +64,8 @@ export function toFreeze(row: RowOf<'freezes'>): Freeze {
 export const fromFreeze = (freeze: Freeze): object => ({ ...freeze, scope: json(freeze.scope) });
 
 export const toMessage = (row: RowOf<'messages'>): MessageRow => present(row);
+
+export const toPlace = (row: RowOf<'places'>): Place => present(row);
 
 export function toGrant(row: RowOf<'grants'>): Grant {
   const { memberships, ...plain } = row;

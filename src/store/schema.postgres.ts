@@ -11,6 +11,7 @@ export const {
   jobs,
   deliveries,
   messages,
+  places,
   accountPins,
   groupPins,
   pins,

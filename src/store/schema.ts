@@ -274,6 +274,18 @@ export function defineTables(dialect: Dialect) {
     at: number('at').notNull(),
   });
 
+  /** Where a chat platform's bot may speak, for platforms that only tell it with each delivery. */
+  const places = table('places', {
+    id: text('id').primaryKey(),
+    serviceUrl: text('service_url').notNull(),
+    conversation: text('conversation'),
+    user: text('user_id'),
+    name: text('name'),
+    zone: text('zone'),
+    closedAt: number('closed_at'),
+    seenAt: number('seen_at').notNull(),
+  });
+
   const accountPins = table(
     'account_pins',
     {
@@ -414,6 +426,7 @@ export function defineTables(dialect: Dialect) {
     jobs,
     deliveries,
     messages,
+    places,
     accountPins,
     groupPins,
     pins,

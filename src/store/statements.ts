@@ -28,8 +28,19 @@ export function prepareStatements(db: Database, t: Tables, dialect: Dialect) {
 }
 
 function records(db: Database, t: Tables, prepare: Prepare) {
-  const { requests, approvals, cards, grants, grantMemberships, memberships, messages, accountPins, groupPins, pins } =
-    t;
+  const {
+    requests,
+    approvals,
+    cards,
+    grants,
+    grantMemberships,
+    memberships,
+    messages,
+    places,
+    accountPins,
+    groupPins,
+    pins,
+  } = t;
   const sameKey = (table: typeof memberships | typeof grantMemberships) =>
     and(
       eq(table.directory, value('directory')),
@@ -208,6 +219,22 @@ function records(db: Database, t: Tables, prepare: Prepare) {
         .values(columns(messages))
         .onConflictDoUpdate({ target: messages.id, set: columnsBeside(messages, 'id') })
         .returning({ id: messages.id }),
+    ),
+
+    place: prepare(
+      'place',
+      db
+        .select()
+        .from(places)
+        .where(eq(places.id, value('id'))),
+    ),
+    putPlace: prepare(
+      'put_place',
+      db
+        .insert(places)
+        .values(columns(places))
+        .onConflictDoUpdate({ target: places.id, set: columnsBeside(places, 'id') })
+        .returning({ id: places.id }),
     ),
 
     pinAccount: prepare(

@@ -15,6 +15,7 @@ import { digestContract } from './store-digests.ts';
 import { driftContract } from './store-drift.ts';
 import { freezeContract } from './store-freezes.ts';
 import { jobContract } from './store-jobs.ts';
+import { placeContract } from './store-places.ts';
 import { readContract } from './store-reads.ts';
 import { T0 } from './store-rows.ts';
 import { trailContract } from './store-trail.ts';
@@ -67,5 +68,6 @@ export function storeContract(subject: StoreUnderTest): void {
     describe('the trail, read for an audit', () => trailContract(bench));
     describe('the digest', () => digestContract(bench));
     describe('drift', () => driftContract(bench));
+    describe('places', () => placeContract(bench));
   });
 }

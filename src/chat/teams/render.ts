@@ -1,0 +1,455 @@
+/** Views drawn as Adaptive Cards. Pure; nothing that a person wrote is ever interpreted. */
+import type { Answer, ListWhich, Refusal } from '../../access/command.ts';
+import { listCursor, REASON_MAX } from '../../access/grammar.ts';
+import type { Audience, Instant } from '../../access/model.ts';
+import { fitted, moreText, type ReportView, reportText } from '../../access/report.ts';
+import type { MessageView, RequestView } from '../../access/view.ts';
+import {
+  answerText,
+  cut,
+  doneText,
+  durationText,
+  helpText,
+  listEmpty,
+  listed,
+  listTitle,
+  moreOf,
+  refusalText,
+  timeText,
+} from '../../access/words.ts';
+import {
+  aside,
+  cardOf,
+  container,
+  type Element,
+  execute,
+  fitting,
+  heading,
+  labelled,
+  type Mentioned,
+  paragraph,
+  type Rendered,
+  rich,
+  run,
+  title,
+  unfold,
+  words,
+} from './card.ts';
+
+/** When it is drawn, and the zone for times that the view does not give one for. */
+export interface RenderContext {
+  readonly now: Instant;
+  readonly zone: string;
+}
+
+export interface MessageContext extends RenderContext {
+  /** Who is named in the channel, as far as Teams told a name. */
+  readonly mention?: readonly Mentioned[];
+  readonly unreached?: readonly Mentioned[];
+  /** `29:…` ids of those who are shown the buttons in the channel, each for themselves. */
+  readonly answerers?: readonly string[];
+}
+
+export type AnswerContext = RenderContext & { readonly commandWord: string };
+
+/** How answers name the bot when it is to be typed to. */
+export const COMMAND_WORD = '@Hallpass';
+
+const TEXT_MAX = 3_000;
+const PERSON_TEXT_MAX = 1_200;
+const NAME_MAX = 80;
+const LIST_MAX = 40;
+/** Of all lines of a report together. */
+const REPORT_MAX = 9_000;
+const SECTIONS_MAX = 40;
+const LINE_MAX = 400;
+
+export const BUTTONS = ['approve', 'deny', 'cancel', 'extend', 'return', 'look'] as const;
+export type ButtonName = (typeof BUTTONS)[number];
+
+/** What a channel, an approver, a requester or security sees. */
+export function renderMessage(view: MessageView, context: MessageContext): Rendered {
+  return fitting((scale) => {
+    switch (view.kind) {
+      case 'notice':
+        return notice(view, scale);
+      case 'digest':
+        return report(view.digest, scale);
+      case 'request':
+        return requestMessage(view, context, scale);
+      default: {
+        const never: never = view;
+        return never;
+      }
+    }
+  });
+}
+
+/** The answer to what one person typed or pressed, for them alone. */
+export function renderAnswer(answer: Answer, context: AnswerContext): Rendered {
+  return fitting((scale) => drawAnswer(answer, context, scale));
+}
+
+/** A few words of our own. */
+export function renderNote(text: string): Rendered {
+  return cardOf({ body: [paragraph(text, TEXT_MAX)], summary: text });
+}
+
+function notice(view: Extract<MessageView, { kind: 'notice' }>, scale: number): Rendered {
+  const { severity } = view.notice;
+  const sign = severity === 'info' ? 'Note' : severity === 'warning' ? 'Warning' : 'Urgent';
+  const style = severity === 'info' ? 'emphasis' : severity === 'warning' ? 'warning' : 'attention';
+  const said = `${sign}: ${view.title}`;
+  return cardOf({
+    body: [container(style, [title(said)]), ...view.lines.map((line) => paragraph(line, TEXT_MAX * scale))],
+    summary: [said, ...view.lines].join(' '),
+  });
+}
+
+function requestMessage(
+  view: Extract<MessageView, { kind: 'request' }>,
+  context: MessageContext,
+  scale: number,
+): Rendered {
+  const { request, audience } = view;
+  const text = messageTitle(request, audience);
+  const inChannel = audience === 'channel';
+  const asks = inChannel || audience === 'approver';
+  const offered: readonly ButtonName[] = inChannel
+    ? ['look']
+    : asks
+      ? ['approve', 'deny']
+      : audience === 'requester'
+        ? ['cancel']
+        : ['extend', 'return'];
+  const open = request.can.answer && inChannel;
+  return cardOf({
+    body: [
+      head(text, request, scale),
+      ...(audience === 'warning' && request.can.return
+        ? [aside('Extend asks your approvers for more time. Return gives it back now.', TEXT_MAX)]
+        : []),
+      ...facts(request, context, scale),
+      ...(audience === 'requester' ? asked(request) : []),
+    ],
+    actions: buttons(request, offered),
+    summary: spoken(request, context, text),
+    mentions: asks
+      ? [
+          { label: 'Asked', people: context.mention ?? [] },
+          {
+            label: 'Could not be written to in person, and need the Hallpass app for that',
+            people: context.unreached ?? [],
+          },
+        ]
+      : [],
+    ...(open ? { refresh: { users: context.answerers ?? [], data: { do: 'look', card: request.cardId } } } : {}),
+  });
+}
+
+function drawAnswer(answer: Answer, context: AnswerContext, scale: number): Rendered {
+  const summary = answerText(answer, context.commandWord);
+  switch (answer.say) {
+    case 'refused': {
+      const { reason, next } = refusalText(answer.refusal, answer.request?.zone ?? context.zone, context.commandWord);
+      const said = `${ruledOut(answer.refusal) ? 'No: ' : ''}${reason}`;
+      return cardOf({ body: [paragraph(said, TEXT_MAX * scale), aside(next, TEXT_MAX)], summary: `${said} ${next}` });
+    }
+    case 'done':
+      return cardOf({
+        body: [
+          paragraph(`${doneText(answer.what)} ${answer.request.id}: ${answer.request.headline}`, TEXT_MAX * scale),
+          ...(answer.asked !== undefined && answer.asked.length > 0
+            ? [aside(`Asked: ${listed(answer.asked)}.`, TEXT_MAX * scale)]
+            : []),
+        ],
+        // Whoever answered somebody else's request could only press it to be refused.
+        actions: buttons(
+          answer.request,
+          answer.what === 'requested' || answer.what === 'extension_requested' ? ['cancel'] : [],
+        ),
+        summary,
+      });
+    case 'card':
+    case 'status': {
+      const { request } = answer;
+      const text = `${titleOf(request)}: ${stateOf(request)}`;
+      const offered: readonly ButtonName[] =
+        answer.say === 'card' ? ['approve', 'deny'] : ['approve', 'deny', 'cancel', 'extend', 'return'];
+      return cardOf({
+        body: [
+          head(text, request, scale),
+          ...('notes' in answer ? notes(answer.notes, scale) : []),
+          ...facts(request, context, scale),
+          ...asked(request),
+        ],
+        actions: buttons(request, offered),
+        summary: answer.say === 'card' ? spoken(request, context, text) : summary,
+      });
+    }
+    case 'list':
+      return list(answer, context, summary, scale);
+    case 'report':
+      return report(answer.report, scale);
+    case 'freeze':
+      return cardOf({ body: [paragraph(summary, TEXT_MAX * scale)], summary });
+    case 'help':
+      return cardOf({
+        body: helpText(context.commandWord)
+          .split('\n')
+          .map((line) => paragraph(line, TEXT_MAX, { spacing: 'small' })),
+        actions: [execute('My access', { do: 'home' })],
+        summary,
+      });
+    default: {
+      const never: never = answer;
+      return never;
+    }
+  }
+}
+
+function list(
+  answer: Extract<Answer, { say: 'list' }>,
+  context: AnswerContext,
+  summary: string,
+  scale: number,
+): Rendered {
+  if (answer.items.length === 0)
+    return cardOf({ body: [paragraph(listEmpty(answer), TEXT_MAX), ...notes(answer.notes, scale)], summary });
+  const shown = answer.items.slice(0, LIST_MAX);
+  const more = answer.more || shown.length < answer.items.length;
+  return cardOf({
+    body: [
+      title(listTitle(answer.which, answer.page)),
+      ...notes(answer.notes, scale),
+      ...shown.map((request) => item(request, scale)),
+      ...(more ? [aside(moreOf(answer.which, answer.page, context.commandWord), TEXT_MAX)] : []),
+    ],
+    actions: pages(answer.which, answer.page, more),
+    summary,
+  });
+}
+
+function item(request: RequestView, scale: number): Element {
+  return rich(
+    [
+      run(`${request.grant?.id ?? request.id} `, { weight: 'bolder' }),
+      run(`${words(request.requesterName, NAME_MAX)}, ${words(request.entitlement, 160)}. `),
+      run(words(request.headline.replaceAll('\n', ' '), Math.round(400 * scale))),
+    ],
+    { spacing: 'small' },
+  );
+}
+
+/** The pages before and after, by their numbers: whoever presses is shown what they may see then. */
+function pages(which: ListWhich, page: number | undefined, more: boolean): readonly Element[] {
+  const here = page ?? 1;
+  return [
+    ...(here > 1 ? [execute('Previous', { do: 'list', cursor: listCursor(which, here - 1) })] : []),
+    ...(more ? [execute('Next', { do: 'list', cursor: listCursor(which, here + 1) })] : []),
+  ];
+}
+
+/** The title, the lines as a list, and how many there are beside them. */
+export function report(view: ReportView, scale: number): Rendered {
+  const sections = fitted(view.sections.slice(0, SECTIONS_MAX), REPORT_MAX * scale);
+  const remarks = [view.note, moreText(view.sections.length - sections.length)].filter((one) => one !== undefined);
+  return cardOf({
+    body: [
+      container(view.severity === 'warning' ? 'warning' : 'emphasis', [
+        title(view.title),
+        paragraph(view.headline, TEXT_MAX * scale),
+      ]),
+      ...sections.flatMap(({ title: name, lines, note, left }) => {
+        const closing = [moreText(left), note].filter((part) => part !== undefined).join('. ');
+        return [
+          heading(name),
+          ...lines.map(({ lead, rest }) =>
+            rich(
+              [
+                run('• '),
+                run(words(lead.replaceAll('\n', ' '), LINE_MAX * scale), { weight: 'bolder' }),
+                ...(rest === '' ? [] : [run(`: ${words(rest.replaceAll('\n', ' '), LINE_MAX * scale)}`)]),
+              ],
+              { spacing: 'none' },
+            ),
+          ),
+          ...(closing === '' ? [] : [aside(closing, LINE_MAX * 2)]),
+        ];
+      }),
+      ...(remarks.length === 0 ? [] : [aside(remarks.join(' '), TEXT_MAX * scale)]),
+    ],
+    summary: reportText(view, 900),
+  });
+}
+
+const STYLES: Readonly<Record<RequestView['severity'], string>> = {
+  waiting: 'accent',
+  good: 'good',
+  over: 'emphasis',
+  warning: 'warning',
+};
+
+function head(text: string, request: RequestView, scale: number): Element {
+  return container(STYLES[request.severity], [title(text), paragraph(request.headline, 800 * scale)]);
+}
+
+/** The rules said no. A look-up that failed, or an attempt that is repeated, is something else. */
+function ruledOut({ code }: Refusal): boolean {
+  return code !== 'cannot_check' && code !== 'busy' && code !== 'being_retried';
+}
+
+function titleOf(request: RequestView): string {
+  return request.extension === undefined ? `Access request ${request.id}` : `More time, ${request.id}`;
+}
+
+/** The requester's later messages ring, so they begin with the news; everybody else's begin with the request. */
+function messageTitle(request: RequestView, audience: Audience['kind']): string {
+  const what = `${cut(request.title, 80)} (${request.entitlement})`;
+  if (request.grant?.state === 'active') {
+    if (audience === 'holder') return `You have access: ${what}`;
+    if (audience === 'warning') return `Your access ends soon: ${what}`;
+  }
+  return `${titleOf(request)}: ${stateOf(request)}`;
+}
+
+/** One word for where it stands, so that neither colour nor a symbol is the only sign. */
+function stateOf(request: RequestView): string {
+  if (request.state !== 'approved') return request.state === 'pending' ? 'waiting for approval' : request.state;
+  const { grant } = request;
+  if (grant === undefined) return 'approved';
+  switch (grant.state) {
+    case 'adding':
+      return 'approved, being added';
+    case 'active':
+      return 'active';
+    case 'ending':
+      return 'ending';
+    case 'ended':
+      return 'ended';
+    default: {
+      const never: never = grant.state;
+      return never;
+    }
+  }
+}
+
+/** Everything an approver decides by, one labelled line each. */
+function facts(request: RequestView, context: RenderContext, scale: number): readonly Element[] {
+  const { denial } = request;
+  return [
+    labelled('Who', request.requesterName, NAME_MAX * 2),
+    labelled('What', `${request.title} (${request.entitlement})`, 400),
+    labelled('Groups', listed(request.groups.map(({ directory, group }) => `${cut(group, 120)} in ${directory}`)), 800),
+    labelled('How long', howLong(request, context), 200),
+    ...approvals(request).map(([label, text]) => labelled(label, text, 500)),
+    ...(denial === undefined
+      ? []
+      : [
+          labelled(
+            'Denied by',
+            denial.reason === undefined ? denial.name : `${denial.name}: ${denial.reason}`,
+            PERSON_TEXT_MAX * scale,
+          ),
+        ]),
+    labelled('Why', request.reason === '' ? 'No reason given.' : request.reason, PERSON_TEXT_MAX * scale),
+  ];
+}
+
+function howLong(request: RequestView, context: RenderContext): string {
+  const time = (at: Instant) => timeText(at, context.now, request.zone);
+  if (request.extension !== undefined)
+    return `until ${time(request.extension.until)} instead of ${time(request.extension.from)} (${request.extension.grantId})`;
+  const length = durationText(request.durationMs);
+  if (request.grant?.expiresAt !== undefined) return `${length}, until ${time(request.grant.expiresAt)}`;
+  if (request.state !== 'pending') return length;
+  return `${length}; if approved at ${time(context.now)}, until ${time(context.now + request.durationMs)}`;
+}
+
+function approvals(request: RequestView): readonly (readonly [label: string, text: string])[] {
+  const { stages, automatic } = request;
+  if (automatic !== undefined) return [['Approvals', `none needed: ${cut(automatic, 400)}`]];
+  const names = request.approvals.map(({ name }) => name);
+  if (stages === undefined) return [['Approvals', counted(names, request.approvalsNeeded)]];
+  return stages.map(({ by, given, needed }, index) => [
+    `Stage ${index + 1}, ${words(listed(by, 'or'), 150)}`,
+    counted(given, needed),
+  ]);
+}
+
+function counted(names: readonly string[], needed: number): string {
+  const count = `${names.length} of ${needed}`;
+  return names.length === 0 ? count : `${count}: ${listed(names.map((name) => cut(name, NAME_MAX)))}`;
+}
+
+/** For those whom no mention tells who was asked. */
+function asked({ waiting }: RequestView): readonly Element[] {
+  if (waiting === undefined || waiting.asked.length === 0) return [];
+  return [aside(`Asked: ${listed(waiting.asked.map((name) => cut(name, NAME_MAX)))}.`, TEXT_MAX)];
+}
+
+function notes(lines: readonly string[] | undefined, scale: number): readonly Element[] {
+  return (lines ?? []).map((line) => paragraph(line, TEXT_MAX * scale));
+}
+
+/** Read aloud it must stand alone: who, what, how long, why, and what happens next. */
+function spoken(request: RequestView, context: RenderContext, text: string): string {
+  const asked =
+    request.extension === undefined
+      ? `${request.requesterName} asks for ${request.title} (${request.entitlement}) for ${durationText(request.durationMs)}.`
+      : `${request.requesterName} asks to keep ${request.title} (${request.entitlement}) until ${timeText(request.extension.until, context.now, request.zone)}.`;
+  return [
+    `${request.state === 'pending' ? titleOf(request) : text}.`,
+    cut(request.headline, 400),
+    ...(request.state === 'pending' ? [cut(asked, 300), `Reason: ${cut(request.reason, 200)}`] : []),
+  ].join(' ');
+}
+
+const LABELS: Readonly<Record<ButtonName, string>> = {
+  approve: 'Approve',
+  deny: 'Deny…',
+  cancel: 'Cancel request',
+  extend: 'Extend',
+  return: 'Return access…',
+  look: 'Answer…',
+};
+
+/** Of the buttons that belong here, those that can do something now. */
+export function buttons(request: RequestView, offered: readonly ButtonName[]): readonly Element[] {
+  const can: Readonly<Record<ButtonName, boolean>> = {
+    approve: request.can.answer,
+    deny: request.can.answer,
+    look: request.can.answer,
+    cancel: request.can.cancel,
+    extend: request.can.extend,
+    return: request.can.return,
+  };
+  return offered.filter((name) => can[name]).map((name) => button(name, request));
+}
+
+function button(name: ButtonName, request: RequestView): Element {
+  const data = { do: name, card: request.cardId };
+  // Several cards look alike to a screen reader; the id tells them apart.
+  const tooltip = `${LABELS[name]} ${request.id}`;
+  if (name === 'deny')
+    return unfold(
+      LABELS.deny,
+      [
+        {
+          type: 'Input.Text',
+          id: 'reason',
+          isMultiline: true,
+          maxLength: REASON_MAX,
+          label: 'Why? The requester sees this, and it is kept in the audit trail.',
+        },
+      ],
+      execute('Deny', data, { style: 'destructive', tooltip }),
+    );
+  if (name === 'return')
+    return unfold(
+      LABELS.return,
+      [paragraph('It is removed now. Getting it back takes a new request.', TEXT_MAX)],
+      execute('Return', data, { tooltip }),
+    );
+  return execute(LABELS[name], data, { tooltip, ...(name === 'approve' ? { style: 'positive' } : {}) });
+}
