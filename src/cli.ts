@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { parseDuration } from './access/grammar.ts';
 import { slackManifest, slackManifestYaml } from './chat/slack/manifest.ts';
 import { createOut, EXIT, type Out, sayProblems } from './cli/out.ts';
 import { systemClock } from './clock.ts';
@@ -98,6 +99,12 @@ function positive(text: string): number {
   return value;
 }
 
+function durationOption(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError('must be a duration such as 36h or 7d');
+  return ms;
+}
+
 function portNumber(text: string): number {
   const value = Number(text);
   if (!/^\d{1,5}$/.test(text) || value > 65_535)
@@ -115,6 +122,15 @@ function address(text: string): string {
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
     throw new InvalidArgumentError('must be an https:// address');
   return text;
+}
+
+interface ReconcileFlags {
+  readonly directory?: string;
+  readonly fromLog?: string;
+  /** Milliseconds. */
+  readonly since: number;
+  readonly apply?: boolean;
+  readonly wait: number;
 }
 
 type Action = (settings: Settings, io: Out) => Promise<number>;
@@ -286,14 +302,24 @@ function program(done: (code: number) => void): Command {
     .command('reconcile')
     .description('compare what grants want, what is recorded and who the directories list')
     .option('--directory <name>', 'only this one')
+    .option('--from-log <directory>', 'after a restored database: what its log says that Hallpass added')
+    .option('--since <duration>', 'with --from-log: how far back', durationOption, 7 * 86_400_000)
     .option('--apply', 'write down, tell and do what the configuration says of it; without it only look')
     .option('--wait <seconds>', 'how long to wait for removals to be proven', positive, 60)
-    .action((options: { directory?: string; apply?: boolean; wait: number }, command: Command) =>
+    .action((options: ReconcileFlags, command: Command) =>
       withSettings(
         command,
         async (settings, io) => {
-          const { reconcileCommand } = await import('./cli/reconcile.ts');
-          const { directory, apply, wait } = options;
+          const { fromLogCommand, reconcileCommand } = await import('./cli/reconcile.ts');
+          const { directory, apply, wait, fromLog, since } = options;
+          if (fromLog !== undefined)
+            return await fromLogCommand(io, settings, {
+              directory: fromLog,
+              sinceMs: since,
+              apply: apply === true,
+              waitMs: wait * 1_000,
+              operator: userInfo().username,
+            });
           return await reconcileCommand(io, settings, {
             apply: apply === true,
             waitMs: wait * 1_000,

@@ -507,6 +507,19 @@ export interface Directory {
   remove(groupId: string, userId: string): Promise<'removed' | 'was_not_member'>;
   /** Every member, all pages. */
   listMembers(groupId: string): Promise<readonly DirectoryUser[]>;
+  /**
+   * Who was added to the group since then, by the directory's own log, oldest first. Each page within a deadline of its
+   * own. Absent where the directory keeps no such log.
+   */
+  additions?(groupId: string, since: Instant): Promise<readonly LoggedAddition[]>;
+}
+
+export interface LoggedAddition {
+  readonly userId: string;
+  readonly login: string;
+  readonly at: Instant;
+  /** Made with the credential that Hallpass uses. */
+  readonly byUs: boolean;
 }
 
 // --------------------------------------------------------------------------------------------------------- people

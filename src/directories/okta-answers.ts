@@ -140,7 +140,7 @@ function processOne<S extends z.ZodType, T>(
   return map(parsed(asked, answer, schema));
 }
 
-function processPage<S extends z.ZodType, T>(
+export function processPage<S extends z.ZodType, T>(
   asked: Asked,
   answer: Answer,
   now: Instant,

@@ -1,6 +1,13 @@
 /** Okta as a place where membership lives: Groups and Users API v1 over fetch, no SDK. */
 import type { DirectoryUser } from '../access/model.ts';
-import { type Clock, type Directory, DirectoryError, type DirectoryGroup, type Metrics } from '../access/ports.ts';
+import {
+  type Clock,
+  type Directory,
+  DirectoryError,
+  type DirectoryGroup,
+  type LoggedAddition,
+  type Metrics,
+} from '../access/ports.ts';
 import { type Answer, type Asked, createCaller, type Deadline, deadlineIn, malformed, refusedHere } from './http.ts';
 import { Limiter, type Urgency } from './limiter.ts';
 import {
@@ -15,6 +22,7 @@ import {
 } from './okta-answers.ts';
 import { apiToken, serviceApp } from './okta-auth.ts';
 import { createGroupsOf } from './okta-groups-of.ts';
+import { additionsQuery, type Ourselves, processAdditions } from './okta-log.ts';
 import { apiUrl, isPlainName, loginUrl } from './okta-paths.ts';
 import type { OktaSection } from './okta-section.ts';
 import { durationMs } from './section.ts';
@@ -22,6 +30,8 @@ import { durationMs } from './section.ts';
 export { type OktaSection, oktaSection } from './okta-section.ts';
 
 const CALL_DEADLINE_MS = 8_000;
+/** Okta takes up to half a minute for a page of its log. */
+const LOG_DEADLINE_MS = 35_000;
 /** Okta does not say how soon a read shows a write; two seconds covers what its own console shows. */
 const LAG = '2s';
 /** What Okta recommends; larger pages are slower and, for groups, less accurate. */
@@ -134,7 +144,7 @@ export function createOkta(parts: OktaParts): Directory {
     question: Omit<Question<unknown>, 'read'> & {
       readonly read: (asked: Asked, answer: Answer, from: URL) => Page<T>;
     },
-    deadline: Deadline,
+    deadline: Deadline | (() => Deadline),
   ): AsyncGenerator<{ readonly items: readonly T[]; readonly last: boolean }> {
     const asked = { directory: name, operation: question.operation, write: false, secrets: [] };
     const visited = new Set<string>();
@@ -146,7 +156,7 @@ export function createOkta(parts: OktaParts): Directory {
       visited.add(from.href);
       const page: Page<T> = await ask(
         { ...question, url: from, read: (by, answer) => question.read(by, answer, from) },
-        deadline,
+        typeof deadline === 'function' ? deadline() : deadline,
       );
       url = page.next;
       yield { items: page.items, last: url === undefined };
@@ -228,6 +238,23 @@ export function createOkta(parts: OktaParts): Directory {
     if (group.type !== 'OKTA_GROUP') return `it is of type ${group.type}, which Hallpass does not know`;
     const rule = await ruleFeeding(group.id, deadline);
     return rule === undefined ? undefined : `it is fed by the active group rule "${rule}"`;
+  }
+
+  /** Who the log calls us. A token acts as the administrator who made it; its own id can be asked nowhere. */
+  async function ourselves(): Promise<Ourselves> {
+    if ('clientId' in section.auth) return { clientId: section.auth.clientId };
+    const operation = 'read_self';
+    const owner = await ask(
+      {
+        operation,
+        url: path(operation, ['users', 'me']),
+        bucket: 'user',
+        read: (asked, answer) => processUser(asked, answer, clock.now()),
+      },
+      deadlineIn(callDeadlineMs),
+    );
+    if (owner === undefined) throw missing('user', operation);
+    return { ownerId: owner.id };
   }
 
   async function mustSee(groupId: string, deadline: Deadline): Promise<void> {
@@ -379,6 +406,23 @@ export function createOkta(parts: OktaParts): Directory {
           : error;
       }
       return [...members.values()];
+    },
+
+    async additions(groupId, since) {
+      const operation = 'read_log';
+      path(operation, ['groups', groupId]);
+      const we = await ourselves();
+      const found = new Map<string, LoggedAddition>();
+      const question = {
+        operation,
+        url: path(operation, ['logs'], additionsQuery(groupId, since, clock.now())),
+        bucket: 'logs',
+        read: (asked: Asked, answer: Answer, from: URL) =>
+          processAdditions(asked, answer, clock.now(), from, groupId, we),
+      };
+      for await (const page of pages(question, () => deadlineIn(LOG_DEADLINE_MS)))
+        for (const { uuid, ...addition } of page.items) found.set(uuid, addition);
+      return [...found.values()].sort((a, b) => a.at - b.at);
     },
   };
 }

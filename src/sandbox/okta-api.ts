@@ -1,5 +1,7 @@
 /** The part of Okta's API v1 that the local Okta answers, as functions from a request to an answer. */
-import type { OktaGroupState, OktaState, OktaUser } from './okta-state.ts';
+import { answerLogs } from './okta-logs.ts';
+import type { OktaActor, OktaGroupState, OktaState, OktaUser } from './okta-state.ts';
+import { TOKEN_OWNER } from './okta-tokens.ts';
 
 export interface ApiAnswer {
   readonly status: number;
@@ -12,6 +14,7 @@ export interface ApiRequest {
   readonly method: string;
   readonly url: URL;
   readonly scopes: ReadonlySet<string>;
+  readonly actor: OktaActor;
 }
 
 const SUMMARIES: Readonly<Record<string, string>> = {
@@ -52,8 +55,17 @@ export function answerApi(state: OktaState, request: ApiRequest, pageMax: number
   const groupKey = (group: OktaGroupState) => group.id;
   const userKey = (user: OktaUser) => user.id;
 
+  if (kind === 'logs') {
+    if (readOnly !== undefined) return readOnly;
+    if (!request.scopes.has('okta.logs.read')) return forbidden();
+    const found = id === undefined ? answerLogs(state.log, url, pageMax) : notFound(url.pathname, 'Unknown');
+    return found ?? oktaError(400, 'E0000053', 'Invalid filter or time.');
+  }
   if (kind === 'users') {
     if (readOnly !== undefined) return readOnly;
+    // A service app is nobody: it has no user of its own.
+    if (id === 'me' && sub === undefined && request.actor.type === 'User')
+      return { status: 200, body: showUser({ id: TOKEN_OWNER.id, ...ADMIN }) };
     if (!mayReadUsers) return forbidden();
     if (id === undefined) {
       const users = matching(url, [...state.users.values()], userField, (user) => user.name);
@@ -110,10 +122,17 @@ export function answerApi(state: OktaState, request: ApiRequest, pageMax: number
   const user = state.users.get(subId);
   if (user === undefined) return notFound(subId, 'User');
   if (group.type !== 'OKTA_GROUP') return forbidden();
-  if (method === 'PUT') state.add(group, user.id);
-  else state.remove(group, user.id);
+  if (method === 'PUT') state.add(group, user.id, request.actor);
+  else state.remove(group, user.id, request.actor);
   return { status: 204 };
 }
+
+const ADMIN = {
+  login: 'hallpass@admin.example',
+  email: 'hallpass@admin.example',
+  name: 'Hallpass Admin',
+  status: 'ACTIVE',
+};
 
 function paged<T>(
   url: URL,

@@ -111,7 +111,10 @@ export async function startOktaServer(options: OktaServerOptions): Promise<OktaS
     if (caller === undefined) return tell(oktaError(401, 'E0000011'));
     const spent = spend(caller.credential);
     if (spent.over) return tell(oktaError(429, 'E0000047'), spent.headers);
-    return tell(answerApi(state, { method, url, scopes: caller.scopes }, options.pageMax ?? 1_000), spent.headers);
+    return tell(
+      answerApi(state, { method, url, scopes: caller.scopes, actor: caller.actor }, options.pageMax ?? 1_000),
+      spent.headers,
+    );
   }
 
   function control(command: OktaControl): void {

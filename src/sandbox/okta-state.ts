@@ -1,4 +1,5 @@
 /** What the local Okta knows: people, groups, rules and who is in what. In memory; gone when it stops. */
+import { randomUUID } from 'node:crypto';
 
 export interface OktaSeedUser {
   readonly id: string;
@@ -43,6 +44,30 @@ export interface OktaRuleState extends OktaSeedRule {
   readonly excluded: Set<string>;
 }
 
+/** Who did something, as the System Log says it. */
+export interface OktaActor {
+  readonly id: string;
+  readonly type: 'User' | 'PublicClientApp';
+  /** The API token it was done with; absent for the console and for service apps. */
+  readonly apiTokenId?: string;
+}
+
+export interface OktaLogEvent {
+  readonly uuid: string;
+  readonly published: number;
+  readonly eventType: 'group.user_membership.add' | 'group.user_membership.remove';
+  readonly actor: OktaActor;
+  readonly groupId: string;
+  readonly groupName: string;
+  readonly userId: string;
+  readonly login: string;
+}
+
+/** An administrator in Okta's own console. */
+const CONSOLE: OktaActor = { id: '00uconsoleadmin00000', type: 'User' };
+/** As many as are of use to a test or to somebody who tries it. */
+const LOG_MAX = 10_000;
+
 export interface OktaLag {
   /** Reads show the old state for so long after a write. */
   readonly ms?: number;
@@ -60,6 +85,8 @@ export class OktaState {
   readonly users = new Map<string, OktaUser>();
   readonly groups = new Map<string, OktaGroupState>();
   readonly rules: OktaRuleState[] = [];
+  /** The System Log, oldest first. */
+  readonly log: OktaLogEvent[] = [];
   lag: OktaLag = {};
   readonly #now: () => number;
   readonly #shadows = new Map<string, Shadow>();
@@ -94,14 +121,17 @@ export class OktaState {
     return short.length === 1 ? short[0] : undefined;
   }
 
-  add(group: OktaGroupState, userId: string): void {
+  add(group: OktaGroupState, userId: string, by: OktaActor = CONSOLE): void {
     this.#cast(group);
+    if (group.members.has(userId)) return;
     group.members.add(userId);
+    this.#note('group.user_membership.add', group, userId, by);
   }
 
-  remove(group: OktaGroupState, userId: string): void {
+  remove(group: OktaGroupState, userId: string, by: OktaActor = CONSOLE): void {
     this.#cast(group);
     if (!group.members.delete(userId)) return;
+    this.#note('group.user_membership.remove', group, userId, by);
     for (const rule of this.rules) {
       if (rule.status === 'ACTIVE' && rule.groupIds.includes(group.id)) rule.excluded.add(userId);
     }
@@ -125,6 +155,22 @@ export class OktaState {
     if (shadow.until > this.#now()) return shadow.members;
     this.#shadows.delete(group.id);
     return group.members;
+  }
+
+  #note(eventType: OktaLogEvent['eventType'], group: OktaGroupState, userId: string, actor: OktaActor): void {
+    const login = this.users.get(userId)?.login ?? '';
+    const published = this.#now();
+    this.log.push({
+      uuid: randomUUID(),
+      published,
+      eventType,
+      actor,
+      groupId: group.id,
+      groupName: group.name,
+      userId,
+      login,
+    });
+    if (this.log.length > LOG_MAX) this.log.shift();
   }
 
   #cast(group: OktaGroupState): void {

@@ -1,6 +1,7 @@
 /** Who may call the local Okta: API tokens it was told of, and bearer tokens it issued itself. */
 import { createPublicKey, type KeyObject, randomBytes } from 'node:crypto';
 import { decodeJwt, jwtVerify } from 'jose';
+import type { OktaActor } from './okta-state.ts';
 
 export interface OktaSeedToken {
   readonly token: string;
@@ -21,12 +22,16 @@ export interface Caller {
   /** Names the rate-limit budget. */
   readonly credential: string;
   readonly scopes: ReadonlySet<string>;
+  readonly actor: OktaActor;
 }
 
 export interface TokenAnswer {
   readonly status: number;
   readonly body: { readonly [key: string]: string | number };
 }
+
+/** The administrator as whom every API token of this server acts. */
+export const TOKEN_OWNER: OktaActor = { id: '00utokenowner0000000', type: 'User' };
 
 const ASSERTION_LIFE_MAX_S = 3_600;
 const CLIENT_SCOPES = ['okta.groups.manage', 'okta.users.read'];
@@ -62,8 +67,11 @@ export class OktaTokens {
 
   addApiToken({ token, readOnly }: OktaSeedToken): void {
     const scopes =
-      readOnly === true ? ['okta.groups.read', 'okta.users.read'] : ['okta.groups.manage', 'okta.users.read'];
-    this.#apiTokens.set(token, { credential: `token ${token.slice(0, 4)}…`, scopes: new Set(scopes) });
+      readOnly === true
+        ? ['okta.groups.read', 'okta.users.read']
+        : ['okta.groups.manage', 'okta.users.read', 'okta.logs.read'];
+    const actor: OktaActor = { ...TOKEN_OWNER, apiTokenId: `00T${token.length}${this.#apiTokens.size}` };
+    this.#apiTokens.set(token, { credential: `token ${token.slice(0, 4)}…`, scopes: new Set(scopes), actor });
   }
 
   /** Forgets an API token, or without one every bearer token issued so far. */
@@ -125,7 +133,12 @@ export class OktaTokens {
     }
     const token = `local.${randomBytes(24).toString('base64url')}`;
     const until = this.#now() + this.#lifeS * 1_000;
-    this.#bearers.set(token, { credential: `client ${clientId}`, scopes: new Set(asked), until });
+    this.#bearers.set(token, {
+      credential: `client ${clientId}`,
+      scopes: new Set(asked),
+      until,
+      actor: { id: clientId, type: 'PublicClientApp' },
+    });
     this.issued += 1;
     const body = { token_type: 'Bearer', expires_in: this.#lifeS, access_token: token, scope: asked.join(' ') };
     return { status: 200, body };

@@ -27,11 +27,11 @@ import {
   TELL_ONLY,
   tellDrift,
 } from '../access/reconcile.ts';
+import { type Governed, governed } from './governed.ts';
 import type { LoopLog } from './loop.ts';
 
 /** Minute 17: not when everything else that runs by the clock does. */
 const EVERY = '17 */6 * * *';
-const GROUPS_MAX = 2_000;
 const ROWS_MAX = 20_000;
 /** Absences that are confirmed one by one in one group; what is beyond them waits for the next time. */
 const CONFIRMED_MAX = 50;
@@ -72,12 +72,6 @@ export interface Reconciler {
   stop(): Promise<void>;
 }
 
-interface Governed {
-  readonly group: string;
-  readonly groupId: string;
-  readonly exclusive: boolean;
-}
-
 type Compared = Omit<GroupFacts, 'records' | 'known'>;
 
 export function createReconciler(parts: ReconcileParts): Reconciler {
@@ -98,7 +92,7 @@ export function createReconciler(parts: ReconcileParts): Reconciler {
     const rules = parts.rules.get(directory.name) ?? TELL_ONLY;
     const failed: { group: string; error: string }[] = [];
     const compared: Compared[] = [];
-    const groups = await governed(directory, failed);
+    const groups = await governed(parts, directory, failed);
     const unnamed = failed.length > 0;
     // One listing at a time: reconciliation is never in a hurry, and what is due goes first.
     for (const group of groups) {
@@ -124,36 +118,6 @@ export function createReconciler(parts: ReconcileParts): Reconciler {
       findings,
       failed,
     };
-  }
-
-  /** What the configuration grants, and whatever else something of ours is in. */
-  async function governed(
-    directory: Directory,
-    failed: { group: string; error: string }[],
-  ): Promise<readonly Governed[]> {
-    const found = new Map<string, Governed>();
-    const names = new Map<string, boolean>();
-    for (const resource of Object.values(catalog().resources))
-      for (const entitlement of Object.values(resource.roles))
-        for (const { directory: name, group, exclusive } of entitlement.groups)
-          if (name === directory.name) names.set(group, names.get(group) === true || exclusive === true);
-    for (const [group, exclusive] of names) {
-      try {
-        const pinned = await store.pinnedGroup(directory.name, group);
-        const groupId = pinned?.groupId ?? (await directory.findGroup(group))?.id;
-        if (groupId === undefined) failed.push({ group, error: 'there is no such group' });
-        else found.set(groupId, { group, groupId, exclusive: exclusive || found.get(groupId)?.exclusive === true });
-      } catch (error) {
-        failed.push({ group, error: error instanceof Error ? error.message : String(error) });
-      }
-    }
-    for (const filled of await store.filledGroups(GROUPS_MAX))
-      if (filled.directory === directory.name && !found.has(filled.groupId))
-        found.set(filled.groupId, { group: filled.groupName, groupId: filled.groupId, exclusive: false });
-    const all = [...found.values()];
-    for (const { group } of all.slice(GROUPS_MAX))
-      failed.push({ group, error: `more than ${GROUPS_MAX} groups are not compared` });
-    return all.slice(0, GROUPS_MAX);
   }
 
   /** The listing first, the ledger after it: whatever we do in between explains what is seen, never the other way. */
