@@ -3,6 +3,7 @@
  * everything in order. Whatever runs Hallpass, the sandbox included, runs this.
  */
 import { dirname, resolve } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { removalLatenessMs } from './access/digest-view.ts';
 import { createHandler, type Handler } from './access/handle.ts';
 import type { AccountRef, Change, Grant, Job } from './access/model.ts';
@@ -16,11 +17,13 @@ import type {
   OnCall,
   People,
   Store,
+  TrailSeal,
 } from './access/ports.ts';
 import type { DriftRules } from './access/reconcile.ts';
 import type { Signer } from './audit/checkpoint.ts';
 import { createOutlet } from './audit/outlet.ts';
 import { createPump, type Pump } from './audit/pump.ts';
+import { type TrailSource, verifyTrail } from './audit/verify.ts';
 import { createSlack, type Slack } from './chat/slack/app.ts';
 import type { Teams } from './chat/teams/app.ts';
 import { type ProcessClock, sharedClock } from './clock.ts';
@@ -251,6 +254,7 @@ export async function run(options: RunOptions): Promise<Running> {
   const catalog = () => settings.catalog;
   const digests = createDigests({
     store,
+    trail: (verify) => sealOf(record, ids.hash, verify),
     standing: createStanding({ store, people, directories, clock }),
     catalog,
     // Without chat there is nowhere to post it.
@@ -401,6 +405,23 @@ export async function run(options: RunOptions): Promise<Running> {
       return stopping;
     },
   };
+}
+
+/** The trail is as long as the years: between two pages everybody else gets a turn. */
+async function sealOf(store: OpenStore, hash: (text: string) => string, verify: boolean): Promise<TrailSeal> {
+  if (!verify) return await store.chainHead();
+  const source: TrailSource = {
+    async page(afterSeq, limit, withColumns) {
+      await nextTurn();
+      return await store.trailLinks(afterSeq, limit, withColumns);
+    },
+    checkpoints: store.checkpoints,
+  };
+  const report = await verifyTrail(source, { verifiers: [], anchors: [], deep: false, hash });
+  const wrong = report.broken ?? report.contradictions[0];
+  const verified =
+    wrong === undefined ? { ok: true as const } : { ok: false as const, why: `event ${wrong.seq}: ${wrong.why}` };
+  return { ...report.head, verified };
 }
 
 /** Files are named relative to the configuration. */

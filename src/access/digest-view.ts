@@ -5,7 +5,7 @@
  */
 import { freezeLines } from './freeze.ts';
 import type { Freeze, Grant, Instant, MembershipKey } from './model.ts';
-import type { DigestFacts, GroupStanding, MembershipRecord, Period } from './ports.ts';
+import type { DigestFacts, GroupStanding, MembershipRecord, Period, TrailSeal } from './ports.ts';
 import { countText, type ReportLine, type ReportSection, type ReportView } from './report.ts';
 import {
   byWhom,
@@ -55,6 +55,8 @@ export interface DigestMaterial {
   readonly standing: readonly GroupStanding[];
   /** Freezes that hold now. */
   readonly freezes?: readonly Freeze[];
+  /** Absent: it could not be read. */
+  readonly trail?: TrailSeal;
   readonly period: Period;
   readonly zone: string;
   /** For the scheduled one: when it should have been made. */
@@ -131,6 +133,8 @@ export function digestView(material: DigestMaterial, now: Instant): DigestView {
     frozen.length === 0 && [...Object.values(plain), ...Object.values(ending), proven].every((count) => count === 0);
   const when = timeText(period.to, undefined, zone);
   const base = { period, zone, at: now, counts, quiet };
+  const trail = trailSection(material.trail);
+  const forged = material.trail?.verified?.ok === false;
   const late =
     material.dueAt !== undefined && now - material.dueAt >= DIGEST_LATE_MS
       ? ` It was due ${time(material.dueAt)} and is late.`
@@ -138,13 +142,16 @@ export function digestView(material: DigestMaterial, now: Instant): DigestView {
   if (quiet)
     return {
       ...base,
-      title: `Access digest, ${when}`,
-      severity: 'calm',
+      title: `Access digest, ${when}${forged ? ': needs attention' : ''}`,
+      severity: forged ? 'warning' : 'calm',
       headline: `A quiet time since ${time(period.from)}: nothing was requested, granted or ended, and nobody holds access through Hallpass. ${standingSentence(standing)}${late}`,
-      sections: [],
+      // On a quiet day the trail is a remark below the one line, unless there is something wrong with it.
+      ...(forged || trail.length === 0 ? {} : { note: trail.map(trailRemark).join('') }),
+      sections: forged ? trail : [],
     };
 
   const sections = [
+    ...(forged ? trail : []),
     troubleSection(troubles, time),
     ...frozenSection(frozen),
     driftSection(facts, time),
@@ -156,15 +163,33 @@ export function digestView(material: DigestMaterial, now: Instant): DigestView {
     pendingSection(facts, time),
     endedSection(counts, of, longest),
     standingSection(standing),
+    ...(forged ? [] : trail),
   ].filter((section): section is ReportSection => section !== undefined);
   return {
     ...base,
-    title: `Access digest, ${when}${troubles.length > 0 ? ': needs attention' : ''}`,
-    severity: troubles.length > 0 ? 'warning' : 'calm',
+    title: `Access digest, ${when}${troubles.length > 0 || forged ? ': needs attention' : ''}`,
+    severity: troubles.length > 0 || forged ? 'warning' : 'calm',
     headline: headline(counts, troubles, of.removals - facts.removals.length, longestLatenessMs, time),
     note: `From ${timeText(period.from, undefined, zone)} to ${when}.${late}`,
     sections,
   };
+}
+
+/** With the whole hash: shown here, it is out of reach of whoever has the database. */
+function trailSection(trail: TrailSeal | undefined): ReportSection[] {
+  if (trail === undefined) return [];
+  const { seq, hash, verified } = trail;
+  const said =
+    verified === undefined
+      ? many(seq, 'event')
+      : verified.ok
+        ? `${many(seq, 'event')}, each as it was written and linked to the one before`
+        : `NOT as it was written: ${verified.why}`;
+  return [{ title: 'Audit trail', lines: [{ lead: said, rest: '' }], note: `Ends at ${seq}:${hash}` }];
+}
+
+function trailRemark({ lines, note }: ReportSection): string {
+  return `Audit trail: ${lines.map(({ lead }) => lead).join('')}. ${note ?? ''}`;
 }
 
 function headline(

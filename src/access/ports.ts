@@ -342,6 +342,14 @@ export interface Period {
   readonly to: Instant;
 }
 
+/** Where the audit trail ends, to be noted where the digest is read: that place can then no longer be changed unseen. */
+export interface TrailSeal {
+  readonly seq: number;
+  readonly hash: string;
+  /** Whether all of it was verified up to there; absent when it was not looked at. */
+  readonly verified?: { readonly ok: true } | { readonly ok: false; readonly why: string };
+}
+
 /** Who is in a governed group without a grant: default deny, measured. */
 export interface GroupStanding {
   readonly directory: string;

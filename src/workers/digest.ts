@@ -16,6 +16,7 @@ import {
   type Reports,
   StaleStateError,
   type Store,
+  type TrailSeal,
 } from '../access/ports.ts';
 import { groupsOf } from '../access/queries.ts';
 import { lastTimeOfDay } from '../access/zone.ts';
@@ -31,6 +32,8 @@ export interface DigestSettings {
 export interface DigestParts {
   readonly store: DigestStore & Pick<Store, 'commit' | 'freezes'>;
   readonly standing: Reports['standing'];
+  /** Where the trail ends, and with `verify` whether all of it holds. Left out: the digest does not say. */
+  readonly trail?: (verify: boolean) => Promise<TrailSeal>;
   readonly catalog: () => Catalog;
   /** Absent: nothing is scheduled. */
   readonly settings: () => DigestSettings | undefined;
@@ -57,13 +60,24 @@ export function createDigests(parts: DigestParts): Digests {
 
   async function draw(period: Period, zone: string, dueAt?: Instant): Promise<DigestView> {
     const entitlements = Object.values(catalog().resources).flatMap((resource) => Object.values(resource.roles));
-    const [facts, members, { live: freezes }] = await Promise.all([
+    // Reading all of it takes seconds once it is long: done for the day's digest, not for whoever asks in between.
+    const scheduled = dueAt !== undefined;
+    const [facts, members, { live: freezes }, trail] = await Promise.all([
       store.digestFacts(period, LATE_AFTER_MS, DIGEST_LINES),
       standing(groupsOf(entitlements)),
       store.freezes(),
+      parts.trail?.(scheduled),
     ]);
     return digestView(
-      { facts, standing: members, freezes, period, zone, ...(dueAt === undefined ? {} : { dueAt }) },
+      {
+        facts,
+        standing: members,
+        freezes,
+        period,
+        zone,
+        ...(trail === undefined ? {} : { trail }),
+        ...(dueAt === undefined ? {} : { dueAt }),
+      },
       clock.now(),
     );
   }

@@ -37,6 +37,29 @@ function failing(failures: number, lateMs = 30 * MINUTE) {
   return membershipRecord(row, [over]);
 }
 
+describe('the trail', () => {
+  const seal = { seq: 1_234, hash: 'ab'.repeat(32) };
+  const told = (trail: object) =>
+    digestView({ facts: quietFacts(), standing: [nobody], trail: { ...seal, ...trail }, period, zone: 'UTC' }, T0);
+
+  test('is noted with its whole end, also on a quiet day, so that a digest is an anchor', () => {
+    const shown = told({ verified: { ok: true } });
+    expect(shown.severity).toBe('calm');
+    expect(all(shown)).toContain('1,234 events, each as it was written and linked to the one before');
+    expect(all(shown)).toContain(`Ends at 1234:${'ab'.repeat(32)}`);
+  });
+
+  test('that is not as it was written comes first, whatever the day was like', () => {
+    const shown = told({ verified: { ok: false, why: 'event 7: event 7 is missing' } });
+    expect(shown).toMatchObject({ severity: 'warning', title: expect.stringMatching(/needs attention/) });
+    expect(all(shown)).toContain('NOT as it was written: event 7: event 7 is missing');
+  });
+
+  test('that was not looked at is not called verified', () => {
+    expect(all(told({}))).not.toContain('as it was written');
+  });
+});
+
 describe('a quiet day', () => {
   test('is one line that also says who needs no grant', () => {
     const shown = view();

@@ -85,7 +85,9 @@ describe.each(DIALECTS)('the daily digest, on %s', (dialect) => {
     expect(first.text).toMatch(
       /A quiet time since .* UTC: nothing was requested.* 1 standing member: Pat Moreau in prod-db-read/,
     );
-    expect(blocksOf(first)).toHaveLength(2);
+    // Its title, the line, and below it where the trail ends.
+    expect(blocksOf(first).map(({ type }) => type)).toEqual(['header', 'section', 'context']);
+    expect(first.text).toMatch(/Audit trail: \d+ events?, each as it was written.*Ends at \d+:[0-9a-f]{64}/);
     await journey.moveClock(MINUTE);
     await journey.moveClock(DAY);
     await posted(2);
