@@ -31,9 +31,15 @@ export type Command =
       readonly duration?: DurationWish;
       readonly reason: string;
     }
-  | { readonly do: 'approve'; readonly by: AccountRef; readonly target: { readonly card: string } }
-  /** `approve <id>` typed: shows what would be approved, with the button. */
-  | { readonly do: 'show'; readonly by: AccountRef; readonly target: Target }
+  | {
+      readonly do: 'approve';
+      readonly by: AccountRef;
+      readonly target: { readonly card: string };
+      /** For less than was asked, never for more; left out: for all of it. */
+      readonly durationMs?: number;
+    }
+  /** `approve <id> [duration]` typed: shows what would be approved, with the button. */
+  | { readonly do: 'show'; readonly by: AccountRef; readonly target: Target; readonly duration?: DurationWish }
   | { readonly do: 'deny'; readonly by: AccountRef; readonly target: Target; readonly reason?: string }
   | { readonly do: 'cancel'; readonly by: AccountRef; readonly target: Target }
   | {
@@ -83,7 +89,12 @@ export type Answer =
       readonly asked?: readonly string[];
     }
   /** The card, to be looked at before the button is pressed. */
-  | { readonly say: 'card'; readonly request: RequestView }
+  | {
+      readonly say: 'card';
+      readonly request: RequestView;
+      /** The shorter time that the button offers; absent: what was asked. */
+      readonly durationMs?: number;
+    }
   /** `notes`: what else holds there, such as a freeze. */
   | { readonly say: 'status'; readonly request: RequestView; readonly notes?: readonly string[] }
   | {
@@ -137,6 +148,7 @@ export type Refusal =
   | { readonly code: 'own_request' }
   | { readonly code: 'not_an_approver'; readonly entitlement: EntitlementId; readonly wanted: readonly string[] }
   | { readonly code: 'already_answered'; readonly requestId: RequestId }
+  | { readonly code: 'longer_than_asked'; readonly requestId: RequestId; readonly askedMs: number }
   /** An approver of a later stage; `first` are those whom it waits for, in words. */
   | { readonly code: 'not_your_turn'; readonly requestId: RequestId; readonly first: readonly string[] }
   | { readonly code: 'changed_since_shown'; readonly requestId: RequestId }

@@ -32,6 +32,7 @@ import { anyHolds, evaluate, type SubjectAnswer, subjectName, subjectWords } fro
 import type { GrantRecord, MembershipRecord, RequestRecord } from './ports.ts';
 import {
   answerersOf,
+  approvedMs,
   countedApprovals,
   deniersOf,
   laterAnswerers,
@@ -73,7 +74,8 @@ export interface ApproveFacts extends AnswerFacts {
   readonly freezes: Freezes;
 }
 
-export function decideApprove(facts: ApproveFacts, now: Instant): Outcome {
+/** `durationMs`: for less than was asked. */
+export function decideApprove(facts: ApproveFacts, now: Instant, durationMs?: number): Outcome {
   const { record, person, card } = facts;
   const { request } = record;
   const no = mayAnswer(facts, 'approve', now);
@@ -94,6 +96,10 @@ export function decideApprove(facts: ApproveFacts, now: Instant): Outcome {
   const unfit = requesterUnfit(facts, entitlement, now);
   if (unfit !== undefined) return refused(unfit);
 
+  if (durationMs !== undefined && !(durationMs > 0 && durationMs <= request.durationMs))
+    return refused({ code: 'longer_than_asked', requestId: request.id, askedMs: request.durationMs });
+  const shorter = durationMs === undefined || durationMs === request.durationMs ? {} : { durationMs };
+
   const stages = stagesShown(request, entitlement.policy);
   const stage = stageNow(stages, counted);
   const approval: Approval = {
@@ -102,6 +108,7 @@ export function decideApprove(facts: ApproveFacts, now: Instant): Outcome {
     approverName: person.name,
     answer: 'approved',
     ...(stage === 0 ? {} : { stage }),
+    ...shorter,
     digest,
     at: now,
   };
@@ -113,6 +120,7 @@ export function decideApprove(facts: ApproveFacts, now: Instant): Outcome {
       policyHash: request.policyHash,
       number: counted.length + 1,
       ...(stages.length === 1 ? {} : { stage: stage + 1 }),
+      ...shorter,
     },
     ...correlationOf(facts),
   });
@@ -136,6 +144,7 @@ export function decideApprove(facts: ApproveFacts, now: Instant): Outcome {
   const approved: Approved = {
     request,
     entitlement,
+    durationMs: approvedMs(request, [...counted, approval]),
     memberships: facts.memberships,
     ...(facts.extended === undefined ? {} : { extended: facts.extended }),
     by: personActor(person),

@@ -25,6 +25,8 @@ export interface Approved {
   /** The request is committed along with its grant: nobody had to answer it. */
   readonly unstored?: true;
   readonly entitlement: Entitlement;
+  /** What was approved: at most what was asked. */
+  readonly durationMs: number;
   /** One per group, in the order of `request.groups`. */
   readonly memberships: readonly MembershipRecord[];
   /** For a request for more time. */
@@ -53,13 +55,13 @@ export function giveGrant(approved: Approved, now: Instant): Decision {
     holderName: request.requesterName,
     entitlement: request.entitlement,
     memberships: keys,
-    durationMs: request.durationMs,
+    durationMs: approved.durationMs,
     maxMs: entitlement.policy.duration.maxMs,
     warnBeforeMs: entitlement.policy.warnBeforeMs,
     sessionTailMs: entitlement.sessionTailMs,
     approvedAt: now,
     addBy,
-    hardEndAt: addBy + request.durationMs,
+    hardEndAt: addBy + approved.durationMs,
   };
   const { row, change } = approve(approved, {}, now);
   return {
@@ -78,7 +80,7 @@ export function giveGrant(approved: Approved, now: Instant): Decision {
         grantId: grant.id,
         detail: {
           entitlement: request.entitlement,
-          durationMs: request.durationMs,
+          durationMs: approved.durationMs,
           addBy,
           hardEndAt: grant.hardEndAt,
           memberships: keys.map(keyText),
@@ -116,7 +118,7 @@ export function prolongGrant(approved: Approved, now: Instant): Outcome {
     );
   // The stricter of what held at the grant and what holds now; an end already promised is not taken back.
   const maxMs = Math.min(grant.maxMs, entitlement.policy.duration.maxMs);
-  const expiresAt = Math.min(endsAt(grant) + request.durationMs, grant.startsAt + maxMs);
+  const expiresAt = Math.min(endsAt(grant) + approved.durationMs, grant.startsAt + maxMs);
   if (expiresAt <= endsAt(grant))
     return refused(
       { code: 'over_maximum', grantId: grant.id, leftMs: 0, maxMs },

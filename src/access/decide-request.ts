@@ -246,6 +246,7 @@ function approvedAtOnce(
     request,
     unstored: true as const,
     entitlement: facts.entitlement,
+    durationMs: request.durationMs,
     memberships: facts.standing.map(({ record }) => record),
     ...(extended === undefined ? {} : { extended }),
     by: { kind: 'hallpass' as const, part: 'policy' },
@@ -347,7 +348,12 @@ function isBaseline({ record, member }: RequestFacts['standing'][number]): boole
   return member === true;
 }
 
-function durationOf(wish: DurationWish | undefined, defaultMs: number, zone: string, now: Instant): number | Refusal {
+export function durationOf(
+  wish: DurationWish | undefined,
+  defaultMs: number,
+  zone: string,
+  now: Instant,
+): number | Refusal {
   if (wish === undefined) return defaultMs;
   if ('ms' in wish) return wish.ms;
   const until = nextTimeOfDay(wish.until, zone, now);

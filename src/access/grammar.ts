@@ -9,7 +9,7 @@ import type { AccountRef } from './model.ts';
 /** What can be typed, by its first word; shown in usage refusals and in the help. */
 export const USAGE = {
   request: 'request <resource>[:role] [duration] <reason>',
-  approve: 'approve <id>',
+  approve: 'approve <id> [duration]',
   deny: 'deny <id> [reason]',
   cancel: 'cancel <id>',
   status: 'status [id]',
@@ -53,7 +53,11 @@ export function parseCommand(text: string, by: AccountRef): Command | Refusal {
       return request(words, by);
     case 'approve': {
       const typed = words.next();
-      return typed === undefined ? usage('approve') : { do: 'show', by, target: { typed: canonicalId(typed) } };
+      if (typed === undefined) return usage('approve');
+      const duration = takeDuration(words);
+      if (duration !== undefined && 'code' in duration) return duration;
+      const target = { typed: canonicalId(typed) };
+      return duration === undefined ? { do: 'show', by, target } : { do: 'show', by, target, duration };
     }
     case 'deny': {
       const typed = words.next();

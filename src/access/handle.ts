@@ -6,7 +6,7 @@ import { entitlementById, findEntitlement } from './catalog.ts';
 import type { Answer, By, Command, Refusal, Target } from './command.ts';
 import { decideApprove, decideDeny } from './decide-answer.ts';
 import { decideCancel, decideReturn, decideRevoke, respondersFor } from './decide-close.ts';
-import { decideExtend, decideRequest, type RequestFacts } from './decide-request.ts';
+import { decideExtend, decideRequest, durationOf, type RequestFacts } from './decide-request.ts';
 import { isRefused, type Outcome, refused } from './decision.ts';
 import { type Carried, createEmergency, isRefusedCarried } from './emergency.ts';
 import {
@@ -168,7 +168,7 @@ export function createHandler(parts: HandlerParts): Handler {
       case 'approve':
         return { outcome: await approve(command, correlation) };
       case 'show':
-        return await show(command.by, command.target);
+        return await show(command);
       case 'deny': {
         const person = await people.identify(command.by);
         const record = await recordAt(command.target, person, 'pending');
@@ -277,6 +277,7 @@ export function createHandler(parts: HandlerParts): Handler {
           memberships: [],
         },
         clock.now(),
+        command.durationMs,
       );
     const [standing, groups, requester, memberships, extended] = await Promise.all([
       mayAnswer(person, entitlement, record),
@@ -297,6 +298,7 @@ export function createHandler(parts: HandlerParts): Handler {
         ...present({ extended, conditions: requester.conditions }),
       },
       clock.now(),
+      command.durationMs,
     );
   }
 
@@ -335,7 +337,7 @@ export function createHandler(parts: HandlerParts): Handler {
     return await people.identify(request.requesterAccount);
   }
 
-  async function show(by: AccountRef, target: Target): Promise<Handled> {
+  async function show({ by, target, duration }: Command & { do: 'show' }): Promise<Handled> {
     const person = await people.identify(by);
     const record = await recordAt(target, person, 'pending');
     if ('code' in record) return { outcome: refused(record) };
@@ -350,9 +352,23 @@ export function createHandler(parts: HandlerParts): Handler {
         outcome: refused(no === 'no' ? { code: 'not_an_approver', entitlement: request.entitlement, wanted: [] } : no),
       };
     const shown = await view(request.id, person.zone);
-    return shown === undefined
-      ? { outcome: refused({ code: 'unknown_id', asked: request.id }) }
-      : { answer: { say: 'card', request: shown } };
+    if (shown === undefined) return { outcome: refused({ code: 'unknown_id', asked: request.id }) };
+    if (duration === undefined) return { answer: { say: 'card', request: shown } };
+    const now = clock.now();
+    // `until` means when the access ends: what is left until then from now, or from the end that would be moved.
+    const from = 'until' in duration ? (shown.extension?.from ?? now) : now;
+    const until = durationOf(duration, request.durationMs, person.zone ?? catalog().timezone, now);
+    if (typeof until !== 'number') return { outcome: refused(until) };
+    const durationMs = until - (from - now);
+    if (durationMs <= 0)
+      return {
+        outcome: refused({ code: 'time_past', at: now + until, zone: person.zone ?? catalog().timezone }),
+      };
+    if (durationMs > request.durationMs)
+      return {
+        outcome: refused({ code: 'longer_than_asked', requestId: request.id, askedMs: request.durationMs }),
+      };
+    return { answer: { say: 'card', request: shown, durationMs } };
   }
 
   async function revoke(command: Command & { do: 'revoke' }, correlation: Correlation): Promise<Outcome> {

@@ -247,6 +247,8 @@ export interface Approval {
   readonly reason?: string;
   /** The stage it counts in, from 0; absent: the first. */
   readonly stage?: number;
+  /** Approved for less than was asked; absent: for all of it. */
+  readonly durationMs?: number;
   readonly digest: string;
   readonly at: Instant;
 }

@@ -38,6 +38,11 @@ export function stageNow(stages: readonly Stage[], counted: readonly Approval[])
   return open < 0 ? stages.length : open;
 }
 
+/** What is granted: the shortest that anybody approved, and never more than was asked. It voids no other approval. */
+export function approvedMs(request: Pick<AccessRequest, 'durationMs'>, counted: readonly Approval[]): number {
+  return Math.min(request.durationMs, ...counted.map((given) => given.durationMs ?? request.durationMs));
+}
+
 /** What is needed of a record here. */
 interface Answered {
   readonly request: AccessRequest;

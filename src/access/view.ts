@@ -22,7 +22,7 @@ import type {
 } from './model.ts';
 import { subjectWords } from './policy.ts';
 import type { GrantRecord, MembershipRecord, RequestRecord } from './ports.ts';
-import { countedApprovals, nextStep } from './stages.ts';
+import { approvedMs, countedApprovals, nextStep } from './stages.ts';
 import { durationText, listed, timeText } from './words.ts';
 
 /**
@@ -111,7 +111,12 @@ export interface RequestView {
   readonly reason: string;
   readonly policyName: string;
   readonly approvalsNeeded: number;
-  readonly approvals: readonly { readonly name: string; readonly at: Instant }[];
+  /** `durationMs`: approved for less than was asked. */
+  readonly approvals: readonly { readonly name: string; readonly at: Instant; readonly durationMs?: number }[];
+  /** What is granted where somebody approved less than was asked: the shortest of the approvals. */
+  readonly approvedMs?: number;
+  /** Shorter times to offer to whoever approves, longest first; absent when there is nothing to answer. */
+  readonly shorter?: readonly number[];
   /** The condition that approved it; absent when people do. */
   readonly automatic?: string;
   /** Stage by stage; absent where there is only one. */
@@ -167,6 +172,7 @@ export interface Seen {
 
 export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
   const { request, approvals } = seen.record;
+  const grantedMs = approvedMs(request, countedApprovals(request, approvals));
   const denial = approvals.find((answer) => answer.answer === 'denied');
   const grant = seen.grant === undefined ? undefined : grantView(seen.grant);
   const from = seen.extended === undefined ? undefined : endsAt(seen.extended);
@@ -177,7 +183,7 @@ export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
           grantId: request.extendsGrant,
           from,
           // Once approved, the end has moved already.
-          until: request.state === 'approved' ? from : from + request.durationMs,
+          until: request.state === 'approved' ? from : from + grantedMs,
         };
   const pending = request.state === 'pending';
   const active = seen.grant?.grant.state === 'active' && now < endsAt(seen.grant.grant);
@@ -197,7 +203,13 @@ export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
     approvalsNeeded: request.approvalsNeeded,
     approvals: approvals
       .filter((answer) => answer.answer === 'approved' && answer.digest === request.digest)
-      .map((answer) => ({ name: answer.approverName, at: answer.at })),
+      .map((answer) => ({
+        name: answer.approverName,
+        at: answer.at,
+        ...(answer.durationMs === undefined ? {} : { durationMs: answer.durationMs }),
+      })),
+    ...(grantedMs === request.durationMs ? {} : { approvedMs: grantedMs }),
+    ...(pending ? { shorter: shorterThan(grantedMs) } : {}),
     ...(request.automatic === undefined ? {} : { automatic: request.automatic }),
     ...stagesView(seen.record),
     ...(denial === undefined
@@ -259,6 +271,17 @@ function stagesView(record: RequestRecord): Pick<RequestView, 'stages' | 'waitin
           },
         }),
   };
+}
+
+const MINUTE_MS = 60_000;
+/** Lengths people think in. */
+const LENGTHS_MS = [5, 10, 15, 30, 60, 120, 240, 480, 720, 1_440, 2_880, 4_320, 10_080].map((min) => min * MINUTE_MS);
+const SHORTER_MAX = 4;
+
+function shorterThan(ms: number): readonly number[] {
+  return LENGTHS_MS.filter((length) => length < ms)
+    .slice(-SHORTER_MAX)
+    .reverse();
 }
 
 function leftToExtend(grant: Grant | undefined): number {

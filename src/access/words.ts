@@ -179,6 +179,11 @@ export function refusalText(
         reason: `You have answered ${refusal.requestId} already.`,
         next: 'Your first answer stands.',
       };
+    case 'longer_than_asked':
+      return {
+        reason: `${refusal.requestId} asks for ${durationText(refusal.askedMs)}, and nobody can approve it for longer.`,
+        next: 'Approve it as it is, or for less.',
+      };
     case 'not_your_turn':
       return {
         reason: `${refusal.requestId} waits for ${either(refusal.first)} first.`,
@@ -387,7 +392,9 @@ export function answerText(answer: Answer, commandWord: string = COMMAND_WORD): 
       return `${doneText(answer.what)} ${answer.request.id}: ${answer.request.headline}${asked}`;
     }
     case 'card':
-      return `${answer.request.id}: ${answer.request.requesterName} asks for ${answer.request.title} (${answer.request.entitlement}) for ${durationText(answer.request.durationMs)}. Reason: ${answer.request.reason} ${answer.request.headline}`;
+      return `${answer.request.id}: ${answer.request.requesterName} asks for ${answer.request.title} (${answer.request.entitlement}) for ${durationText(answer.request.durationMs)}. Reason: ${answer.request.reason} ${answer.request.headline}${
+        answer.durationMs === undefined ? '' : ` You would approve it for ${durationText(answer.durationMs)}.`
+      }`;
     case 'status':
       return [`${answer.request.id}: ${answer.request.headline}`, ...(answer.notes ?? [])].join('\n');
     case 'list': {

@@ -5,7 +5,7 @@
  */
 import { createHmac } from 'node:crypto';
 import { fillIn } from './slack-forms.ts';
-import { type Button, blocksOf, buttonOf, elementOf } from './slack-reading.ts';
+import { type Button, blocksOf, buttonOf, elementOf, optionOf } from './slack-reading.ts';
 import type { SlackRemote } from './slack-server.ts';
 import type { Fields, SlackEphemeral, SlackMessage, SlackState, SlackView } from './slack-state.ts';
 
@@ -34,6 +34,8 @@ export interface SlackPerson {
   slash(text: string, where?: { readonly channel?: string; readonly command?: string }): Promise<Reply>;
   /** Presses a button of a message as this person saw it, even if the message has changed since. */
   press(on: SlackMessage | SlackEphemeral, actionId: string): Promise<Reply>;
+  /** Chooses an option, by its text, of a menu in a message. */
+  pick(on: SlackMessage | SlackEphemeral, actionId: string, option: string): Promise<Reply>;
   /** Presses a button inside a dialog or on the bot's home. */
   pressInView(view: SlackView, actionId: string, value?: string): Promise<Reply>;
   /** Chooses an option of a select in a dialog; `values` is what stands in the dialog with it. */
@@ -158,6 +160,36 @@ export function createPerson(
     };
   }
 
+  /** One action on a message, as this person saw it. */
+  async function act(on: SlackMessage | SlackEphemeral, action: Fields): Promise<Reply> {
+    const ephemeral = 'via' in on;
+    const made = await interact(on.channel, ephemeral ? undefined : { channel: on.channel, ts: on.ts });
+    const message = ephemeral
+      ? undefined
+      : {
+          type: 'message',
+          user: on.user,
+          bot_id: on.bot_id,
+          app_id: on.app_id,
+          ts: on.ts,
+          text: on.text,
+          blocks: on.blocks,
+          team: made.team.id,
+        };
+    return sendPayload(
+      {
+        ...common('block_actions', made),
+        container: { type: 'message', message_ts: on.ts, channel_id: on.channel, is_ephemeral: ephemeral },
+        channel: { id: made.channel.id, name: made.channel.name },
+        ...(message !== undefined && { message }),
+        state: { values: {} },
+        response_url: made.response_url,
+        actions: [action],
+      },
+      made,
+    );
+  }
+
   return {
     id: userId,
 
@@ -192,33 +224,11 @@ export function createPerson(
     },
 
     async press(on, actionId) {
-      const button = buttonOf(on, actionId);
-      const ephemeral = 'via' in on;
-      const made = await interact(on.channel, ephemeral ? undefined : { channel: on.channel, ts: on.ts });
-      const message = ephemeral
-        ? undefined
-        : {
-            type: 'message',
-            user: on.user,
-            bot_id: on.bot_id,
-            app_id: on.app_id,
-            ts: on.ts,
-            text: on.text,
-            blocks: on.blocks,
-            team: made.team.id,
-          };
-      return sendPayload(
-        {
-          ...common('block_actions', made),
-          container: { type: 'message', message_ts: on.ts, channel_id: on.channel, is_ephemeral: ephemeral },
-          channel: { id: made.channel.id, name: made.channel.name },
-          ...(message !== undefined && { message }),
-          state: { values: {} },
-          response_url: made.response_url,
-          actions: [pressed(button)],
-        },
-        made,
-      );
+      return act(on, pressed(buttonOf(on, actionId)));
+    },
+
+    async pick(on, actionId, option) {
+      return act(on, { ...optionOf(on, actionId, option), action_ts: `${(Date.now() / 1000).toFixed(6)}` });
     },
 
     async pressInView(view, actionId, value) {

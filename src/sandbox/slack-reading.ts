@@ -70,6 +70,23 @@ export function buttonOf(shown: { readonly blocks?: unknown }, actionId: string,
   return found;
 }
 
+/** The option of a menu that says this, as Slack sends it when it is chosen. */
+export function optionOf(shown: { readonly blocks?: unknown }, actionId: string, text: string): Fields {
+  for (const block of blocksOf(shown))
+    for (const element of elementsIn(block)) {
+      if (!String(element.action_id).endsWith(actionId) || !Array.isArray(element.options)) continue;
+      const chosen = (element.options as readonly Fields[]).find((one) => (one.text as Fields).text === text);
+      if (chosen !== undefined)
+        return {
+          type: element.type,
+          action_id: element.action_id,
+          block_id: block.block_id,
+          selected_option: chosen,
+        };
+    }
+  throw new Error(`there is no ${text} to choose in: ${textOf(shown)}`);
+}
+
 export function blocksOf(shown: { readonly blocks?: unknown }): readonly Fields[] {
   return Array.isArray(shown.blocks) ? (shown.blocks as readonly Fields[]) : [];
 }

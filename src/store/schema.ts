@@ -105,6 +105,7 @@ export function defineTables(dialect: Dialect) {
       answer: text('answer').$type<Approval['answer']>().notNull(),
       reason: text('reason'),
       stage: number('stage'),
+      durationMs: number('duration_ms'),
       at: number('at').notNull(),
     },
     (t) => [primaryKey({ columns: [t.requestId, t.approver, t.digest] })],

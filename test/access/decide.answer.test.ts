@@ -101,6 +101,49 @@ describe('two approvals', () => {
   });
 });
 
+describe('an approver may shorten', () => {
+  const hour = request({ durationMs: HOUR, approvalsNeeded: 2 });
+  const shorter = (more: Partial<ApproveFacts>, durationMs: number) =>
+    decideApprove(approveFacts(more), T0 + MINUTE, durationMs);
+
+  test('and the shortest holds, whoever gives it, without voiding what others approved', () => {
+    const first = changesOf(shorter({ record: requestRecord(hour) }, 20 * MINUTE));
+    const given = put(first, 'approval')[0];
+    expect(given).toMatchObject({ durationMs: 20 * MINUTE, digest: hour.digest });
+    const second = shorter(
+      { record: requestRecord(hour, given === undefined ? [] : [given]), person: cat },
+      40 * MINUTE,
+    );
+    expect(second).toMatchObject({ done: 'approved' });
+    expect(put(changesOf(second), 'grant')[0]).toMatchObject({
+      durationMs: 20 * MINUTE,
+      hardEndAt: T0 + MINUTE + ADD_WITHIN_MS + 20 * MINUTE,
+    });
+  });
+
+  test('never lengthen, whatever a button was made to carry', () => {
+    for (const wish of [HOUR + 1, 8 * HOUR, 0, -MINUTE, Number.NaN])
+      expect(refusalOf(shorter({ record: requestRecord(hour) }, wish))).toEqual({
+        code: 'longer_than_asked',
+        requestId: 'R-7KQ2',
+        askedMs: HOUR,
+      });
+  });
+
+  test('as long as was asked is an ordinary approval', () => {
+    expect(put(changesOf(shorter({ record: requestRecord(hour) }, HOUR)), 'approval')[0]).not.toHaveProperty(
+      'durationMs',
+    );
+  });
+
+  test('more time on a live grant too', () => {
+    const of = request({ extendsGrant: 'G-OLD1', durationMs: HOUR });
+    const extended = grantRecord(activeGrant({ id: 'G-OLD1' }), [ourMembership()]);
+    const moved = put(changesOf(shorter({ record: requestRecord(of), extended }, 10 * MINUTE)), 'grant')[0];
+    expect(moved?.expiresAt).toBe(T0 + 40 * MINUTE);
+  });
+});
+
 describe('nobody approves', () => {
   test('their own request, even as an approver and from a linked account', () => {
     const linked = person('ana', { account: { platform: 'teams', tenant: 'T9', id: 'other' } });

@@ -171,6 +171,16 @@ describe('the other commands', () => {
     },
   );
 
+  test('an approval may be for less, which is shown before it is given', () => {
+    expect(parseCommand('approve r-7kq2 1h', by)).toEqual({
+      do: 'show',
+      by,
+      target: { typed: 'R-7KQ2' },
+      duration: { ms: 3_600_000 },
+    });
+    expect(parseCommand('approve r-7kq2 1x', by)).toMatchObject({ code: 'bad_duration' });
+  });
+
   test('revoking a person or everything is not mistaken for an id', () => {
     expect(refusal('revoke @U123 left the company')).toMatchObject({
       code: 'unknown_command',

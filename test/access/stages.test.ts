@@ -210,6 +210,15 @@ describe('stages', () => {
   });
 });
 
+test('what an approver shortened is shown, and only shorter times are offered to the next', () => {
+  const of = request({ durationMs: 2 * HOUR, approvalsNeeded: 2 });
+  const record = requestRecord(of, [approval(of, ben, { durationMs: HOUR })]);
+  const shown = viewOf({ record }, T0, 'UTC');
+  expect(shown).toMatchObject({ durationMs: 2 * HOUR, approvedMs: HOUR, approvals: [{ durationMs: HOUR }] });
+  expect(shown.shorter).toEqual([30 * MINUTE, 15 * MINUTE, 10 * MINUTE, 5 * MINUTE]);
+  expect(viewOf({ record: requestRecord(request({ durationMs: 5 * MINUTE })) }, T0, 'UTC').shorter).toEqual([]);
+});
+
 describe('the ladder', () => {
   const asked = () => waiting({ approvalsNeeded: 1, asking: startStage(stagesOf(), 0, T0) });
   const stagesOf = (): readonly Stage[] => [{ approvers: [onCall('dba')], approvals: 1, escalate: ladder }];

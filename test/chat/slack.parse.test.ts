@@ -86,6 +86,22 @@ describe('a button', () => {
     });
   });
 
+  test('approves for less when a shorter time was chosen or typed, and only by a value of ours', () => {
+    const chosen = (value: string) =>
+      clickPayload('hallpass:approve_for', undefined, {
+        actions: [
+          { type: 'static_select', action_id: 'hallpass:approve_for', block_id: 'b', selected_option: { value } },
+        ],
+      });
+    const wanted = { do: 'approve', by: account, target: { card: 'card-1' }, durationMs: 1_800_000 };
+    expect(parseBlockActions(chosen('card-1.1800'), context)).toMatchObject({ incoming: { command: wanted } });
+    expect(parseBlockActions(clickPayload('hallpass:approve', 'card-1.1800'), context)).toMatchObject({
+      incoming: { command: wanted },
+    });
+    for (const value of ['card-1', 'card-1.', 'card-1.0', 'card-1.-5', 'card-1.1e9', 'card-1.1800.1', '.1800'])
+      expect(parseBlockActions(chosen(value), context)).toMatchObject({ refusal: { code: 'expired_button' } });
+  });
+
   test('pressed by somebody of another organisation in a shared channel is refused', () => {
     const body = clickPayload('hallpass:approve', 'card-1', { user: { id: 'U9', team_id: 'T9' } });
     expect(parseBlockActions(body, context)).toMatchObject({ is: 'refused', refusal: { why: 'foreign' } });

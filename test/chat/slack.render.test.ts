@@ -67,6 +67,10 @@ describe('an approver', () => {
     const extension = { grantId: 'G-7KQ2', from: NOW + 600_000, until: NOW + 1_200_000 };
     const more = inspectMessage(message('channel', requestView({ extension })));
     expect(more.shown.join('')).toContain('until 14:52 CET instead of 14:42 CET (G-7KQ2)');
+    const moved = { grantId: 'G-7KQ2', from: NOW + 20 * 60_000, until: NOW + 20 * 60_000 };
+    const done = inspectMessage(message('channel', requestView({ state: 'approved', extension: moved })));
+    expect(done.shown.join('')).toContain('until 14:52 CET (G-7KQ2)');
+    expect(done.shown.join('')).not.toContain('instead of');
   });
 });
 

@@ -108,7 +108,10 @@ export function readContract(bench: Bench): void {
       ruledAt: T0 + 11,
     } satisfies Required<Membership>);
     const card = { id: 'c1', requestId: request.id, digest: 'd1', createdAt: T0 };
-    const approvals = [anApproval({ reason: 'fine' }), anApproval({ approver: 'okta/00u3', at: T0 + 2 * MINUTE })];
+    const approvals = [
+      anApproval({ reason: 'fine', stage: 1, durationMs: 60_000 }),
+      anApproval({ approver: 'okta/00u3', at: T0 + 2 * MINUTE }),
+    ];
     await store.commit({
       changes: [
         { put: 'request', row: request },

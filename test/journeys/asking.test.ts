@@ -1,6 +1,6 @@
 /** Who is asked, and when: stages, the ladder and handovers, from signed Slack requests to the directory. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { dmsOf, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
+import { button, dmsOf, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
 import { APPROVALS, DIALECTS, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
 
 const MINUTE = 60_000;
@@ -55,6 +55,22 @@ describe.each(DIALECTS)('who is asked, on %s', (dialect) => {
       [PEOPLE.ben.name, undefined],
       [PEOPLE.sam.name, 1],
     ]);
+  });
+
+  it('an approver may give less than was asked, from the menu or typed, and never more', async () => {
+    journey = await startJourney(dialect);
+    const { id, card } = await journey.ask('ana', 'db-prod 2h fix stuck migration');
+    const longer = await journey.person('ben').slash(`approve ${id} 3h`);
+    expect(textOf(await longer.said(WAIT_MS))).toMatch(/asks for 2 h, and nobody can approve it for longer/);
+    const typed = await (await journey.person('ben').slash(`approve ${id} 45m`)).said(WAIT_MS);
+    expect(textOf(typed)).toMatch(/You would approve it for 45 min/);
+    expect(button(typed, 'approve')?.text).toBe('Approve for 45 min');
+
+    await journey.person('cat').pick(card, 'approve_for', '30 min');
+    const told = await journey.told('ana', /Added to .*\(checked\)/);
+    expect(textOf(told)).toMatch(/30 min \(asked 2 h, Cat Lindqvist approved for 30 min\)/);
+    const grant = (await journey.bot.store.request(id))?.grant;
+    expect((grant?.expiresAt ?? 0) - (grant?.startsAt ?? 0)).toBe(30 * MINUTE);
   });
 
   it('a request that nobody answers goes to the next people at its time, who may answer from then on', async () => {

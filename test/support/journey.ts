@@ -11,7 +11,7 @@ import { createLog } from '../../src/log.ts';
 import { type Running, run } from '../../src/main.ts';
 import { type OktaServer, type OktaServerOptions, startOktaServer } from '../../src/sandbox/okta-server.ts';
 import { createPerson, type SlackPerson } from '../../src/sandbox/slack-people.ts';
-import { button, dmsOf, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
+import { button, dmsOf, ephemeralsOf, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
 import { type SlackServer, startSlackServer } from '../../src/sandbox/slack-server.ts';
 import type { SlackMessage } from '../../src/sandbox/slack-state.ts';
 import {
@@ -205,8 +205,22 @@ export async function startJourney(dialect: (typeof DIALECTS)[number], options: 
     },
     isMember: (name, group) => okta.isMember(GROUPS[group], PEOPLE[name].okta),
     async ask(name, text) {
-      const reply = await account(PEOPLE[name].slack).slash(`request ${text}`);
-      const said = textOf(await reply.said(WAIT_MS));
+      const user = PEOPLE[name].slack;
+      const before = ephemeralsOf(slack.state, user).length;
+      const reply = await account(user).slash(`request ${text}`);
+      const first = textOf(await reply.said(WAIT_MS));
+      // On a busy machine the answer comes after the note that it is being looked into.
+      const said = first.startsWith('Checking')
+        ? await slack.waitFor(
+            (state) =>
+              ephemeralsOf(state, user)
+                .slice(before)
+                .map(textOf)
+                .find((one) => !one.startsWith('Checking')),
+            WAIT_MS,
+            'the answer to a request',
+          )
+        : first;
       const id = /R-[0-9A-Z]{4,6}/.exec(said)?.[0];
       if (id === undefined) throw new Error(`no request came of it: ${said}`);
       const card = await slack.waitFor(

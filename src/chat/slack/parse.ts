@@ -43,6 +43,21 @@ export const DENY_INPUT = 'reason';
 /** Turns the pages of a list; what follows it in the `action_id` only tells two buttons of a message apart. */
 export const LIST_ACTION = 'hallpass:list';
 
+/** The menu of shorter times beside Approve. */
+export const APPROVE_FOR_ACTION = 'hallpass:approve_for';
+
+/** `<card>.3600`: the card, and for how many seconds it is approved. It only asks: no longer time than was asked counts. */
+export function shorterValue(card: string, durationMs: number): string {
+  return `${card}.${Math.max(1, Math.floor(durationMs / 1000))}`;
+}
+
+function parseShorter(value: string): { readonly card: string; readonly durationMs: number } | undefined {
+  const [card, seconds = '', ...rest] = value.split('.');
+  const id = cardId.safeParse(card);
+  if (!id.success || rest.length > 0 || !/^[1-9]\d{0,8}$/.test(seconds)) return undefined;
+  return { card: id.data, durationMs: Number(seconds) * 1000 };
+}
+
 /** What the buttons do, by the end of their `action_id`. */
 export const BUTTONS = ['approve', 'deny', 'cancel', 'extend', 'return'] as const;
 export type ButtonName = (typeof BUTTONS)[number];
@@ -66,7 +81,15 @@ export const person = z.object({ id: userId, team_id: teamId });
 
 const blockActions = z.object({
   user: person,
-  actions: z.array(z.object({ action_id: z.string().max(255), value: z.string().max(2000).optional() })).min(1),
+  actions: z
+    .array(
+      z.object({
+        action_id: z.string().max(255),
+        value: z.string().max(2000).optional(),
+        selected_option: z.object({ value: z.string().max(2000) }).nullish(),
+      }),
+    )
+    .min(1),
   response_url: address,
   trigger_id: z.string().max(500).optional(),
   api_app_id: z.string().optional(),
@@ -116,12 +139,29 @@ export function parseBlockActions(body: unknown, context: ParseContext): Parsed 
     if (cursor === undefined) return { is: 'refused', refusal: { code: 'expired_button' }, reply };
     return { is: 'command', incoming: { key: context.key, command: { do: 'list', by: account, ...cursor }, reply } };
   }
-  const button = BUTTONS.find((name) => action?.action_id === `hallpass:${name}`);
+  const button =
+    action?.action_id === APPROVE_FOR_ACTION
+      ? 'approve'
+      : BUTTONS.find((name) => action?.action_id === `hallpass:${name}`);
   if (button === undefined) return { is: 'ignored', why: 'unknown_button' };
   const account: AccountRef = { platform: 'slack', tenant: user.team_id, id: user.id };
   const reply = replyTo(account, response_url);
   // People of other organisations see the buttons in a shared channel; commands they cannot type at all.
   if (isForeignTeam(user.team_id, context)) return { is: 'refused', refusal: FOREIGN, reply };
+  const shorter =
+    button === 'approve' ? parseShorter(action?.selected_option?.value ?? action?.value ?? '') : undefined;
+  // The menu always says for how long; without that it is nothing of ours.
+  if (action?.action_id === APPROVE_FOR_ACTION && shorter === undefined)
+    return { is: 'refused', refusal: { code: 'expired_button' }, reply };
+  if (shorter !== undefined) {
+    const command: Command = {
+      do: 'approve',
+      by: account,
+      target: { card: shorter.card },
+      durationMs: shorter.durationMs,
+    };
+    return { is: 'command', incoming: { key: context.key, command, reply } };
+  }
   const card = cardId.safeParse(action?.value);
   if (!card.success) return { is: 'refused', refusal: { code: 'expired_button' }, reply };
   if (button === 'deny')

@@ -3,7 +3,7 @@
  * interpret; there is no `mrkdwn` in any message. The fallback `text` is all that a screen reader and a notification
  * get, so it says the whole thing.
  */
-import type { ActionsBlock, Button, KnownBlock, ModalView, RichTextText } from '@slack/types';
+import type { ActionsBlock, Button, KnownBlock, ModalView, RichTextText, StaticSelect } from '@slack/types';
 import type { Answer, ListWhich, Refusal } from '../../access/command.ts';
 import { listCursor, REASON_MAX } from '../../access/grammar.ts';
 import type { AccountRef, Audience, Instant } from '../../access/model.ts';
@@ -21,7 +21,15 @@ import {
   refusalText,
   timeText,
 } from '../../access/words.ts';
-import { type ButtonName, DENY_BLOCK, DENY_CALLBACK, DENY_INPUT, LIST_ACTION } from './parse.ts';
+import {
+  APPROVE_FOR_ACTION,
+  type ButtonName,
+  DENY_BLOCK,
+  DENY_CALLBACK,
+  DENY_INPUT,
+  LIST_ACTION,
+  shorterValue,
+} from './parse.ts';
 import { renderReport } from './render-digest.ts';
 import { inert, legible, plain, TEXT_MAX } from './text.ts';
 
@@ -116,9 +124,13 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
           ...('notes' in answer ? notes(answer.notes) : []),
           facts(request, context),
           ...asked(request),
+          ...(answer.say === 'card' && answer.durationMs !== undefined
+            ? [aside(`You would approve it for ${durationText(answer.durationMs)}. The shortest approval holds.`)]
+            : []),
           ...buttons(
             request,
             answer.say === 'card' ? ['approve', 'deny'] : ['approve', 'deny', 'cancel', 'extend', 'return'],
+            answer.say === 'card' ? answer.durationMs : undefined,
           ),
         ],
       };
@@ -250,12 +262,24 @@ function facts(request: RequestView, context: RenderContext): KnownBlock {
 function howLong(request: RequestView, context: RenderContext): string {
   const { zone } = request;
   const time = (at: Instant) => timeText(at, context.now, zone);
-  if (request.extension !== undefined)
-    return `until ${time(request.extension.until)} instead of ${time(request.extension.from)} (${request.extension.grantId})`;
-  const length = durationText(request.durationMs);
+  if (request.extension !== undefined) {
+    const { from, until, grantId } = request.extension;
+    // Once it is approved the end has moved, and what it was before is gone.
+    const instead = request.state === 'approved' ? '' : ` instead of ${time(from)}`;
+    return `until ${time(until)}${instead} (${grantId})${shortened(request)}`;
+  }
+  const length = `${durationText(request.approvedMs ?? request.durationMs)}${shortened(request)}`;
   if (request.grant?.expiresAt !== undefined) return `${length}, until ${time(request.grant.expiresAt)}`;
   if (request.state !== 'pending') return length;
-  return `${length}; if approved at ${time(context.now)}, until ${time(context.now + request.durationMs)}`;
+  return `${length}; if approved at ${time(context.now)}, until ${time(context.now + (request.approvedMs ?? request.durationMs))}`;
+}
+
+/** ` (asked 2 h, Ben approved for 1 h)` */
+function shortened(request: RequestView): string {
+  if (request.approvedMs === undefined) return '';
+  const by = request.approvals.filter(({ durationMs }) => durationMs !== undefined);
+  const said = by.map(({ name, durationMs }) => `${cut(name, NAME_MAX)} approved for ${durationText(durationMs ?? 0)}`);
+  return ` (asked ${durationText(request.durationMs)}, ${listed(said)})`;
 }
 
 function approvals(request: RequestView): [label: string, value: string, max: number][] {
@@ -319,7 +343,7 @@ const LABELS: Readonly<Record<ButtonName, string>> = {
 };
 
 /** Of the buttons that belong here, those that can do something now. */
-export function buttons(request: RequestView, offered: readonly ButtonName[]): ActionsBlock[] {
+export function buttons(request: RequestView, offered: readonly ButtonName[], approveMs?: number): ActionsBlock[] {
   const can: Readonly<Record<ButtonName, boolean>> = {
     approve: request.can.answer,
     deny: request.can.answer,
@@ -327,8 +351,50 @@ export function buttons(request: RequestView, offered: readonly ButtonName[]): A
     extend: request.can.extend,
     return: request.can.return,
   };
-  const elements = offered.filter((name) => can[name]).map((name) => button(name, request));
+  const elements = offered
+    .filter((name) => can[name])
+    .flatMap((name) =>
+      name === 'approve'
+        ? [approveButton(request, approveMs), ...shorterMenu(request, approveMs)]
+        : [button(name, request)],
+    );
   return elements.length === 0 ? [] : [{ type: 'actions', elements }];
+}
+
+function approveButton(request: RequestView, durationMs: number | undefined): Button {
+  const usual = button('approve', request);
+  if (durationMs === undefined) return usual;
+  const label = `Approve for ${durationText(durationMs)}`;
+  return {
+    ...usual,
+    text: plain(label, 75),
+    value: shorterValue(request.cardId, durationMs),
+    accessibility_label: cut(`${label}, ${request.id}`, 75),
+  };
+}
+
+/** An approver may shorten. Choosing acts, so it is asked about once more. */
+function shorterMenu(request: RequestView, chosenMs: number | undefined): StaticSelect[] {
+  const { shorter = [] } = request;
+  if (shorter.length === 0 || chosenMs !== undefined) return [];
+  const more = request.extension === undefined ? '' : ' more';
+  return [
+    {
+      type: 'static_select',
+      action_id: APPROVE_FOR_ACTION,
+      placeholder: plain('Approve for less', 150),
+      options: shorter.map((ms) => ({
+        text: plain(`${durationText(ms)}${more}`, 75),
+        value: shorterValue(request.cardId, ms),
+      })),
+      confirm: {
+        title: plain('Approve for less?', 100),
+        text: plain(`${request.id} is approved for the time you chose. The shortest approval holds.`, 300),
+        confirm: plain('Approve', 30),
+        deny: plain('Back', 30),
+      },
+    },
+  ];
 }
 
 function button(name: ButtonName, request: RequestView): Button {
