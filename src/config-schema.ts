@@ -5,6 +5,7 @@ import type { Subject } from './access/model.ts';
 import { isZone } from './access/zone.ts';
 import { auditSection } from './audit/section.ts';
 import { TEAMS_ACCOUNT, teamsChannel, teamsSection } from './chat/teams/section.ts';
+import { commandSection } from './directories/command-section.ts';
 import { googleSection } from './directories/google-section.ts';
 import { oktaSection } from './directories/okta-section.ts';
 import { googleCalendarSection } from './people/google-calendar.ts';
@@ -201,7 +202,7 @@ export const configSchema = z
       .optional()
       .describe('Who an account is, by immutable id; goes before its email.'),
     directories: z
-      .record(name, z.discriminatedUnion('type', [oktaSection, googleSection]))
+      .record(name, z.discriminatedUnion('type', [oktaSection, googleSection, commandSection]))
       .describe('Where membership lives. The first one also says who people are.'),
     chat: z
       .strictObject({

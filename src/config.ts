@@ -16,6 +16,7 @@ import { type Named, namedIn } from './config-named.ts';
 import { type ParsedFile, type Path, parseFile, pathText } from './config-positions.ts';
 import { type ConfigFile, configSchema, isLater, isLaterType, keysAt, platformOfChannel } from './config-schema.ts';
 import { readTeamsCredentials, type TeamsCredentials } from './config-teams.ts';
+import type { CommandSection } from './directories/command-section.ts';
 import { type GoogleSection, serviceAccountKey } from './directories/google-section.ts';
 import type { OktaSection } from './directories/okta-section.ts';
 import type { IncidentsSection } from './people/incidents.ts';
@@ -38,7 +39,7 @@ export interface Problem {
 
 export interface DirectorySettings {
   readonly name: string;
-  readonly section: OktaSection | GoogleSection;
+  readonly section: OktaSection | GoogleSection | CommandSection;
   /** Content of `auth.keyFile`. */
   readonly keyText?: string;
 }
@@ -335,7 +336,11 @@ function explain(reading: Reading, issue: Issue, value: unknown, above: Path = [
       }
       const type = valueAt(value, path);
       const known =
-        path[0] === 'onCall' ? ON_CALL_TYPES : path[0] === 'incidents' ? 'pagerduty or incident-io' : 'okta or google';
+        path[0] === 'onCall'
+          ? ON_CALL_TYPES
+          : path[0] === 'incidents'
+            ? 'pagerduty or incident-io'
+            : 'okta, google or command';
       if (isLaterType(type))
         reading.problem(path, `"${String(type)}" is not supported by this version of Hallpass`, known);
       else reading.problem(path, type === undefined ? 'the type is missing' : 'there is no such type', known);
@@ -394,6 +399,7 @@ function readKeys(
   reading: Reading,
 ): readonly DirectorySettings[] {
   return Object.entries(file.directories).map(([name, section]) => {
+    if (section.type === 'command') return { name, section };
     const { auth } = section;
     if (auth === 'adc' || 'token' in auth) return { name, section };
     const at: Path = ['directories', name, 'auth', auth.keyFile === undefined ? 'key' : 'keyFile'];

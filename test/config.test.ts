@@ -163,6 +163,14 @@ test.each<[string, string, Expected]>([
     { line: 7, path: 'directories.okta.auth.keyFile', message: /not the JSON key of a service account/ },
   ],
   [
+    'an executable that is not named in full',
+    edit(
+      'type: okta, url: https://acme.okta.com, auth: { clientId: 0oa1, keyFile: okta.pem }',
+      'type: command, run: [ groups.sh ]',
+    ),
+    { line: 7, path: 'directories.okta.run', message: /absolute path/ },
+  ],
+  [
     'a Google that is neither Google nor local',
     edit(
       'type: okta, url: https://acme.okta.com, auth: { clientId: 0oa1, keyFile: okta.pem }',
@@ -408,7 +416,7 @@ test('socket mode needs no signing secret', () => {
 test('secrets come from the environment, a secret in clear is warned about, and none is ever shown', () => {
   const auth = 'auth: { clientId: 0oa1, keyFile: okta.pem }';
   const fine = load(edit(auth, `auth: { token: "${env('OKTA_TOKEN')}" }`));
-  expect(fine.ok && fine.settings.directories[0]?.section.auth).toEqual({ token: 'okta-secret' });
+  expect(fine.ok && fine.settings.directories[0]?.section).toMatchObject({ auth: { token: 'okta-secret' } });
   expect(fine.ok && fine.settings.warnings.map((warning) => warning.path)).toEqual(['policies.standard.approvers[0]']);
   const clear = load(edit(auth, 'auth: { token: in-clear-secret }'));
   expect(clear.ok && clear.settings.warnings).toContainEqual(

@@ -113,6 +113,7 @@ describe('configuration shown in the documents', () => {
   const examples = PAGES.flatMap(({ name, text }) => fenced(text, 'yaml').map((yaml) => ({ name, yaml })));
   const env = {
     OKTA_TOKEN: 'token',
+    LDAP_PASSWORD: 'password',
     SLACK_BOT_TOKEN: 'xoxb-token',
     SLACK_SIGNING_SECRET: 'secret',
   };

@@ -199,10 +199,11 @@ function lost(asked: Asked, deadline: Deadline, error: unknown): DirectoryError 
     return new DirectoryError(asked.directory, 'unavailable', `${title(asked)}: ${error.message}`, { effect });
   }
   const code = codeOf(error);
+  const what = isSpawn(innermost(error)) ? 'could not be started' : 'connection failed';
   return new DirectoryError(
     asked.directory,
     'unavailable',
-    `${title(asked)}: connection failed${code === undefined ? '' : ` (${code})`}`,
+    `${title(asked)}: ${what}${code === undefined ? '' : ` (${code})`}`,
     { effect, cause: error },
   );
 }
@@ -224,7 +225,14 @@ function neverSent(error: unknown): boolean {
   if (at instanceof AggregateError) return at.errors.length > 0 && at.errors.every(neverSent);
   const { code, syscall } = at as { code?: unknown; syscall?: unknown };
   if (syscall === 'connect' || syscall === 'getaddrinfo') return true;
+  if (isSpawn(at)) return true;
   return code === 'UND_ERR_CONNECT_TIMEOUT' || (typeof code === 'string' && TLS_REFUSALS.has(code));
+}
+
+/** An executable that stands in for a connection was never started. */
+function isSpawn(error: object): boolean {
+  const { syscall } = error as { syscall?: unknown };
+  return typeof syscall === 'string' && syscall.startsWith('spawn');
 }
 
 function codeOf(error: unknown): string | undefined {
@@ -238,7 +246,8 @@ function innermost(error: unknown): object {
   return typeof at === 'object' && at !== null ? at : {};
 }
 
-class BodyTooLargeError extends Error {}
+/** More was said than is read; whoever says it has been cut off. */
+export class BodyTooLargeError extends Error {}
 
 async function readBody(response: Response, maxBytes: number): Promise<string> {
   if (response.body === null) return '';

@@ -4,7 +4,8 @@ import { SignJWT } from 'jose';
 import { z } from 'zod';
 import type { Instant } from '../access/model.ts';
 import { type Clock, DirectoryError } from '../access/ports.ts';
-import { type Credential, HEADER_SAFE, within } from './credential.ts';
+import { HEADER_SAFE, within } from './credential.ts';
+import { createProver } from './dpop.ts';
 import {
   type Answer,
   type Asked,
@@ -22,9 +23,22 @@ const ASSERTION_LIFE_S = 240;
 /** A token is renewed this long before its end, or after nine tenths of a short life. */
 const RENEW_BEFORE_MS = 60_000;
 
-export function apiToken(token: string): Credential {
+/** What signs a call: an `Authorization` header, and a `DPoP` proof where the token is bound to a key. */
+export interface Signed {
+  readonly authorization: string;
+  readonly dpop?: string;
+}
+
+export interface OktaCredential {
+  /** The headers that sign this call. Throws `unauthorized`, `rate_limited` or `unavailable`, always without effect. */
+  sign(call: { readonly method: string; readonly url: URL }, deadline: Deadline): Promise<Signed>;
+  /** Says that the API refused this header. `true`: a new one may do better, ask again. */
+  refused(authorization: string): boolean;
+}
+
+export function apiToken(token: string): OktaCredential {
   if (!HEADER_SAFE.test(token)) throw new Error('the Okta API token contains characters that no token has');
-  return { authorization: () => Promise.resolve(`SSWS ${token}`), refused: () => false };
+  return { sign: () => Promise.resolve({ authorization: `SSWS ${token}` }), refused: () => false };
 }
 
 export interface ServiceApp {
@@ -41,17 +55,26 @@ export interface ServiceApp {
 
 interface Token {
   readonly header: string;
+  /** The token itself, when every call has to prove that it holds the key. */
+  readonly bound?: string;
   /** On the monotonic clock: a wall clock set back must not stretch a token's life. */
   readonly until: number;
 }
 
-export function serviceApp(app: ServiceApp): Credential {
+/** Okta asks for a proof, then for a nonce in it; more than that is a quarrel. */
+const TOKEN_TRIES = 3;
+
+export function serviceApp(app: ServiceApp): OktaCredential {
   const { key, alg } = signingKey(app.keyPem);
   const tokenUrl = new URL('/oauth2/v1/token', app.url);
+  const prover = createProver(app.clock);
+  // What Okta has asked for is kept: the app is set up so, and would ask again each time.
+  let asksProof = false;
+  let nonce: string | undefined;
   let held: Token | undefined;
   let fetching: Promise<Token> | undefined;
 
-  async function fetchToken(deadline: Deadline): Promise<Token> {
+  async function requestToken(deadline: Deadline): Promise<Token | Wanted> {
     const issuedAt = Math.floor(app.clock.now() / 1_000);
     const assertion = await new SignJWT({})
       .setProtectedHeader({ alg, ...(app.keyId === undefined ? {} : { kid: app.keyId }) })
@@ -62,14 +85,20 @@ export function serviceApp(app: ServiceApp): Credential {
       .setExpirationTime(issuedAt + ASSERTION_LIFE_S)
       .setJti(randomUUID())
       .sign(key);
+    const proof = asksProof
+      ? await prover.prove({ method: 'POST', url: tokenUrl, ...(nonce === undefined ? {} : { nonce }) })
+      : undefined;
     const asked: Asked = { directory: app.directory, operation: 'get_token', write: false, secrets: [assertion] };
     const askedAt = app.clock.monotonic();
-    const { token, lifeMs } = await app.call(
+    const answered = await app.call(
       {
         ...asked,
         method: 'POST',
         url: tokenUrl,
-        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        headers: {
+          'content-type': 'application/x-www-form-urlencoded',
+          ...(proof === undefined ? {} : { dpop: proof }),
+        },
         body: new URLSearchParams({
           grant_type: 'client_credentials',
           scope: app.scopes.join(' '),
@@ -79,32 +108,54 @@ export function serviceApp(app: ServiceApp): Credential {
         bucket: 'token',
         // Nothing can be removed without a token.
         urgency: 'removal',
-        read: (answer) => processToken(asked, answer, app.clock.now()),
+        read: (answer) => wantedBy(answer) ?? processToken(asked, answer, app.clock.now(), proof !== undefined),
       },
       deadline,
     );
-    return { header: `Bearer ${token}`, until: askedAt + lifeMs - Math.min(RENEW_BEFORE_MS, lifeMs / 10) };
+    if ('wants' in answered) return answered;
+    const { token, lifeMs, bound } = answered;
+    return {
+      header: `${bound ? 'DPoP' : 'Bearer'} ${token}`,
+      ...(bound ? { bound: token } : {}),
+      until: askedAt + lifeMs - Math.min(RENEW_BEFORE_MS, lifeMs / 10),
+    };
+  }
+
+  async function fetchToken(deadline: Deadline): Promise<Token> {
+    for (let tries = 0; tries < TOKEN_TRIES; tries += 1) {
+      const answered = await requestToken(deadline);
+      if (!('wants' in answered)) return answered;
+      asksProof = true;
+      if (answered.wants === 'nonce') nonce = answered.nonce;
+    }
+    const message = `${app.directory}: get token failed: Okta takes none of our proofs of possession`;
+    throw new DirectoryError(app.directory, 'unauthorized', message);
+  }
+
+  async function current(deadline: Deadline): Promise<Token> {
+    if (held !== undefined && held.until > app.clock.monotonic()) return held;
+    if (fetching === undefined) {
+      // Its own deadline: it serves everyone who waits, also after the first of them has given up.
+      fetching = fetchToken(deadlineIn(app.callDeadlineMs));
+      fetching.then(
+        (token) => {
+          held = token;
+          fetching = undefined;
+        },
+        () => {
+          fetching = undefined;
+        },
+      );
+    }
+    const asked: Asked = { directory: app.directory, operation: 'get_token', write: false, secrets: [] };
+    return await within(fetching, deadline, () => notSent(asked, deadline, 'waited for a token'));
   }
 
   return {
-    async authorization(deadline) {
-      if (held !== undefined && held.until > app.clock.monotonic()) return held.header;
-      if (fetching === undefined) {
-        // Its own deadline: it serves everyone who waits, also after the first of them has given up.
-        fetching = fetchToken(deadlineIn(app.callDeadlineMs));
-        fetching.then(
-          (token) => {
-            held = token;
-            fetching = undefined;
-          },
-          () => {
-            fetching = undefined;
-          },
-        );
-      }
-      const asked: Asked = { directory: app.directory, operation: 'get_token', write: false, secrets: [] };
-      const token = await within(fetching, deadline, () => notSent(asked, deadline, 'waited for a token'));
-      return token.header;
+    async sign(call, deadline) {
+      const token = await current(deadline);
+      if (token.bound === undefined) return { authorization: token.header };
+      return { authorization: token.header, dpop: await prover.prove({ ...call, token: token.bound }) };
     },
     refused(authorization) {
       if (held?.header === authorization) held = undefined;
@@ -113,15 +164,35 @@ export function serviceApp(app: ServiceApp): Credential {
   };
 }
 
+type Wanted = { readonly wants: 'proof' } | { readonly wants: 'nonce'; readonly nonce: string };
+
+/** What the token endpoint wants before it gives a token to this app; absent: nothing, or something else. */
+export function wantedBy(answer: Answer): Wanted | undefined {
+  if (answer.status !== 400) return undefined;
+  const said = tokenErrorSchema.safeParse(jsonOf(answer)).data?.error;
+  if (said === 'invalid_dpop_proof') return { wants: 'proof' };
+  const nonce = answer.headers.get('dpop-nonce');
+  return said === 'use_dpop_nonce' && nonce !== null && HEADER_SAFE.test(nonce) ? { wants: 'nonce', nonce } : undefined;
+}
+
 const tokenSchema = z.object({
   access_token: z.string().regex(HEADER_SAFE),
   token_type: z.string().regex(/^bearer$/i),
   expires_in: z.number().positive(),
 });
+// With a proof, a server may bind the token to its key; without one there is nothing it could be bound to.
+const boundSchema = tokenSchema.extend({ token_type: z.string().regex(/^(bearer|dpop)$/i) });
 const tokenErrorSchema = z.object({ error: z.string(), error_description: z.string().catch('') });
 
+export interface OktaToken {
+  readonly token: string;
+  readonly lifeMs: number;
+  /** Good only together with a proof of possession. */
+  readonly bound: boolean;
+}
+
 /** Reads the token endpoint's answer. Its 400 and 403 are about the client, so they are `unauthorized` like a 401. */
-export function processToken(asked: Asked, answer: Answer, now: Instant): { token: string; lifeMs: number } {
+export function processToken(asked: Asked, answer: Answer, now: Instant, proved = false): OktaToken {
   if (answer.status !== 200) {
     const said = tokenErrorSchema.safeParse(jsonOf(answer));
     const words = said.success
@@ -131,9 +202,10 @@ export function processToken(asked: Asked, answer: Answer, now: Instant): { toke
     if (error.code !== 'rejected') throw error;
     throw new DirectoryError(asked.directory, 'unauthorized', error.message);
   }
-  const parsed = tokenSchema.safeParse(jsonOf(answer));
+  const parsed = (proved ? boundSchema : tokenSchema).safeParse(jsonOf(answer));
   if (!parsed.success) throw malformed(asked, `at ${parsed.error.issues[0]?.path.join('.') || 'the body'}`);
-  return { token: parsed.data.access_token, lifeMs: parsed.data.expires_in * 1_000 };
+  const { access_token: token, token_type: type, expires_in: lifeS } = parsed.data;
+  return { token, lifeMs: lifeS * 1_000, bound: type.toLowerCase() === 'dpop' };
 }
 
 function signingKey(pem: string): { key: KeyObject; alg: string } {

@@ -111,13 +111,14 @@ export function createOkta(parts: OktaParts): Directory {
 
   async function ask<T>(question: Question<T>, deadline: Deadline): Promise<T> {
     for (let renewed = false; ; renewed = true) {
-      const authorization = await credential.authorization(deadline);
       const method = question.method ?? 'GET';
+      const signed = await credential.sign({ method, url: question.url }, deadline);
+      const { authorization } = signed;
       const asked: Asked = {
         directory: name,
         operation: question.operation,
         write: method !== 'GET',
-        secrets: [authorization.slice(authorization.indexOf(' ') + 1)],
+        secrets: [authorization.slice(authorization.indexOf(' ') + 1), signed.dpop ?? ''],
       };
       try {
         return await call(
@@ -125,7 +126,7 @@ export function createOkta(parts: OktaParts): Directory {
             ...asked,
             method,
             url: question.url,
-            headers: { authorization },
+            headers: { ...signed },
             bucket: question.bucket,
             urgency: question.urgency ?? 'ordinary',
             read: (answer) => question.read(asked, answer),

@@ -101,13 +101,20 @@ export async function startOktaServer(options: OktaServerOptions): Promise<OktaS
 
   async function answer(asking: Asking): Promise<Told> {
     const { method, url } = asking;
+    const proof = asking.headers.dpop === undefined ? undefined : String(asking.headers.dpop);
     const headers = { 'x-okta-request-id': `local-${asking.number + 1}` };
     const tell = (made: ApiAnswer, more: Record<string, string> = {}) => told(made, url, { ...headers, ...more });
     if (url.pathname === '/oauth2/v1/token') {
       if (method !== 'POST') return tell(oktaError(405, 'E0000022'));
-      return tell(await tokens.issue(new URLSearchParams(asking.body), `${url.origin}/oauth2/v1/token`));
+      const given = await tokens.issue(new URLSearchParams(asking.body), `${url.origin}/oauth2/v1/token`, proof);
+      return tell(given, given.nonce === undefined ? {} : { 'dpop-nonce': given.nonce });
     }
-    const caller = tokens.caller(asking.headers.authorization);
+    const caller = await tokens.caller({
+      authorization: asking.headers.authorization,
+      proof,
+      method,
+      url: `${url.origin}${url.pathname}`,
+    });
     if (caller === undefined) return tell(oktaError(401, 'E0000011'));
     const spent = spend(caller.credential);
     if (spent.over) return tell(oktaError(429, 'E0000047'), spent.headers);

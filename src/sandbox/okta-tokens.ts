@@ -1,6 +1,7 @@
 /** Who may call the local Okta: API tokens it was told of, and bearer tokens it issued itself. */
 import { createPublicKey, type KeyObject, randomBytes } from 'node:crypto';
 import { decodeJwt, jwtVerify } from 'jose';
+import { OktaProofs } from './okta-dpop.ts';
 import type { OktaActor } from './okta-state.ts';
 
 export interface OktaSeedToken {
@@ -16,6 +17,8 @@ export interface OktaSeedClient {
   readonly keyId?: string;
   /** What a Super Admin granted; default okta.groups.manage and okta.users.read. */
   readonly scopes?: readonly string[];
+  /** Whether the app requires proofs of possession. */
+  readonly dpop?: boolean;
 }
 
 export interface Caller {
@@ -25,9 +28,19 @@ export interface Caller {
   readonly actor: OktaActor;
 }
 
+/** A call as it came in. */
+export interface Asked {
+  readonly authorization: string | undefined;
+  readonly proof: string | undefined;
+  readonly method: string;
+  /** Without query and fragment. */
+  readonly url: string;
+}
+
 export interface TokenAnswer {
   readonly status: number;
   readonly body: { readonly [key: string]: string | number };
+  readonly nonce?: string;
 }
 
 /** The administrator as whom every API token of this server acts. */
@@ -40,13 +53,16 @@ interface Client {
   readonly key: KeyObject;
   readonly keyId?: string;
   readonly scopes: ReadonlySet<string>;
+  readonly dpop: boolean;
 }
 
 export class OktaTokens {
   readonly #now: () => number;
   readonly #lifeS: number;
   readonly #apiTokens = new Map<string, Caller>();
-  readonly #bearers = new Map<string, Caller & { readonly until: number }>();
+  readonly #bearers = new Map<string, Caller & { readonly until: number; readonly key?: string }>();
+  readonly #proofs = new OktaProofs();
+  readonly #nonce = randomBytes(12).toString('base64url');
   readonly #clients = new Map<string, Client>();
   /** Assertion ids that were used; the same one again is a replay. */
   readonly #used = new Set<string>();
@@ -60,7 +76,11 @@ export class OktaTokens {
     this.#lifeS = options.lifeS;
     for (const each of seed.tokens ?? []) this.addApiToken(each);
     for (const each of seed.clients ?? []) {
-      const client = { key: createPublicKey(each.publicKey), scopes: new Set(each.scopes ?? CLIENT_SCOPES) };
+      const client = {
+        key: createPublicKey(each.publicKey),
+        scopes: new Set(each.scopes ?? CLIENT_SCOPES),
+        dpop: each.dpop === true,
+      };
       this.#clients.set(each.clientId, each.keyId === undefined ? client : { ...client, keyId: each.keyId });
     }
   }
@@ -83,16 +103,22 @@ export class OktaTokens {
     }
   }
 
-  caller(authorization: string | undefined): Caller | undefined {
-    const [, scheme, token] = /^(SSWS|Bearer) (\S+)$/.exec(authorization ?? '') ?? [];
+  async caller(asked: Asked): Promise<Caller | undefined> {
+    const [, scheme, token] = /^(SSWS|Bearer|DPoP) (\S+)$/.exec(asked.authorization ?? '') ?? [];
     if (token === undefined) return undefined;
     if (scheme === 'SSWS') return this.#apiTokens.get(token);
     const bearer = this.#bearers.get(token);
-    return bearer !== undefined && bearer.until > this.#now() ? bearer : undefined;
+    if (bearer === undefined || bearer.until <= this.#now()) return undefined;
+    // A token that is bound to a key is of no use as a plain one, nor with another's proof.
+    if ((bearer.key === undefined) !== (scheme === 'Bearer')) return undefined;
+    if (bearer.key === undefined) return bearer;
+    const { proof = '', method, url } = asked;
+    const checked = await this.#proofs.check({ proof, method, url, token, now: this.#now() });
+    return checked?.key === bearer.key ? bearer : undefined;
   }
 
   /** `POST /oauth2/v1/token`, for client_credentials with private_key_jwt. */
-  async issue(form: URLSearchParams, tokenUrl: string): Promise<TokenAnswer> {
+  async issue(form: URLSearchParams, tokenUrl: string, proof?: string): Promise<TokenAnswer> {
     if (form.get('grant_type') !== 'client_credentials') {
       return refuse(400, 'unsupported_grant_type', 'The authorization grant type is not supported.');
     }
@@ -131,16 +157,30 @@ export class OktaTokens {
     if (!asked.every((scope) => client.scopes.has(scope))) {
       return refuse(400, 'invalid_scope', 'One or more scopes are not granted to the client application.');
     }
+    let key: string | undefined;
+    if (client.dpop) {
+      if (proof === undefined) return refuse(400, 'invalid_dpop_proof', 'The DPoP proof JWT header is missing.');
+      const checked = await this.#proofs.check({ proof, method: 'POST', url: tokenUrl, now: this.#now() });
+      if (checked === undefined) return refuse(400, 'invalid_dpop_proof', 'The DPoP proof JWT is invalid.');
+      if (checked.nonce !== this.#nonce)
+        return {
+          ...refuse(400, 'use_dpop_nonce', 'Authorization server requires nonce in DPoP proof.'),
+          nonce: this.#nonce,
+        };
+      key = checked.key;
+    }
     const token = `local.${randomBytes(24).toString('base64url')}`;
     const until = this.#now() + this.#lifeS * 1_000;
-    this.#bearers.set(token, {
+    const caller = {
       credential: `client ${clientId}`,
       scopes: new Set(asked),
       until,
-      actor: { id: clientId, type: 'PublicClientApp' },
-    });
+      actor: { id: clientId, type: 'PublicClientApp' } as const,
+    };
+    this.#bearers.set(token, key === undefined ? caller : { ...caller, key });
     this.issued += 1;
-    const body = { token_type: 'Bearer', expires_in: this.#lifeS, access_token: token, scope: asked.join(' ') };
+    const type = key === undefined ? 'Bearer' : 'DPoP';
+    const body = { token_type: type, expires_in: this.#lifeS, access_token: token, scope: asked.join(' ') };
     return { status: 200, body };
   }
 }

@@ -1,148 +1,8 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { Clock, Metrics } from '../../src/access/ports.ts';
-import { createOkta, type OktaSection } from '../../src/directories/okta.ts';
-import type { OktaFault } from '../../src/sandbox/okta-faults.ts';
+import type { Metrics } from '../../src/access/ports.ts';
 import { type OktaServer, startOktaServer } from '../../src/sandbox/okta-server.ts';
-import { type ContractFault, type DirectoryHarness, directoryContract } from '../contracts/directory.ts';
-
-const clock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
-const metrics: Metrics = { count: () => {}, observe: () => {} };
-const TOKEN = '00canaryTokenThatNobodyMaySee';
-const pem = (type: 'rsa' | 'ec') => {
-  const pair =
-    type === 'rsa'
-      ? generateKeyPairSync('rsa', { modulusLength: 2048 })
-      : generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return {
-    privateKey: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    publicKey: pair.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-  };
-};
-const keys = { rsa: pem('rsa'), ec: pem('ec') };
-const id = (prefix: string) => (n: number) => `${prefix}${String(n).padStart(17, '0')}`;
-const userId = id('00u');
-const groupId = id('00g');
-
-type Way = 'token' | 'rsa' | 'ec';
-
-function sectionFor(way: Way, url: string): OktaSection {
-  const auth = way === 'token' ? { token: TOKEN } : { clientId: '0oaHallpass', keyFile: 'okta.pem', keyId: 'k1' };
-  return { type: 'okta', url, auth };
-}
-
-function connect(way: Way, server: OktaServer, more: Partial<Parameters<typeof createOkta>[0]> = {}) {
-  return createOkta({
-    name: 'okta',
-    section: sectionFor(way, server.url),
-    ...(way === 'token' ? {} : { keyText: keys[way].privateKey }),
-    clock,
-    metrics,
-    jitter: () => 0,
-    ...more,
-  });
-}
-
-const credentialsOf = (way: Way) =>
-  way === 'token'
-    ? { tokens: [{ token: TOKEN }] }
-    : { clients: [{ clientId: '0oaHallpass', publicKey: keys[way].publicKey, keyId: 'k1' }] };
-
-const isWrite = (entry: { method: string }) => entry.method === 'PUT' || entry.method === 'DELETE';
-
-function oktaFaults(fault: ContractFault): OktaFault[] {
-  const { kind, on } = fault;
-  const where = {
-    path: on === 'all' ? '^/' : '^/api/v1/',
-    ...(fault.times === undefined ? {} : { times: fault.times }),
-  };
-  const methods = on === 'writes' ? ['PUT', 'DELETE'] : on === 'reads' ? ['GET'] : ['GET', 'PUT', 'DELETE', 'POST'];
-  const said = JSON.stringify({ errorCode: 'E0000001', errorSummary: 'Api validation failed: {{authorization}}' });
-  return methods.map((method) => {
-    if (kind === 'reset-before' || kind === 'reset-after') {
-      return { ...where, method, kind: 'reset', after: kind === 'reset-after' };
-    }
-    if (kind === 'hang' || kind === 'hang-after')
-      return { ...where, method, kind: 'hang', after: kind === 'hang-after' };
-    if (kind !== 'status') return { ...where, method, kind };
-    return { ...where, method, kind, status: fault.status ?? 500, ...(fault.echo === true ? { body: said } : {}) };
-  });
-}
-
-function harness(way: Way): DirectoryHarness {
-  return {
-    userId,
-    groupId,
-    groupName: (word) => word,
-    removalReads: 0,
-    unmanageable: ['rule-fed', 'app-mastered', 'built-in'],
-    memberCounts: [0, 1, 199, 200, 201, 401],
-    async start(seed, options = {}) {
-      const server = await startOktaServer({
-        ...(options.budget === undefined ? {} : { budget: { limit: options.budget, windowMs: 60_000 } }),
-        seed: {
-          ...credentialsOf(way),
-          users: seed.users.map(({ id: each, login, active }) => ({
-            id: each,
-            login,
-            email: login,
-            name: login,
-            status: active === false ? 'SUSPENDED' : 'ACTIVE',
-          })),
-          groups: seed.groups.map(({ kind, ...group }) => ({
-            ...group,
-            type: kind === 'app-mastered' ? 'APP_GROUP' : kind === 'built-in' ? 'BUILT_IN' : 'OKTA_GROUP',
-          })),
-          rules: seed.groups.flatMap((group) =>
-            group.kind === 'rule-fed'
-              ? [{ id: `0pr${group.id}`, name: 'all of engineering', status: 'ACTIVE' as const, groupIds: [group.id] }]
-              : [],
-          ),
-        },
-      });
-      const directory = connect(way, server, { callDeadlineMs: options.callDeadlineMs ?? 5_000 });
-      const secrets = way === 'token' ? [TOKEN] : ['local.', keys[way].privateKey.split('\n')[1] ?? 'no key', 'eyJ'];
-      return {
-        directory,
-        secrets,
-        holds: server.isMember,
-        fault: (fault) => {
-          for (const each of oktaFaults(fault)) server.control({ do: 'fault', fault: each });
-        },
-        clear: () => server.control({ do: 'clear' }),
-        lagReads: (reads) => server.control({ do: 'lag', reads }),
-        rateLimit: (resetInMs, skewMs) => {
-          const reset = Math.round((Date.now() + resetInMs + skewMs) / 1_000);
-          const headers = {
-            'x-rate-limit-limit': '100',
-            'x-rate-limit-remaining': '0',
-            'x-rate-limit-reset': `${reset}`,
-          };
-          server.control({ do: 'fault', fault: { kind: 'status', status: 429, path: '^/api/', headers } });
-        },
-        deleteGroup: (group) => server.control({ do: 'delete-group', group }),
-        deleteUser: (user) => server.control({ do: 'delete-user', user }),
-        revokeCredential: () => {
-          server.control({ do: 'revoke-token', token: TOKEN });
-          server.control({ do: 'revoke-token' });
-          if (way !== 'token')
-            server.control({ do: 'fault', fault: { kind: 'status', status: 401, path: '^/oauth2/' } });
-        },
-        forbidWrites: () => {
-          for (const method of ['PUT', 'DELETE']) {
-            server.control({ do: 'fault', fault: { kind: 'status', status: 403, method, path: '^/api/' } });
-          }
-        },
-        writes: () => server.state().log.filter(isWrite).length,
-        reads: () => server.state().log.filter((entry) => entry.method === 'GET').length,
-        stop: () => server.close(),
-      };
-    },
-  };
-}
-
-directoryContract('Okta with an API token', harness('token'));
-directoryContract('Okta with a service app (RSA key)', harness('rsa'));
+import { OKTA_SCHEMAS, OKTA_STATUSES, oktaOperation } from '../support/okta-openapi.ts';
+import { connect, credentialsOf, groupId, isWrite, keys, sectionFor, TOKEN, userId, type Way } from './okta-local.ts';
 
 const seed = {
   users: [{ id: userId(1), login: 'ana@acme.example', email: 'ana@acme.example', name: 'Ana Alves' }],
@@ -312,4 +172,102 @@ describe("Okta's own ways", () => {
         ].map(([operation, outcome]) => ['hallpass_directory_calls_total', { directory: 'okta', operation, outcome }]),
       );
     }));
+});
+
+describe('proof of possession', () => {
+  test('is given when Okta asks for it, with its nonce, and a token is fetched once', () =>
+    serving('dpop', async (server) => {
+      const okta = connect('dpop', server);
+      await Promise.all([okta.getUser(userId(1)), okta.add(groupId(1), userId(1))]);
+      expect(await okta.remove(groupId(1), userId(1))).toBe('removed');
+      const { log, counters } = server.state();
+      expect(counters.tokensIssued).toBe(1);
+      // Without a proof, without its nonce, with both.
+      expect(log.filter(({ path }) => path === '/oauth2/v1/token').map(({ status }) => status)).toEqual([
+        400, 400, 200,
+      ]);
+    }));
+
+  test('a token that is bound to the key is worth nothing without it', () =>
+    serving('dpop', async (server) => {
+      let stolen = '';
+      const watching: typeof fetch = (input, init) => {
+        stolen = new Headers(init?.headers).get('authorization') ?? stolen;
+        return fetch(input, init);
+      };
+      await connect('dpop', server, { fetch: watching }).getUser(userId(1));
+      expect(stolen).toMatch(/^DPoP /);
+      for (const authorization of [stolen, stolen.replace('DPoP', 'Bearer')]) {
+        const answer = await fetch(`${server.url}/api/v1/users/${userId(1)}`, { headers: { authorization } });
+        expect(answer.status).toBe(401);
+      }
+    }));
+
+  test('an Okta that never takes a proof is unauthorized, after three tries', () =>
+    serving('dpop', async (server) => {
+      const body = JSON.stringify({ error: 'invalid_dpop_proof', error_description: 'no' });
+      server.control({ do: 'fault', fault: { kind: 'status', status: 400, path: '^/oauth2/', body } });
+      await expect(connect('dpop', server).getUser(userId(1))).rejects.toMatchObject({ code: 'unauthorized' });
+      expect(server.state().counters.requests).toBe(3);
+    }));
+});
+
+describe("Okta's own description of its API", () => {
+  const properties = (kind: keyof typeof OKTA_SCHEMAS) => OKTA_SCHEMAS[kind].split(' ');
+
+  test('knows every request that the adapter makes, with its parameters and the scope it has asked for', () =>
+    serving('rsa', async (server) => {
+      const okta = connect('rsa', server);
+      await okta.findGroup('prod-db-read');
+      await okta.findGroup(groupId(1));
+      await okta.findUser('ana@acme.example');
+      await okta.getUser(userId(1));
+      await okta.add(groupId(1), userId(1));
+      await okta.isMember(groupId(2), userId(1)).catch(() => {});
+      await okta.listMembers(groupId(1));
+      await okta.remove(groupId(1), userId(1));
+      const asked = server.state().log.filter(({ path }) => path.startsWith('/api/'));
+      const operations = asked.map(({ method, path }) => oktaOperation(method, path));
+      expect(new Set(operations.map((operation) => operation?.id))).toEqual(
+        new Set([
+          'listGroups',
+          'listGroupRules',
+          'getGroup',
+          'getUser',
+          'assignUserToGroup',
+          'listUserGroups',
+          'listGroupUsers',
+          'unassignUserFromGroup',
+        ]),
+      );
+      for (const [at, operation] of operations.entries()) expect(operation?.statuses).toContain(asked[at]?.status);
+      // `manage` contains `read`.
+      const granted = new Set(['okta.groups.manage', 'okta.groups.read', 'okta.users.read']);
+      expect(operations.filter((operation) => !granted.has(operation?.scope ?? ''))).toEqual([]);
+    }));
+
+  test('has every property and every status that the local Okta answers with', async () => {
+    const rules = [{ id: '0pr1', name: 'feeds', status: 'ACTIVE' as const, groupIds: [groupId(1)] }];
+    const groups = [{ id: groupId(1), name: 'prod-db-read', members: [userId(1)] }];
+    await serving(
+      'token',
+      async (server) => {
+        const authorization = `SSWS ${TOKEN}`;
+        const ask = async (path: string) =>
+          (await (await fetch(server.url + path, { headers: { authorization } })).json()) as Record<string, unknown>[];
+        const [user] = await ask(`/api/v1/groups/${groupId(1)}/users`);
+        const [group] = await ask('/api/v1/groups');
+        const [rule] = await ask('/api/v1/groups/rules');
+        const error = (await ask('/api/v1/groups/none')) as unknown as Record<string, unknown>;
+        expect(properties('User')).toEqual(expect.arrayContaining(Object.keys(user ?? { none: 1 })));
+        expect(properties('Group')).toEqual(expect.arrayContaining(Object.keys(group ?? { none: 1 })));
+        expect(properties('GroupRule')).toEqual(expect.arrayContaining(Object.keys(rule ?? { none: 1 })));
+        expect(Object.keys(error).sort()).toEqual(properties('Error'));
+        expect(OKTA_STATUSES.user).toContain(user?.status);
+        expect(OKTA_STATUSES.group).toContain(group?.type);
+        expect(OKTA_STATUSES.rule).toContain(rule?.status);
+      },
+      { seed: { ...credentialsOf('token'), ...seed, groups, rules } },
+    );
+  });
 });

@@ -48,6 +48,8 @@ const harness: DirectoryHarness = {
   groupName: (word) => word,
   removalReads: 0,
   unmanageable: ['rule-fed', 'app-mastered', 'built-in'],
+  rateForms: { '429': ['with milliseconds to wait'] },
+  without: {},
   memberCounts: [0, 1, 7, 60],
   async start({ users, groups }, options = {}) {
     let faults: { fault: ContractFault; left: number }[] = [];
@@ -110,6 +112,7 @@ const harness: DirectoryHarness = {
       },
       // Another clock's reset is bounded by the adapter that reads it; here is none to read.
       rateLimit: (resetInMs) => void refuse({ code: 'rate_limited', effect: 'none', retryAfterMs: resetInMs }),
+      limit: () => void refuse({ code: 'rate_limited', effect: 'none', retryAfterMs: 7_000 }),
       deleteGroup: fake.deleteGroup,
       deleteUser: fake.deleteUser,
       revokeCredential: () => void refuse({ code: 'unauthorized', effect: 'none' }),
