@@ -18,7 +18,8 @@ import { type Answer, closedLoop, type Line, openLine, openLoop } from './load.t
 
 const CONNECTIONS = 50;
 const PER_SECOND = 200;
-const COMPANY: Company = { people: 250, resources: 120 };
+// Nobody may ask more than twenty times an hour.
+const COMPANY: Company = { people: 1500, resources: 20 };
 
 interface Measured {
   readonly rps: number;

@@ -2,28 +2,26 @@
  * What is legal line by line and wrong together. A pure function from the file, as the schema took it, to the catalog
  * and to everything that is wrong with it.
  */
-import { type Catalog, nearest, type Resource } from './access/catalog.ts';
+import type { Catalog, Resource } from './access/catalog.ts';
 import type { Condition } from './access/condition.ts';
 import { parseDuration } from './access/grammar.ts';
 import type { Entitlement, Policy, Stage, Subject } from './access/model.ts';
 import { everAsked, stagesOf } from './access/stages.ts';
+import {
+  type Compile,
+  checkPerDay,
+  conditionOf,
+  expressionsOf,
+  groupSubject,
+  reasonOf,
+  silence,
+} from './config-policy.ts';
 import type { Path } from './config-positions.ts';
+import { type Finding, own, type Report, refer } from './config-report.ts';
 import { type ConfigFile, type PolicySection, parseSubject, platformOfChannel } from './config-schema.ts';
 import { canBeFilled, stagesFrom } from './config-stages.ts';
 
-export interface Finding {
-  readonly path: Path;
-  readonly message: string;
-  readonly instead?: string;
-  /** Said, but nothing to refuse the file for. */
-  readonly warning?: true;
-}
-
 const DEFAULTS = { approvals: 1, duration: '30m', max: '4h', minLength: 10, lapseAfter: '1h', warnBefore: '5m' };
-
-export type Compile = (expression: string) => { readonly condition: Condition } | { readonly wrong: string };
-
-type Report = (path: Path, message: string, instead?: string) => void;
 
 /** `hash`: SHA-256, hex, over the canonical JSON of what it is given. `compile`: an expression, judged. */
 export function checkConfig(
@@ -132,14 +130,21 @@ export function checkConfig(
       duration: {
         defaultMs: ms(section.duration?.default ?? DEFAULTS.duration),
         maxMs: ms(section.duration?.max ?? DEFAULTS.max),
+        ...(section.duration?.perDay === undefined ? {} : { perDayMs: ms(section.duration.perDay) }),
       },
-      reason: { minLength: section.reason?.minLength ?? DEFAULTS.minLength },
+      reason: reasonOf(
+        section.reason,
+        DEFAULTS.minLength,
+        at('reason'),
+        merged.from.reason === policyName ? report : silence,
+      ),
+      ...(section.maxLive === undefined ? {} : { maxLive: section.maxLive }),
       lapseAfterMs,
       warnBeforeMs: ms(section.warnBefore ?? DEFAULTS.warnBefore),
     };
     const here: Path = ['policies', policyName];
+    const stated = file.policies[policyName]?.duration;
     if (content.duration.defaultMs > content.duration.maxMs) {
-      const stated = file.policies[policyName]?.duration;
       const key =
         stated?.default !== undefined ? ['duration', 'default'] : stated?.max !== undefined ? ['duration', 'max'] : [];
       report(
@@ -148,8 +153,16 @@ export function checkConfig(
         'a default that is at most the maximum',
       );
     }
-    const stated = (['stages', 'approvers'] as const).find((key) => file.policies[policyName]?.[key] !== undefined);
-    checkApprovers(content, file, [...here, ...(stated === undefined ? [] : [stated])], report, warn);
+    // Where a policy says nothing of it, the one that it inherits from is told.
+    if (stated !== undefined)
+      checkPerDay(
+        content.duration,
+        section.duration?.max ?? DEFAULTS.max,
+        [...here, 'duration', ...(stated.perDay === undefined ? [] : ['perDay'])],
+        report,
+      );
+    const statedBy = (['stages', 'approvers'] as const).find((key) => file.policies[policyName]?.[key] !== undefined);
+    checkApprovers(content, file, [...here, ...(statedBy === undefined ? [] : [statedBy])], report, warn);
     if (content.requesters.length === 0)
       report(
         [...here, ...(section.requesters === undefined ? [] : ['requesters'])],
@@ -239,6 +252,7 @@ export function checkConfig(
         ...(section.channel !== undefined && channelOf(section.channel)),
         ...(section.tags !== undefined && { tags: section.tags }),
         ...(section.owner !== undefined && { owner: section.owner }),
+        ...(section.link !== undefined && { link: section.link }),
       };
     }
     resources[resourceName] = {
@@ -267,27 +281,6 @@ export function checkConfig(
 
 function channelOf(id: string): Pick<Entitlement, 'channel' | 'teamsChannel'> {
   return platformOfChannel(id) === 'teams' ? { teamsChannel: id } : { channel: id };
-}
-
-function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
-  return Object.hasOwn(record, key) ? record[key] : undefined;
-}
-
-function refer(
-  report: Report,
-  path: Path,
-  what: string,
-  wanted: string,
-  known: Readonly<Record<string, unknown>>,
-): void {
-  if (Object.hasOwn(known, wanted)) return;
-  const names = Object.keys(known);
-  const near = nearest(wanted.toLowerCase(), names);
-  report(
-    path,
-    `there is no ${what} "${wanted}"`,
-    near.length > 0 ? near.join(' or ') : names.length > 0 ? `one of ${names.join(', ')}` : undefined,
-  );
 }
 
 /** Groups are compared as people read them: most directories do not tell upper from lower case. */
@@ -339,43 +332,6 @@ function inherit(
     };
   }
   return { section, from };
-}
-
-const silence: Report = () => undefined;
-
-function expressionsOf(conditions: Readonly<Record<string, Condition>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(conditions).map(([key, { expression }]) => [key, expression]));
-}
-
-function groupSubject(name: string): Subject[] {
-  const subject = parseSubject(`group:${name}`);
-  return 'wrong' in subject ? [] : [subject];
-}
-
-/** The condition, if it is one, and if what it asks about is in the file. */
-function conditionOf(
-  expression: string | undefined,
-  path: Path,
-  file: ConfigFile,
-  compile: Compile,
-  report: Report,
-): Condition | undefined {
-  if (expression === undefined) return undefined;
-  const compiled = compile(expression);
-  if ('wrong' in compiled) {
-    report(path, compiled.wrong);
-    return undefined;
-  }
-  const { condition } = compiled;
-  for (const name of condition.groups) {
-    const [subject] = groupSubject(name);
-    if (subject?.kind === 'group') refer(report, path, 'directory', subject.directory, file.directories);
-    else report(path, `'${name}' in requester.groups: a group needs its directory`, `'<directory>/<name>'`);
-  }
-  for (const name of condition.onCall) refer(report, path, 'on-call source', name, file.onCall ?? {});
-  if (condition.reads.some((field) => field.startsWith('incident.')) && !Object.hasOwn(file, 'incidents'))
-    report(path, 'it asks for an incident, and there is no source of incidents', 'a section `incidents`');
-  return condition;
 }
 
 /**

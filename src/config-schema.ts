@@ -83,6 +83,11 @@ const EXPRESSION_MAX = 2_000;
 
 const expression = z.string().min(1).max(EXPRESSION_MAX);
 
+const address = z
+  .string()
+  .max(500)
+  .regex(/^https:\/\/[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?(?:[/?#]\S*)?$/, 'must be an https address');
+
 const tag = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:=/-]{0,62}$/, 'must be a tag of letters, digits and . _ : = / -');
@@ -126,15 +131,28 @@ const policy = z
       .strictObject({
         default: duration.optional().describe('When none is asked for. Default 30m.'),
         max: duration.optional().describe('The most that a grant may last, extensions included. Default 4h.'),
+        perDay: duration
+          .optional()
+          .describe('The most that a person may hold one role on one day of `timezone`. Default: no such limit.'),
       })
       .optional()
       .describe('How long access lasts.'),
     reason: z
       .strictObject({
         minLength: z.int().min(0).max(500).optional().describe('In characters. Default 10.'),
+        pattern: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('A regular expression for the ticket that the reason must name; its first group, or all of it.'),
+        link: address
+          .refine((link) => link.includes('{ticket}'), 'must have {ticket} where the key of the ticket goes')
+          .optional()
+          .describe('Where such a ticket is read: https://…/{ticket}.'),
       })
       .optional()
       .describe('What the reason must be like.'),
+    maxLive: z.int().min(1).max(100).optional().describe('The most live grants that a person may have under it.'),
     when: expression
       .optional()
       .describe('A condition in CEL. Where it is false, or cannot be judged, nothing is given.'),
@@ -249,6 +267,7 @@ export const configSchema = z
           .strictObject({
             title: z.string().min(1).max(100).optional().describe('What people call it. Default: its name.'),
             tags: z.array(tag).max(20).optional().describe('What it is; conditions can ask for it.'),
+            link: address.optional().describe('Where people can read about it; https.'),
             owner: subject.optional().describe('Who answers for it.'),
             channel: z
               .union([channel, teamsChannel])
@@ -290,8 +309,8 @@ export function jsonSchema(): unknown {
 const LATER: Readonly<Record<string, readonly string[]>> = {
   '': ['stepUp', 'workloads', 'retention', 'findings', 'activity'],
   directories: ['nativeExpiry'],
-  policies: ['remindEvery', 'proof', 'breakGlass', 'maxLive', 'perDay', 'pattern'],
-  resources: ['link', 'activity'],
+  policies: ['remindEvery', 'proof', 'breakGlass'],
+  resources: ['activity'],
 };
 
 const LATER_TYPES: readonly string[] = ['entra', 'aws-identity-center', 'github'];

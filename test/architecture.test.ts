@@ -64,6 +64,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
     /^people\/(static|slack-user-group|pagerduty(-incidents)?|google-calendar|incident-io(-incidents)?)\.ts$/,
   ],
   'config-checks.ts': [/^config-/],
+  'config-policy.ts': [/^config-/],
+  'config-report.ts': [/^config-/],
   'config-env.ts': [/^config-/],
   'config-named.ts': [/^config-/],
   'config-positions.ts': [/^config-/],

@@ -13,6 +13,9 @@ policies:
   standard:
     requesters: [ group:okta/engineering ]
     approvers: [ group:okta/dba-leads ]
+    duration: { default: 30m, max: 2h, perDay: 8h }
+    maxLive: 3
+    reason: { pattern: '[A-Z]+-[0-9]+', link: 'https://acme.example/browse/{ticket}' }
     when: now.hour >= 7 && now.hour < 20 || 'dba' in requester.onCall
     autoApprove: "'okta/sre' in requester.groups && duration <= duration('1h')"
   heir:
@@ -22,6 +25,7 @@ resources:
   db-prod:
     tags: [ prod, env=eu ]
     owner: group:okta/dba-leads
+    link: https://wiki.acme.example/orders
     roles:
       read: { grants: [ { directory: okta, group: prod-db-read } ], policy: standard }
       admin: { grants: [ { directory: okta, group: prod-db-admin } ], policy: heir }
@@ -54,6 +58,12 @@ test('conditions are compiled with the file, inherited, and part of the hash', (
   expect(resource?.roles.read?.policy.when?.reads).toEqual(['now.hour', 'requester.onCall']);
   expect(resource?.roles.admin?.policy.autoApprove?.groups).toEqual(['okta/sre']);
   expect(resource?.roles.read).toMatchObject({ tags: ['prod', 'env=eu'], owner: 'group:okta/dba-leads' });
+  expect(resource?.roles.admin?.policy).toMatchObject({
+    duration: { maxMs: 7_200_000, perDayMs: 28_800_000 },
+    maxLive: 3,
+    reason: { minLength: 10, pattern: '[A-Z]+-[0-9]+', link: 'https://acme.example/browse/{ticket}' },
+  });
+  expect(resource?.roles.read?.link).toBe('https://wiki.acme.example/orders');
   const hash = (text: string) => read(text)?.roles.admin?.policy.hash;
   expect(hash(edit('now.hour < 20', 'now.hour < 21'))).not.toBe(hash(GOOD));
 });
@@ -63,52 +73,77 @@ describe('refused, with line and path', () => {
     [
       'an expression that is none',
       edit('now.hour < 20', 'now.hour <'),
-      { line: 12, path: 'policies.standard.when', message: /not an expression/ },
+      { line: 15, path: 'policies.standard.when', message: /not an expression/ },
     ],
     [
       'a name that nothing has',
       edit('now.hour < 20', 'now.hours < 20'),
-      { line: 12, path: 'policies.standard.when', message: /did you mean hour/ },
+      { line: 15, path: 'policies.standard.when', message: /did you mean hour/ },
     ],
     [
       'an expression that is not true or false',
       edit('now.hour >= 7 && now.hour < 20', 'now.hour'),
-      { line: 12, path: 'policies.standard.when', message: /\|\| does not take int and bool/ },
+      { line: 15, path: 'policies.standard.when', message: /\|\| does not take int and bool/ },
     ],
     [
       'a group of a directory that there is not',
       edit("'okta/sre'", "'okat/sre'"),
-      { line: 13, path: 'policies.standard.autoApprove', message: /no directory "okat"/ },
+      { line: 16, path: 'policies.standard.autoApprove', message: /no directory "okat"/ },
     ],
     [
       'an on-call source that there is not',
       edit("'dba' in", "'dbb' in"),
-      { line: 12, path: 'policies.standard.when', message: /no on-call source "dbb"/ },
+      { line: 15, path: 'policies.standard.when', message: /no on-call source "dbb"/ },
     ],
     [
       'an incident where there is no source of incidents',
       edit("'dba' in requester.onCall", 'incident.open'),
-      { line: 12, path: 'policies.standard.when', message: /no source of incidents/ },
+      { line: 15, path: 'policies.standard.when', message: /no source of incidents/ },
     ],
     [
       'an expression without end',
       edit("'dba' in requester.onCall", `${'now.hour == 1 || '.repeat(150)}true`),
-      { line: 12, path: 'policies.standard.when', message: /2000/ },
+      { line: 15, path: 'policies.standard.when', message: /2000/ },
     ],
     [
       'a group that both opens a door and lies behind one',
       edit('group: prod-db-read', 'group: sre'),
-      { line: 22, path: 'resources.db-prod.roles.read.grants[0]', message: /trusted by policies.*autoApprove/ },
+      { line: 26, path: 'resources.db-prod.roles.read.grants[0]', message: /trusted by policies.*autoApprove/ },
+    ],
+    [
+      'a limit of a day that one grant alone could pass',
+      edit('perDay: 8h', 'perDay: 90m'),
+      { line: 12, path: 'policies.standard.duration.perDay', message: /longer \(2h\) than a person may have in a day/ },
+    ],
+    [
+      'a pattern that could take for ever',
+      edit("'[A-Z]+-[0-9]+'", "'([A-Z]+)+-1'"),
+      { line: 14, path: 'policies.standard.reason.pattern', message: /must not be repeated/ },
+    ],
+    [
+      'a link to a ticket that nothing finds',
+      edit("pattern: '[A-Z]+-[0-9]+', ", ''),
+      { line: 14, path: 'policies.standard.reason.link', message: /needs the pattern/ },
+    ],
+    [
+      'a link without a place for the ticket',
+      edit('browse/{ticket}', 'browse'),
+      { line: 14, path: 'policies.standard.reason.link', message: /\{ticket\}/ },
+    ],
+    [
+      'a link that is not https',
+      edit('link: https://wiki', 'link: http://wiki'),
+      { line: 24, path: 'resources.db-prod.link', message: /https/ },
     ],
     [
       'a tag that is none',
       edit('env=eu', '"env eu"'),
-      { line: 19, path: 'resources.db-prod.tags[1]', message: /must be a tag/ },
+      { line: 22, path: 'resources.db-prod.tags[1]', message: /must be a tag/ },
     ],
     [
       'an owner of nowhere',
       edit('owner: group:okta/', 'owner: group:ldap/'),
-      { line: 20, path: 'resources.db-prod.owner', message: /no directory "ldap"/ },
+      { line: 23, path: 'resources.db-prod.owner', message: /no directory "ldap"/ },
     ],
   ])('%s', (_what, text, { line, path, message }) => {
     expect(problems(text)).toEqual([expect.objectContaining({ line, path, message: expect.stringMatching(message) })]);

@@ -133,6 +133,15 @@ export type Refusal =
   | { readonly code: 'reason_missing'; readonly minLength: number }
   | { readonly code: 'reason_too_short'; readonly minLength: number; readonly length: number }
   | { readonly code: 'reason_too_long'; readonly maxLength: number; readonly length: number }
+  | { readonly code: 'ticket_missing'; readonly pattern: string }
+  | { readonly code: 'over_daily'; readonly perDayMs: number; readonly usedMs: number; readonly leftMs: number }
+  | {
+      readonly code: 'too_many_live';
+      readonly policy: string;
+      readonly most: number;
+      readonly grants: readonly GrantId[];
+    }
+  | { readonly code: 'too_many_requests'; readonly most: number }
   | { readonly code: 'not_eligible'; readonly entitlement: EntitlementId; readonly wanted: readonly string[] }
   /** `now` says what the expression read, in words. */
   | {

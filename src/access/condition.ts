@@ -52,6 +52,9 @@ export interface Circumstances {
   readonly incidents?: Looked<readonly Incident[]>;
   /** The requester's grants on this entitlement, newest first; of the last days only the newest `PAST_MAX`. */
   readonly past?: readonly Grant[];
+  /** The requester's live grants under this policy, and the version of the row that guards their number. */
+  readonly live?: readonly Grant[];
+  readonly holderVersion?: number;
 }
 
 export interface ConditionFacts {

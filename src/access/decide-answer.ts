@@ -1,7 +1,9 @@
 /** Approving and denying: who may is asked afresh, and an approval counts only for what was shown. */
+
+import { capRefusal } from './caps.ts';
 import type { Refusal } from './command.ts';
 import { type ConditionFacts, conditionRefusal } from './condition.ts';
-import { type Approved, giveGrant, prolongGrant } from './decide-grant.ts';
+import { type Approved, giveGrant, holderOf, prolongGrant } from './decide-grant.ts';
 import {
   event,
   eventRow,
@@ -16,7 +18,7 @@ import {
 import { digestOf } from './digest.ts';
 import { frozenBy, frozenRefusal, personFrozen, restsOn } from './freeze.ts';
 import { isLive } from './ledger.ts';
-import { closeRequest } from './lifecycle.ts';
+import { closeRequest, endsAt } from './lifecycle.ts';
 import type {
   AccessRequest,
   Actor,
@@ -41,6 +43,7 @@ import {
   stagesShown,
   startStage,
 } from './stages.ts';
+import { durationText } from './words.ts';
 
 export interface AnswerFacts {
   readonly person: Person;
@@ -146,6 +149,7 @@ export function decideApprove(facts: ApproveFacts, now: Instant, durationMs?: nu
     entitlement,
     durationMs: approvedMs(request, [...counted, approval]),
     memberships: facts.memberships,
+    ...holderOf(facts.conditions?.circumstances ?? {}),
     ...(facts.extended === undefined ? {} : { extended: facts.extended }),
     by: personActor(person),
     because: [{ put: 'approval', row: approval }, given],
@@ -272,7 +276,7 @@ function requesterUnfit(facts: ApproveFacts, entitlement: Entitlement, now: Inst
   const no = answer.unsatisfied[0];
   if (no !== undefined)
     return { code: 'requester_not_eligible', requestId: request.id, why: 'the policy no longer lets them ask for it' };
-  const unmet = conditionUnmet(facts, entitlement, now);
+  const unmet = conditionUnmet(facts, entitlement, now) ?? capPassed(facts, entitlement, now);
   if (unmet !== undefined) return unmet;
   if (request.extendsGrant === undefined) {
     const other = facts.memberships
@@ -299,6 +303,30 @@ function conditionUnmet(facts: ApproveFacts, entitlement: Entitlement, now: Inst
     requestId: request.id,
     why: `its policy allows it only when ${no.expression}, and that does not hold now.`,
   };
+}
+
+/** Limits count what is there when access begins, and other requests may have become access since this one was made. */
+function capPassed(facts: ApproveFacts, entitlement: Entitlement, now: Instant): Refusal | undefined {
+  const { request } = facts.record;
+  const grant = facts.extended?.grant;
+  const span =
+    grant?.startsAt === undefined
+      ? { from: now, to: now + request.durationMs }
+      : { from: grant.startsAt, to: endsAt(grant) + request.durationMs, extends: grant };
+  const circumstances = facts.conditions?.circumstances ?? {};
+  const no = capRefusal({ entitlement, circumstances, timezone: facts.conditions?.timezone ?? 'UTC' }, span);
+  switch (no?.code) {
+    case 'over_daily': {
+      const why = `it would pass the ${durationText(no.perDayMs)} a day that its policy allows.`;
+      return { code: 'requester_not_eligible', requestId: request.id, why };
+    }
+    case 'too_many_live': {
+      const why = `${request.requesterName} holds ${no.grants.length} under this policy already, and ${no.most} is the most at a time.`;
+      return { code: 'requester_not_eligible', requestId: request.id, why };
+    }
+    default:
+      return no;
+  }
 }
 
 /** The card is drawn anew with what holds now; earlier approvals stay on record and no longer count. */

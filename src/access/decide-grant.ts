@@ -1,4 +1,5 @@
 /** What follows from full approval, whoever or whatever gave it: a new grant, or a later end of a live one. */
+import type { Circumstances } from './condition.ts';
 import {
   type Decision,
   event,
@@ -29,6 +30,8 @@ export interface Approved {
   readonly durationMs: number;
   /** One per group, in the order of `request.groups`. */
   readonly memberships: readonly MembershipRecord[];
+  /** The row that guards how much the holder has, where the policy limits that. */
+  readonly holder?: { readonly was?: number };
   /** For a request for more time. */
   readonly extended?: GrantRecord;
   /** Who or what completed the approval. */
@@ -70,6 +73,7 @@ export function giveGrant(approved: Approved, now: Instant): Decision {
     changes: [
       change,
       { put: 'grant', row: grant },
+      ...countAnew(approved),
       ...held.flatMap((membership) => holdMembership(membership, request, now)),
       timer({ ring: 'end', grantId: grant.id }, grant.hardEndAt),
       timer({ ring: 'add_by', grantId: grant.id }, addBy),
@@ -172,6 +176,18 @@ function approve(
   if (unstored !== true) return putRequest(request, approved);
   const row = { ...request, ...approved };
   return { row, change: { put: 'request', row } };
+}
+
+/** The limit was judged on grants that were there; whoever adds another one meanwhile must judge again. */
+function countAnew({ request, entitlement, holder }: Approved): Change[] {
+  if (entitlement.policy.maxLive === undefined) return [];
+  const was = holder?.was;
+  const row = { person: request.requester, version: (was ?? 0) + 1 };
+  return [{ put: 'holder', row, ...(was === undefined ? {} : { was }) }];
+}
+
+export function holderOf({ holderVersion }: Circumstances): Pick<Approved, 'holder'> {
+  return holderVersion === undefined ? {} : { holder: { was: holderVersion } };
 }
 
 function askNoMore({ request, unstored }: Approved): Change[] {

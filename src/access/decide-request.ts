@@ -1,8 +1,9 @@
 /** Asking: a new access request, or more time on a live grant. Both wait for the same approvals under the same policy. */
+import { capRefusal, rateRefusal, type Span } from './caps.ts';
 import type { DurationWish, Refusal } from './command.ts';
 import { approvesItself, type Circumstances, type Condition, conditionRefusal } from './condition.ts';
 import { newAudiences } from './decide-ask.ts';
-import { giveGrant, prolongGrant } from './decide-grant.ts';
+import { giveGrant, holderOf, prolongGrant } from './decide-grant.ts';
 import {
   type Decision,
   event,
@@ -32,6 +33,7 @@ import type {
 import { evaluate, type PolicyAnswer, type SubjectAnswer, subjectName } from './policy.ts';
 import type { GrantRecord, MembershipRecord } from './ports.ts';
 import { nextAskAt, stagesOf, startStage } from './stages.ts';
+import { ticketIn, ticketUrl } from './ticket.ts';
 import { nextTimeOfDay } from './zone.ts';
 
 export interface Approvers {
@@ -58,6 +60,8 @@ export interface RequestFacts {
   readonly approvers: Approvers;
   readonly circumstances: Circumstances;
   readonly freezes: Freezes;
+  /** How many requests the person has made within `REQUESTS_WITHIN_MS`. */
+  readonly requestsLately: number;
   readonly timezone: string;
   readonly approvalsChannel?: string;
   /** The same in Teams. */
@@ -76,6 +80,22 @@ export interface RequestCommand {
 export const REASON_MAX = 1_000;
 
 export function decideRequest(command: RequestCommand, facts: RequestFacts, now: Instant): Outcome {
+  return decided({ ...command, known: true }, facts, now);
+}
+
+/**
+ * What sending it would lead to; nothing of it is meant to be committed. Without a reason, what rests on one is left
+ * out: it has not been written yet.
+ */
+export function previewRequest(
+  wish: { readonly duration?: DurationWish; readonly reason?: string },
+  facts: RequestFacts,
+  now: Instant,
+): Outcome {
+  return decided({ ...wish, reason: wish.reason ?? '', known: wish.reason !== undefined }, facts, now);
+}
+
+function decided(command: RequestCommand & { readonly known: boolean }, facts: RequestFacts, now: Instant): Outcome {
   const { person, entitlement } = facts;
   const policy = entitlement.policy;
   const asked = durationOf(command.duration, policy.duration.defaultMs, zoneOf(facts), now);
@@ -84,7 +104,7 @@ export function decideRequest(command: RequestCommand, facts: RequestFacts, now:
     ask: 'request',
     subjects: facts.subjects,
     durationMs: asked,
-    reasonLength: [...command.reason].length,
+    reasonLength: command.known ? [...command.reason].length : policy.reason.minLength,
   });
   const no = policyRefusal(answer, entitlement, asked, command.reason);
   if (no !== undefined)
@@ -112,7 +132,8 @@ export function decideRequest(command: RequestCommand, facts: RequestFacts, now:
   // Only if every group is a baseline is there nothing to grant; the ledger knows which memberships are ours.
   if (facts.standing.length > 0 && facts.standing.every(isBaseline))
     return refused({ code: 'already_member', groups: facts.groups.map((group) => group.groupName) });
-  return judged(facts, { durationMs: asked, reason: command.reason }, undefined, now);
+  const wish = { durationMs: asked, reason: command.reason, known: command.known };
+  return judged(facts, wish, { from: now, to: now + asked }, undefined, now);
 }
 
 export interface ExtendFacts extends RequestFacts {
@@ -161,17 +182,37 @@ export function decideExtend(
   if (frozen !== undefined) return refused(frozen);
   const pending = facts.pending[0];
   if (pending !== undefined) return refused({ code: 'already_pending', requestId: pending.id });
-  return judged(facts, { durationMs: more, reason }, facts.extended, now);
+  const span = { from: grant.startsAt, to: from + more, extends: grant };
+  return judged(facts, { durationMs: more, reason, known: true }, span, facts.extended, now);
 }
 
 interface Wish {
   readonly durationMs: number;
   readonly reason: string;
+  /** Only a preview has none yet. */
+  readonly known: boolean;
+  readonly ticket?: string;
 }
 
-/** Everything is in order but what the policy's conditions say: then it waits for people, or needs none. */
-function judged(facts: RequestFacts, wish: Wish, extended: GrantRecord | undefined, now: Instant): Outcome {
-  const no = conditionRefusal(facts.entitlement.policy.when, facts, wish, now);
+/** What is the same for new access and for more time: limits, the ticket, conditions, and whether people are asked. */
+function judged(
+  facts: RequestFacts,
+  asked: Wish,
+  span: Span,
+  extended: GrantRecord | undefined,
+  now: Instant,
+): Outcome {
+  const { reason } = facts.entitlement.policy;
+  const ticket = ticketIn(asked.reason, reason.pattern);
+  if (reason.pattern !== undefined && ticket === undefined && asked.known)
+    return refused({ code: 'ticket_missing', pattern: reason.pattern });
+  const wish = { ...asked, ...(ticket === undefined ? {} : { ticket }) };
+  const over = rateRefusal(facts.requestsLately) ?? capRefusal(facts, span);
+  if (over !== undefined) return refused(over);
+  const judgeable = (condition: Condition | undefined) =>
+    wish.known || condition?.reads.every((path) => path !== 'reason' && path !== 'ticket');
+  const { when, autoApprove } = facts.entitlement.policy;
+  const no = judgeable(when) ? conditionRefusal(when, facts, wish, now) : undefined;
   if (no !== undefined)
     return refused(
       no,
@@ -188,7 +229,7 @@ function judged(facts: RequestFacts, wish: Wish, extended: GrantRecord | undefin
           })
         : undefined,
     );
-  const condition = approvesItself(facts, wish, now);
+  const condition = judgeable(autoApprove) ? approvesItself(facts, wish, now) : undefined;
   if (condition !== undefined) return approvedAtOnce(facts, wish, condition, extended, now);
   if (nobodyElse(facts)) return refused({ code: 'nobody_to_ask', entitlement: facts.entitlement.id });
   return open(facts, wish, extended?.grant, now);
@@ -248,6 +289,7 @@ function approvedAtOnce(
     entitlement: facts.entitlement,
     durationMs: request.durationMs,
     memberships: facts.standing.map(({ record }) => record),
+    ...holderOf(facts.circumstances),
     ...(extended === undefined ? {} : { extended }),
     by: { kind: 'hallpass' as const, part: 'policy' },
     because: made(facts, request, extended?.grant, [], now),
@@ -266,6 +308,7 @@ function requestOf(
 ): AccessRequest {
   const { person, entitlement } = facts;
   const policy = entitlement.policy;
+  const url = wish.ticket === undefined ? undefined : ticketUrl(wish.ticket, policy.reason.link);
   const base = {
     id: `R-${facts.ids.short}`,
     requester: person.id,
@@ -289,6 +332,8 @@ function requestOf(
     title: entitlement.title,
     policyName: policy.name,
     approvalsNeeded: policy.approvals,
+    ...(wish.ticket === undefined ? {} : { ticket: wish.ticket }),
+    ...(url === undefined ? {} : { ticketUrl: url }),
     digest: digestOf(base, facts.hash),
     cardId: facts.ids.opaque,
     createdAt: now,

@@ -3,6 +3,7 @@ import { type Catalog, entitlementById } from './catalog.ts';
 import type { Circumstances, Condition, Looked } from './condition.ts';
 import { type AskFacts, toLookUp } from './decide-ask.ts';
 import type { Approvers } from './decide-request.ts';
+import { isLive } from './ledger.ts';
 import type {
   Entitlement,
   Grant,
@@ -64,20 +65,22 @@ export async function circumstancesOf(
   person: Person,
   entitlement: Entitlement,
 ): Promise<Circumstances> {
-  const { when, autoApprove } = entitlement.policy;
+  const { when, autoApprove, duration, maxLive } = entitlement.policy;
   const conditions = [when, autoApprove].filter((condition) => condition !== undefined);
   const reads = (root: string) => conditions.some((one) => one.reads.some((path) => path.startsWith(root)));
-  const [groups, onCall, open, past] = await Promise.all([
+  const [groups, onCall, open, past, live] = await Promise.all([
     reads('requester.groups') ? holding(people, person, named(conditions, 'groups').map(groupNamed)) : undefined,
     reads('requester.onCall') ? holding(people, person, named(conditions, 'onCall').map(onCallNamed)) : undefined,
     reads('incident.') ? openIncidents(incidents, entitlement.resource) : undefined,
-    reads('history.') ? pastGrants(store, person, entitlement) : undefined,
+    reads('history.') || duration.perDayMs !== undefined ? pastGrants(store, person, entitlement) : undefined,
+    maxLive === undefined ? undefined : liveGrants(store, person, entitlement.policy.name),
   ]);
   return {
     ...(groups === undefined ? {} : { groups }),
     ...(onCall === undefined ? {} : { onCall }),
     ...(open === undefined ? {} : { incidents: open }),
     ...(past === undefined ? {} : { past }),
+    ...live,
   };
 }
 
@@ -126,6 +129,25 @@ async function pastGrants(store: Store, person: Person, entitlement: Entitlement
     limit: PAST_MAX,
   });
   return records.flatMap(({ grant }) => (grant === undefined ? [] : [grant]));
+}
+
+/** Beyond any limit that a policy can set. */
+const LIVE_MAX = 200;
+
+async function liveGrants(
+  store: Store,
+  person: Person,
+  policy: string,
+): Promise<Pick<Circumstances, 'live' | 'holderVersion'>> {
+  // Before the grants: one that is added in between is then seen, or makes the commit stale.
+  const version = await store.holder(person.id);
+  const records = await store.list({ person: person.id, states: ['approved'], liveGrants: true, limit: LIVE_MAX });
+  return {
+    live: records.flatMap(({ request, grant }) =>
+      grant !== undefined && request.policyName === policy && isLive(grant) ? [grant] : [],
+    ),
+    ...(version === undefined ? {} : { holderVersion: version }),
+  };
 }
 
 /**

@@ -2,6 +2,7 @@
  * The one place where a command from people is carried through: gather the facts, decide, commit, and when somebody was
  * faster, do it again. What is said afterwards is read back from what was committed.
  */
+import { REQUESTS_WITHIN_MS } from './caps.ts';
 import { entitlementById, findEntitlement } from './catalog.ts';
 import type { Answer, By, Command, Refusal, Target } from './command.ts';
 import { decideApprove, decideDeny } from './decide-answer.ts';
@@ -221,7 +222,7 @@ export function createHandler(parts: HandlerParts): Handler {
     attempt: number,
     correlation: Correlation,
   ): Promise<RequestFacts> {
-    const [subjects, users, groups, open, approvers, circumstances, freezes] = await Promise.all([
+    const [subjects, users, groups, open, approvers, circumstances, freezes, requestsLately] = await Promise.all([
       askSubjects(people, entitlement.policy.requesters, person),
       usersOf(people, entitlement, person),
       groupsOf(people, entitlement),
@@ -229,6 +230,7 @@ export function createHandler(parts: HandlerParts): Handler {
       whoApproves(people, entitlement, person.id),
       circumstancesOf(parts, person, entitlement),
       store.freezes(),
+      store.requestsSince(person.id, clock.now() - REQUESTS_WITHIN_MS),
     ]);
     const inactive = users.find((user) => !user.active);
     if (inactive !== undefined)
@@ -246,6 +248,7 @@ export function createHandler(parts: HandlerParts): Handler {
       approvers,
       circumstances,
       freezes,
+      requestsLately,
       timezone: catalog().timezone,
       ...(channel === undefined ? {} : { approvalsChannel: channel }),
       ...present({ teamsChannel }),
@@ -470,7 +473,8 @@ export function createHandler(parts: HandlerParts): Handler {
     const grant = record.grant === undefined ? undefined : await store.grant(record.grant.id);
     const extended =
       record.request.extendsGrant === undefined ? undefined : (await store.grant(record.request.extendsGrant))?.grant;
-    return viewOf({ record, ...present({ grant, extended }) }, clock.now(), zone ?? catalog().timezone);
+    const link = entitlementById(catalog(), record.request.entitlement)?.link;
+    return viewOf({ record, ...present({ grant, extended, link }) }, clock.now(), zone ?? catalog().timezone);
   }
 
   async function zoneOf(by: By | undefined): Promise<string | undefined> {

@@ -104,8 +104,21 @@ export interface Policy {
   readonly escalate?: readonly Step[];
   /** Whoever can answer is reminded this often; absent: never. */
   readonly remindEveryMs?: number;
-  readonly duration: { readonly defaultMs: number; readonly maxMs: number };
-  readonly reason: { readonly minLength: number };
+  readonly duration: {
+    readonly defaultMs: number;
+    readonly maxMs: number;
+    /** Most that a person may hold one entitlement on one day of the file's zone; never less than `maxMs`. */
+    readonly perDayMs?: number;
+  };
+  readonly reason: {
+    readonly minLength: number;
+    /** A regular expression for the ticket that a reason must name; judged when the file is read. */
+    readonly pattern?: string;
+    /** Where such a ticket is read: an https address with `{ticket}` in it. */
+    readonly link?: string;
+  };
+  /** Most live grants that one person may have under this policy. */
+  readonly maxLive?: number;
   /** Must hold when access is asked for and again when it is given; absent: nothing more is asked. */
   readonly when?: Condition;
   /** Where it holds, nobody needs to approve. */
@@ -145,6 +158,8 @@ export interface Entitlement {
   /** The resource's own; conditions can ask for them. */
   readonly tags?: readonly string[];
   readonly owner?: string;
+  /** Where people can read about it; https. */
+  readonly link?: string;
 }
 
 export type RequestState = 'pending' | 'approved' | 'denied' | 'cancelled' | 'lapsed' | 'withdrawn';
@@ -522,6 +537,12 @@ export interface DigestRecord {
   readonly madeAt: Instant;
 }
 
+/** One row for each person whose grants are counted. */
+export interface Holder {
+  readonly person: PersonId;
+  readonly version: number;
+}
+
 /**
  * What something stood for when it was first used, and stays: `email` (written in the configuration) for a person,
  * `user` (`<directory> <person>`) for that person's account in another directory, `owner` (`<directory> <user id>`) for
@@ -560,4 +581,9 @@ export type Change =
   | { readonly drop: 'drift'; readonly id: string }
   | { readonly put: 'job'; readonly row: Job }
   | { readonly drop: 'job'; readonly id: string }
+  /**
+   * That it was decided how much a person may have. Two such decisions at the same moment each rest on a row that the
+   * other is about to add, which no version of an existing row would show.
+   */
+  | { readonly put: 'holder'; readonly row: Holder; readonly was?: number }
   | { readonly put: 'event'; readonly row: AuditEvent };

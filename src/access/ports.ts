@@ -200,6 +200,10 @@ export interface Store {
     person: PersonId,
     entitlement: EntitlementId,
   ): Promise<{ pending: readonly AccessRequest[]; grants: readonly Grant[] }>;
+  /** How many requests the person has made since then, whatever became of them. */
+  requestsSince(person: PersonId, since: Instant): Promise<number>;
+  /** Version of the row that guards how much a person has; absent before the first such decision. */
+  holder(person: PersonId): Promise<number | undefined>;
   /** Newest first. */
   list(filter: ListFilter): Promise<readonly RequestRecord[]>;
   /**

@@ -5,7 +5,7 @@
  */
 import { type Catalog, findEntitlement, nearest, type Resource } from './catalog.ts';
 import type { Refusal } from './command.ts';
-import { decideRequest, type RequestFacts } from './decide-request.ts';
+import { previewRequest, type RequestFacts } from './decide-request.ts';
 import { isRefused } from './decision.ts';
 import type { AccountRef, Entitlement, Person, Policy } from './model.ts';
 import { subjectName } from './policy.ts';
@@ -150,16 +150,13 @@ export function createPreviews({ people, store, clock, ids, catalog, facts, refu
     };
     try {
       const known = await facts(person, entitlement);
-      // As long as the policy wants it: what the person types is judged when it is sent.
-      const reason = 'x'.repeat(Math.max(1, policy.reason.minLength));
-      const outcome = decideRequest({ reason }, known, clock.now());
-      const no = isRefused(outcome) && !restsOnReason(outcome.refusal, policy) ? outcome.refusal : undefined;
+      const outcome = previewRequest({}, known, clock.now());
       return {
         ...rule,
         asked: known.approvers.people.filter(({ id }) => id !== person.id).map(({ name }) => name),
         others: !known.approvers.complete,
         ...(!isRefused(outcome) && outcome.done === 'approved' ? { automatic: true as const } : {}),
-        ...(no === undefined ? {} : { refusal: no }),
+        ...(isRefused(outcome) ? { refusal: outcome.refusal } : {}),
       };
     } catch (error) {
       const refusal = refusalOf(error);
@@ -201,14 +198,6 @@ export function createPreviews({ people, store, clock, ids, catalog, facts, refu
       return 'code' in entitlement ? undefined : stampOf(entitlement);
     },
   };
-}
-
-/** The preview has no reason yet, so a condition on it says nothing about what sending would do. */
-function restsOnReason(refusal: Refusal, { when }: Policy): boolean {
-  return (
-    refusal.code === 'condition_not_met' &&
-    (when?.reads.some((path) => path === 'reason' || path === 'ticket') ?? false)
-  );
 }
 
 function stagesOfPreview(policy: Policy): Pick<Preview, 'stages' | 'ladder'> {

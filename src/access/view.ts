@@ -109,6 +109,10 @@ export interface RequestView {
   readonly groups: readonly { readonly directory: string; readonly group: string }[];
   readonly durationMs: number;
   readonly reason: string;
+  /** The ticket that the reason names. */
+  readonly ticket?: { readonly key: string; readonly url?: string };
+  /** Where one can read about the resource. */
+  readonly link?: string;
   readonly policyName: string;
   readonly approvalsNeeded: number;
   /** `durationMs`: approved for less than was asked. */
@@ -168,6 +172,8 @@ export interface Seen {
   readonly grant?: GrantRecord;
   /** For a request for more time: the grant it is about. */
   readonly extended?: Grant;
+  /** Of the resource, as the file has it now. */
+  readonly link?: string;
 }
 
 export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
@@ -199,6 +205,10 @@ export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
     groups: request.groups.map((group) => ({ directory: group.directory, group: group.groupName })),
     durationMs: request.durationMs,
     reason: request.reason,
+    ...(request.ticket === undefined
+      ? {}
+      : { ticket: { key: request.ticket, ...(request.ticketUrl === undefined ? {} : { url: request.ticketUrl }) } }),
+    ...(seen.link === undefined ? {} : { link: seen.link }),
     policyName: request.policyName,
     approvalsNeeded: request.approvalsNeeded,
     approvals: approvals

@@ -128,6 +128,26 @@ export function refusalText(
         reason: `The reason is too long: ${refusal.length} of at most ${refusal.maxLength} characters.`,
         next: 'Keep the essence and link to the rest.',
       };
+    case 'ticket_missing':
+      return {
+        reason: `The reason must name a ticket of the form ${cut(refusal.pattern, 200)}.`,
+        next: 'Put its key into the reason, as a word of its own.',
+      };
+    case 'over_daily':
+      return {
+        reason: `That would pass the ${durationText(refusal.perDayMs)} a day that this policy allows: ${durationText(refusal.usedMs)} of that day are used or promised.`,
+        next: refusal.leftMs >= 60_000 ? `Ask for ${durationText(refusal.leftMs)} or less.` : 'Ask again tomorrow.',
+      };
+    case 'too_many_live':
+      return {
+        reason: `You hold ${refusal.grants.length} under the policy ${refusal.policy}, and ${refusal.most} is the most at a time: ${listed(refusal.grants)}.`,
+        next: `Give one back first, with ${commandWord} return.`,
+      };
+    case 'too_many_requests':
+      return {
+        reason: `You have asked ${refusal.most} times within an hour, and that is the most.`,
+        next: 'Nothing was requested. Ask again later.',
+      };
     case 'not_eligible':
       return {
         reason: `You may not request ${refusal.entitlement}.`,

@@ -84,6 +84,16 @@ function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing, s
         }),
       );
     }
+    case 'holder': {
+      const { row, was } = change;
+      const values = valuesFor(tables.holders, row);
+      return write(`0 holder ${row.person}`, () =>
+        versioned(`what ${row.person} may have`, row.version, was, {
+          insert: (s) => s.statements.insertHolder(values),
+          update: (s, version) => s.statements.updateHolder({ ...values, was: version }),
+        }),
+      );
+    }
     case 'card': {
       const values = valuesFor(tables.cards, change.row);
       return write(`2 ${change.row.id}`, () => guard(`card ${change.row.id}`, (s) => s.statements.insertCard(values)));

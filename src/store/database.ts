@@ -102,6 +102,14 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
     membership: (key) => snapshot(readMembership(key)),
     memberships: (keys) => snapshot(readMemberships(keys)),
     open: (person, entitlement) => snapshot(readOpen(person, entitlement)),
+    async requestsSince(person, since) {
+      const [row] = await each(run((s) => s.statements.requestsSince({ person, since })));
+      return row?.count ?? 0;
+    },
+    async holder(person) {
+      const [row] = await each(run((s) => s.statements.holder({ person })));
+      return row?.version;
+    },
     list: (filter) => snapshot(readList(filter)),
     forgotten: (at, limit) => snapshot(readForgotten(at, limit)),
     outstandingRemovals: (_now, limit) => snapshot(readOutstandingRemovals(limit)),

@@ -6,6 +6,7 @@ export const {
   approvals,
   cards,
   grants,
+  holders,
   grantMemberships,
   memberships,
   jobs,

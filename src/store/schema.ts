@@ -86,6 +86,8 @@ export function defineTables(dialect: Dialect) {
     },
     (t) => [
       index('requests_by_requester').on(t.requester, t.entitlement, t.state),
+      // The guard against the same thing asked for several times at the same moment.
+      uniqueIndex('requests_one_pending').on(t.requester, t.entitlement).where(sql`state = 'pending'`),
       index('requests_newest').on(t.createdAt),
       index('requests_pending').on(t.lapsesAt).where(sql`state = 'pending'`),
       index('requests_extending').on(t.extendsGrant).where(sql`extends_grant is not null`),
@@ -161,6 +163,12 @@ export function defineTables(dialect: Dialect) {
       index('grants_by_end').on(t.endedAt).where(sql`ended_at is not null`),
     ],
   );
+
+  /** A row that every decision on how much a person may have puts anew. */
+  const holders = table('holders', {
+    person: text('person').primaryKey(),
+    version: number('version').notNull(),
+  });
 
   /** Who holds a membership now: the rows of a grant go when it has ended, so that the years behind cost nothing. */
   const grantMemberships = table(
@@ -421,6 +429,7 @@ export function defineTables(dialect: Dialect) {
     approvals,
     cards,
     grants,
+    holders,
     grantMemberships,
     memberships,
     drifts,

@@ -33,6 +33,7 @@ function records(db: Database, t: Tables, prepare: Prepare) {
     approvals,
     cards,
     grants,
+    holders,
     grantMemberships,
     memberships,
     messages,
@@ -87,6 +88,32 @@ function records(db: Database, t: Tables, prepare: Prepare) {
           ),
         )
         .orderBy(asc(requests.createdAt), asc(requests.id)),
+    ),
+    requestsSince: prepare(
+      'requests_since',
+      db
+        .select({ count: sql<number>`count(*)`.mapWith(Number) })
+        .from(requests)
+        .where(and(eq(requests.requester, value('person')), gt(requests.createdAt, value('since')))),
+    ),
+    holder: prepare(
+      'holder',
+      db
+        .select()
+        .from(holders)
+        .where(eq(holders.person, value('person'))),
+    ),
+    insertHolder: prepare(
+      'insert_holder',
+      db.insert(holders).values(columns(holders)).onConflictDoNothing().returning({ person: holders.person }),
+    ),
+    updateHolder: prepare(
+      'update_holder',
+      db
+        .update(holders)
+        .set(columnsBeside(holders, 'person'))
+        .where(and(eq(holders.person, value('person')), eq(holders.version, value('was'))))
+        .returning({ person: holders.person }),
     ),
     extensionOf: prepare(
       'extension_of',

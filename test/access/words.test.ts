@@ -3,10 +3,15 @@ import type { Refusal, RefusalCode } from '../../src/access/command.ts';
 import { cut, durationText, helpText, refusalText, timeText } from '../../src/access/words.ts';
 
 const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 const at = Date.UTC(2026, 10, 23, 13, 32);
 
 const refusals: { readonly [Code in RefusalCode]: Extract<Refusal, { code: Code }> } = {
   unknown_resource: { code: 'unknown_resource', asked: 'db-prd', suggestions: ['db-prod'] },
+  ticket_missing: { code: 'ticket_missing', pattern: 'INC-\\d+' },
+  over_daily: { code: 'over_daily', perDayMs: 8 * HOUR, usedMs: 7 * HOUR, leftMs: HOUR },
+  too_many_live: { code: 'too_many_live', policy: 'standard', most: 2, grants: ['G-7KQ2', 'G-8KQ2'] },
+  too_many_requests: { code: 'too_many_requests', most: 20 },
   condition_not_met: {
     code: 'condition_not_met',
     entitlement: 'db-prod:read',

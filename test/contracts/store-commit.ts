@@ -19,6 +19,7 @@ export function commitContract(bench: Bench): void {
   const given: readonly Change[] = [
     { put: 'request', row: aRequest() },
     { put: 'grant', row: aGrant() },
+    { put: 'holder', row: { person: 'okta/00u1', version: 1 } },
     { put: 'membership', row: aMembership() },
     { put: 'approval', row: anApproval() },
     { put: 'card', row: { id: 'c1', requestId: 'R-7KQ2', digest: 'd1', createdAt: T0 } },
@@ -27,6 +28,12 @@ export function commitContract(bench: Bench): void {
   const stale: readonly (readonly [string, Change])[] = [
     ['a request that has moved on', { put: 'request', row: aRequest({ version: 9 }), was: 8 }],
     ['a request that exists already', { put: 'request', row: aRequest() }],
+    [
+      'a second pending request for the same thing',
+      { put: 'request', row: aRequest({ id: 'R-3333', entitlement: 'db-prod:read' }) },
+    ],
+    ['a limit judged on what has changed since', { put: 'holder', row: { person: 'okta/00u1', version: 3 }, was: 2 }],
+    ['a limit first judged by somebody else', { put: 'holder', row: { person: 'okta/00u1', version: 1 } }],
     ['a request that never was', { put: 'request', row: aRequest({ id: 'R-NONE', version: 2 }), was: 1 }],
     ['a grant that has moved on', { put: 'grant', row: aGrant({ version: 9 }), was: 8 }],
     ['a grant that exists already', { put: 'grant', row: aGrant() }],

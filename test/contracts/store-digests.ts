@@ -9,7 +9,8 @@ const LATE_MS = 5 * MINUTE;
 
 /** A request with its grant; `at` is when it was approved. */
 function grantedAt(id: string, at: number, grant: Partial<Grant> = {}, request: Partial<AccessRequest> = {}): Change[] {
-  const asked = aRequest({ id: `R-${id}`, state: 'approved', createdAt: at, decidedAt: at, ...request });
+  const entitlement = 'db-prod:read';
+  const asked = aRequest({ id: `R-${id}`, entitlement, state: 'approved', createdAt: at, decidedAt: at, ...request });
   const row = aGrant({
     id: `G-${id}`,
     requestId: asked.id,
@@ -28,7 +29,7 @@ function grantedAt(id: string, at: number, grant: Partial<Grant> = {}, request: 
 
 const closed = (id: string, state: AccessRequest['state'], at: number, more: Partial<AccessRequest> = {}): Change => ({
   put: 'request',
-  row: aRequest({ id: `R-${id}`, state, decidedAt: at, ...more }),
+  row: aRequest({ id: `R-${id}`, entitlement: 'db-prod:read', state, decidedAt: at, ...more }),
 });
 
 export function digestContract(bench: Bench): void {

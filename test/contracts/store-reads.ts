@@ -34,6 +34,29 @@ export function readContract(bench: Bench): void {
     expect(await store.request('R-7KQ2')).toStrictEqual({ request: aRequest(), approvals: [] });
   });
 
+  test("a person's requests are counted from an instant on, whatever became of them", async () => {
+    const store = await bench.store();
+    await store.commit({
+      changes: [
+        { put: 'request', row: aRequest({ createdAt: T0 }) },
+        { put: 'request', row: aRequest({ id: 'R-1111', state: 'denied', createdAt: T0 + 1 }) },
+        { put: 'request', row: aRequest({ id: 'R-2222', createdAt: T0 + 2 }) },
+        { put: 'request', row: aRequest({ id: 'R-3333', createdAt: T0 + 2, requester: 'okta/00u2' }) },
+      ],
+    });
+    expect(await store.requestsSince('okta/00u1', T0)).toBe(2);
+    expect(await store.requestsSince('okta/00u1', T0 - 1)).toBe(3);
+    expect(await store.requestsSince('okta/00u9', 0)).toBe(0);
+  });
+
+  test('whose grants were never counted has no version, and then the one that was put', async () => {
+    const store = await bench.store();
+    expect(await store.holder('okta/00u1')).toBeUndefined();
+    await store.commit({ changes: [{ put: 'holder', row: { person: 'okta/00u1', version: 1 } }] });
+    await store.commit({ changes: [{ put: 'holder', row: { person: 'okta/00u1', version: 2 }, was: 1 }] });
+    expect(await store.holder('okta/00u1')).toBe(2);
+  });
+
   test('every field of every record reads back as it was put', async () => {
     const store = await bench.store();
     const account = { platform: 'slack', tenant: 'T1', id: 'U1' } as const;

@@ -15,7 +15,9 @@ export const MINUTE = 60_000;
 export const KEY: MembershipKey = { directory: 'okta', groupId: '00g1', userId: '00u1' };
 export const OTHER_KEY: MembershipKey = { directory: 'okta', groupId: '00g2', userId: '00u1' };
 
+/** Nobody has two pending requests for the same thing, so each id but the usual one is for something else. */
 export function aRequest(change: Partial<AccessRequest> = {}): AccessRequest {
+  const other = change.id !== undefined && change.id !== 'R-7KQ2';
   return {
     id: 'R-7KQ2',
     version: 1,
@@ -23,7 +25,7 @@ export function aRequest(change: Partial<AccessRequest> = {}): AccessRequest {
     requester: 'okta/00u1',
     requesterName: 'Ada Lovelace',
     users: [{ directory: 'okta', userId: '00u1', login: 'ada@example.com' }],
-    entitlement: 'db-prod:read',
+    entitlement: other ? `db-prod/${change.id}:read` : 'db-prod:read',
     resource: 'db-prod',
     role: 'read',
     title: 'Production database',

@@ -168,6 +168,11 @@ function walker(surfaceOfIds: Surface = 'message') {
         string(fields.text, at, 3000);
         shown.push(String(fields.text));
         return;
+      case 'link':
+        string(fields.text, at, 3000);
+        if (!/^https:\/\/\S{1,3000}$/.test(String(fields.url))) problems.push(`${at}: link ${String(fields.url)}`);
+        shown.push(String(fields.text));
+        return;
       case 'user':
         if (!/^[UW][A-Z0-9]+$/.test(String(fields.user_id))) problems.push(`${at}: user ${String(fields.user_id)}`);
         mentions.push(String(fields.user_id));

@@ -230,6 +230,7 @@ export function requestFacts(more: Partial<RequestFacts> = {}): RequestFacts {
     approvers: { people: [ben, cat], complete: true },
     circumstances: {},
     freezes: NO_FREEZES,
+    requestsLately: 0,
     timezone: 'UTC',
     ids: { short: '7KQ2', opaque: 'card-1' },
     hash,

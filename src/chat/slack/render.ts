@@ -249,14 +249,30 @@ function facts(request: RequestView, context: RenderContext): KnownBlock {
     rows.push(['Denied by', said, PERSON_TEXT_MAX]);
   }
   const lines = rows.flatMap(([label, value, max]) => [bold(`${label}: `), words(value, max), text('\n')]);
+  const links = linksOf(request).flatMap(([label, shown, url]) => [
+    bold(`${label}: `),
+    url === undefined ? words(shown, 200) : { type: 'link' as const, url, text: cut(legible(shown), 200) },
+    text('\n'),
+  ]);
   const reason = words(request.reason === '' ? 'No reason given.' : request.reason, PERSON_TEXT_MAX);
   return {
     type: 'rich_text',
     elements: [
-      { type: 'rich_text_section', elements: [...lines, bold('Why:')] },
+      { type: 'rich_text_section', elements: [...lines, ...links, bold('Why:')] },
       { type: 'rich_text_quote', elements: [reason] },
     ],
   };
+}
+
+/** Addresses are those of the file, with nothing of a person's in them but an encoded key. */
+function linksOf({
+  ticket,
+  link,
+}: RequestView): readonly (readonly [label: string, shown: string, url: string | undefined])[] {
+  return [
+    ...(ticket === undefined ? [] : [['Ticket', ticket.key, ticket.url] as const]),
+    ...(link === undefined ? [] : [['About', link, link] as const]),
+  ];
 }
 
 function howLong(request: RequestView, context: RenderContext): string {
