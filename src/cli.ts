@@ -299,6 +299,28 @@ function program(done: (code: number) => void): Command {
     );
 
   root
+    .command('drain')
+    .description('before it is taken away: freeze everything, withdraw what waits, end every grant, wait for the proof')
+    .argument('<reason...>', 'why: said to the holders and kept in the trail')
+    .option('--yes', 'do it; without it only say what would be done')
+    .option('--wait <seconds>', 'how long to wait for the proof', positive, 300)
+    .action((reason: readonly string[], options: { yes?: boolean; wait: number }, command: Command) =>
+      withSettings(
+        command,
+        async (settings, io) => {
+          const { drainCommand } = await import('./cli/drain.ts');
+          return await drainCommand(io, settings, {
+            reason: reason.join(' '),
+            yes: options.yes === true,
+            waitMs: options.wait * 1_000,
+            operator: userInfo().username,
+          });
+        },
+        true,
+      ),
+    );
+
+  root
     .command('reconcile')
     .description('compare what grants want, what is recorded and who the directories list')
     .option('--directory <name>', 'only this one')
