@@ -44,6 +44,9 @@ export type OktaControl =
 type OktaEvent =
   | { readonly do: 'set-status'; readonly user: string; readonly status: string }
   | { readonly do: 'delete-user'; readonly user: string }
+  | { readonly do: 'add-user'; readonly user: OktaSeedUser }
+  | { readonly do: 'rename-user'; readonly user: string; readonly login: string; readonly email: string }
+  | { readonly do: 'add-group'; readonly group: OktaSeedGroup }
   | { readonly do: 'delete-group'; readonly group: string }
   | { readonly do: 'add-member' | 'remove-member'; readonly group: string; readonly user: string };
 
@@ -179,6 +182,15 @@ function happen(state: OktaState, event: OktaEvent): void {
       known(state.users, event.user);
       for (const group of state.groups.values()) group.members.delete(event.user);
       state.users.delete(event.user);
+      break;
+    case 'add-user':
+      state.addUser(event.user);
+      break;
+    case 'rename-user':
+      state.users.set(event.user, { ...known(state.users, event.user), login: event.login, email: event.email });
+      break;
+    case 'add-group':
+      state.addGroup(event.group);
       break;
     case 'delete-group':
       known(state.groups, event.group);

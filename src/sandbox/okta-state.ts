@@ -100,13 +100,19 @@ export class OktaState {
     now: () => number,
   ) {
     this.#now = now;
-    for (const user of seed.users ?? []) this.users.set(user.id, { ...user, status: user.status ?? 'ACTIVE' });
-    for (const group of seed.groups ?? []) {
-      for (const id of group.members ?? []) if (!this.users.has(id)) throw new Error(`${group.id}: no user ${id}`);
-      const type = group.type ?? 'OKTA_GROUP';
-      this.groups.set(group.id, { id: group.id, name: group.name, type, members: new Set(group.members) });
-    }
+    for (const user of seed.users ?? []) this.addUser(user);
+    for (const group of seed.groups ?? []) this.addGroup(group);
     for (const rule of seed.rules ?? []) this.rules.push({ ...rule, excluded: new Set() });
+  }
+
+  addUser(user: OktaSeedUser): void {
+    this.users.set(user.id, { ...user, status: user.status ?? 'ACTIVE' });
+  }
+
+  addGroup(group: OktaSeedGroup): void {
+    for (const id of group.members ?? []) if (!this.users.has(id)) throw new Error(`${group.id}: no user ${id}`);
+    const type = group.type ?? 'OKTA_GROUP';
+    this.groups.set(group.id, { id: group.id, name: group.name, type, members: new Set(group.members) });
   }
 
   /** By id, login, or short name, as Okta does. */

@@ -12,6 +12,7 @@ import { decideRevoke } from '../../src/access/decide-close.ts';
 import { timer } from '../../src/access/decision.ts';
 import { isLive, keyText } from '../../src/access/ledger.ts';
 import type { MembershipKey } from '../../src/access/model.ts';
+import { type DriftRules, missingFrom, reconcileGroup, TELL_ONLY } from '../../src/access/reconcile.ts';
 import {
   approveFacts,
   cardOf,
@@ -39,6 +40,8 @@ type Action =
   | { readonly act: 'extend'; readonly which: number; readonly approved: boolean }
   | { readonly act: 'outside'; readonly group: 'a' | 'b'; readonly member: boolean }
   | { readonly act: 'wait'; readonly ms: number }
+  /** Listed, asked after one by one, and decided on `ms` later, by when the ledger has moved on. */
+  | { readonly act: 'reconcile'; readonly end: boolean; readonly ms: number }
   | { readonly act: 'step'; readonly by: number }
   | { readonly act: 'faults'; readonly next: readonly CallFault[] }
   | { readonly act: 'stale'; readonly next: readonly boolean[] };
@@ -58,12 +61,17 @@ class World {
   private seenEvents = 0;
   private readonly lates = new Map<string, number>();
 
-  constructor(lagMs: number, callDeadlineMs: number) {
+  /** Nobody is in the groups without a grant: whoever somebody else adds is taken out by reconciliation. */
+  readonly exclusive: boolean;
+
+  constructor(lagMs: number, callDeadlineMs: number, exclusive = false) {
+    this.exclusive = exclusive;
     this.directory = new ModelDirectory(lagMs, callDeadlineMs);
     const set = this.directory.set.bind(this.directory);
     this.directory.set = (key, member, real) => {
       const before = this.directory.member(key);
-      if (before && !member && this.owner.get(key) === 'outside') this.wrongs.push(`${key} was there before us`);
+      if (before && !member && this.owner.get(key) === 'outside' && !exclusive)
+        this.wrongs.push(`${key} was there before us`);
       if (!before && member) this.owner.set(key, 'us');
       set(key, member, real);
     };
@@ -158,6 +166,9 @@ class World {
         this.clock.real += 35 * SECOND + this.directory.lagMs;
         break;
       }
+      case 'reconcile':
+        this.reconcile(action.end, action.ms);
+        break;
       case 'wait':
         this.run(action.ms);
         break;
@@ -174,6 +185,34 @@ class World {
         break;
     }
     this.check();
+  }
+
+  reconcile(end: boolean, ms: number): void {
+    const rules: DriftRules = {
+      ...TELL_ONLY,
+      missingMember: end ? 'end' : 'tell',
+      unknownMember: this.exclusive ? 'remove' : 'tell',
+    };
+    const read = (key: MembershipKey) =>
+      this.directory.read(keyText(key), this.clock.real, this.stales.shift() ?? false);
+    const compared = (['a', 'b'] as const).map((name) => {
+      const key = keyOf(name);
+      const { directory, groupId, userId } = key;
+      const members = read(key) ? [{ id: userId, login: userId }] : [];
+      const base = { directory, groupId, groupName: name, exclusive: this.exclusive, lagMs: this.directory.lagMs };
+      const listed = { members, readAt: this.now };
+      const missing = missingFrom({ ...base, listed, records: [this.rows.membership(key)] });
+      return { ...base, key, listed, absent: new Set(missing.filter((one) => !read(one)).map(keyText)) };
+    });
+    this.run(ms);
+    for (const { key, ...facts } of compared) {
+      const records = [this.rows.membership(key)];
+      const { findings, changes } = reconcileGroup({ ...facts, records, known: [] }, rules, this.now);
+      for (const { course } of findings)
+        if (course === 'removing' && this.rows.membership(key).grants.length > 0)
+          this.wrongs.push(`${keyText(key)} is taken from a grant`);
+      this.rows.commit(changes);
+    }
   }
 
   run(ms: number): void {
@@ -262,6 +301,14 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     }),
   },
   {
+    weight: 3,
+    arbitrary: fc.record({
+      act: fc.constant('reconcile' as const),
+      end: fc.boolean(),
+      ms: fc.constantFrom(0, 900, 70_000),
+    }),
+  },
+  {
     weight: 5,
     arbitrary: fc.record({
       act: fc.constant('wait' as const),
@@ -282,8 +329,8 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
 );
 
-function play(actions: readonly Action[], lagMs: number): World {
-  const world = new World(lagMs, 10 * SECOND);
+function play(actions: readonly Action[], lagMs: number, exclusive = false): World {
+  const world = new World(lagMs, 10 * SECOND, exclusive);
   for (const one of actions) world.act(one);
   world.faults = [];
   world.stales = [];
@@ -317,6 +364,24 @@ describe('when faults stop', () => {
         },
       ),
       { numRuns: 1_000, seed: 7 },
+    );
+  });
+
+  test('nobody is in an exclusive group whom no grant put there, and no grant lost what it holds to that', () => {
+    fc.assert(
+      fc.property(
+        fc.array(action, { minLength: 8, maxLength: 25, size: 'max' }),
+        fc.constantFrom(0, 1_000, 5_000),
+        (actions, lagMs) => {
+          const world = play(actions, lagMs, true);
+          world.run(10 * HOUR);
+          world.reconcile(false, 0);
+          world.run(HOUR);
+          for (const grant of world.rows.grants.values()) expect(grant.state).toBe('ended');
+          for (const name of ['a', 'b']) expect(world.directory.member(keyText(keyOf(name))), name).toBe(false);
+        },
+      ),
+      { numRuns: 400, seed: 11 },
     );
   });
 });
