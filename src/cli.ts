@@ -159,10 +159,16 @@ function program(done: (code: number) => void): Command {
     .description('try it against a local Slack and a local Okta')
     .option('--tour', 'without the page: play the main job through and say what was observed in the directory')
     .option('--port <port>', 'the page’s port (default: 4400, or the next free one)', portNumber)
-    .action(async (options: { tour?: boolean; port?: number }, command: Command) => {
+    .option('--teams', 'with a local Microsoft Teams besides: Microsoft’s Playground')
+    .action(async (options: { tour?: boolean; port?: number; teams?: boolean }, command: Command) => {
       const io = outOf(command);
       const { sandboxCommand, tourCommand } = await import('./cli/sandbox.ts');
-      done(options.tour === true ? await tourCommand(io) : await sandboxCommand(io, askedToStop, options.port));
+      const teams = options.teams === true;
+      done(
+        options.tour === true
+          ? await tourCommand(io, teams)
+          : await sandboxCommand(io, askedToStop, options.port, teams),
+      );
     });
 
   root

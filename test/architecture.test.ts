@@ -93,7 +93,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   pg: /^store\//,
   pino: /^log\.ts$/,
   'prom-client': /^metrics\.ts$/,
-  yaml: /^(config|chat\/slack\/manifest\.ts)/,
+  yaml: /^(config|chat\/slack\/manifest\.ts|sandbox\/playground\.ts)/,
   zod: /^(config|audit\/|directories\/|people\/|chat\/)/,
 };
 

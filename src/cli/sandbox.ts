@@ -2,16 +2,21 @@
 import { type Problem, sandboxEnvironment } from '../config.ts';
 import { PAGE_PORT, startPage } from '../sandbox/page.ts';
 import { runTour, type Step } from '../sandbox/tour.ts';
+import { runTeamsTour } from '../sandbox/tour-teams.ts';
 import { createWorld, PEOPLE, type WorldOptions } from '../sandbox/world.ts';
 import { requestersIn } from '../store/peek.ts';
 import { EXIT, type Out } from './out.ts';
+
+/** Where the Playground is looked for; another free port when it is taken. */
+const PLAYGROUND_PORT = 4401;
 
 export async function sandboxCommand(
   io: Out,
   askedToStop: () => Promise<string>,
   wantedPort: number | undefined,
+  withTeams = false,
 ): Promise<number> {
-  const options = await optionsOf(io);
+  const options = await optionsOf(io, withTeams ? { port: PLAYGROUND_PORT } : undefined);
   if (options === undefined) return EXIT.failed;
   const stop = askedToStop();
   const world = await createWorld({ ...options, digest: true });
@@ -19,10 +24,13 @@ export async function sandboxCommand(
     await world.startBot();
     const page = await startPage(world, wantedPort === undefined ? {} : { port: wantedPort });
     const elsewhere = wantedPort === undefined && page.port !== PAGE_PORT;
-    io.say({ ok: true, url: page.url }, [
+    io.say({ ok: true, url: page.url, ...(world.teams === undefined ? {} : { teams: world.teams.url }) }, [
       ...(elsewhere ? [`Port ${PAGE_PORT} is taken, so this is on ${page.port}.`] : []),
       `Hallpass sandbox: open ${page.url}`,
-      `A local Slack, a local Okta and the bot, all on 127.0.0.1. ${
+      ...(world.teams === undefined
+        ? []
+        : [`Teams, as ${PEOPLE.ana.name}: open ${world.teams.url} (Microsoft's Playground; type help to the bot)`]),
+      `A local Slack,${world.teams === undefined ? '' : ' a local Teams,'} a local Okta and the bot, all on 127.0.0.1. ${
         options.databaseUrl === undefined ? 'Nothing is kept.' : 'The record is kept, in DATABASE_URL.'
       } Ctrl-C ends it.`,
     ]);
@@ -34,11 +42,13 @@ export async function sandboxCommand(
   }
 }
 
-export async function tourCommand(io: Out): Promise<number> {
-  const options = await optionsOf(io);
+export async function tourCommand(io: Out, withTeams = false): Promise<number> {
+  const options = await optionsOf(io, withTeams ? {} : undefined);
   if (options === undefined) return EXIT.failed;
-  if (!io.json) io.say({}, ['Hallpass sandbox: a local Slack, a local Okta and the bot, all on 127.0.0.1.', '']);
-  const { ok, steps } = await runTour({ ...options, onStep: (step) => io.say(step, lines(step)) });
+  const places = withTeams ? 'a local Teams, a local Slack,' : 'a local Slack,';
+  if (!io.json) io.say({}, [`Hallpass sandbox: ${places} a local Okta and the bot, all on 127.0.0.1.`, '']);
+  const tour = withTeams ? runTeamsTour : runTour;
+  const { ok, steps } = await tour({ ...options, onStep: (step) => io.say(step, lines(step)) });
   if (!io.json)
     io.say({}, [
       ok
@@ -49,7 +59,7 @@ export async function tourCommand(io: Out): Promise<number> {
 }
 
 /** What the environment asks for; or every problem with it is said. */
-async function optionsOf(io: Out): Promise<WorldOptions | undefined> {
+async function optionsOf(io: Out, teams: WorldOptions['teams']): Promise<WorldOptions | undefined> {
   const { databaseUrl, port, problems: found } = sandboxEnvironment();
   const problems = [...found, ...(databaseUrl === undefined ? [] : await strangers(databaseUrl))];
   if (problems.length > 0) {
@@ -59,7 +69,11 @@ async function optionsOf(io: Out): Promise<WorldOptions | undefined> {
     );
     return undefined;
   }
-  return { ...(databaseUrl === undefined ? {} : { databaseUrl }), ...(port === undefined ? {} : { port }) };
+  return {
+    ...(databaseUrl === undefined ? {} : { databaseUrl }),
+    ...(port === undefined ? {} : { port }),
+    ...(teams === undefined ? {} : { teams }),
+  };
 }
 
 /**

@@ -7,14 +7,14 @@ import { createLog } from '../log.ts';
 import { run } from '../main.ts';
 
 const clock = systemClock(Number(process.argv[2] ?? 0));
-const loaded = loadConfig({ readFile: (path) => readFileSync(path, 'utf8') });
+const loaded = loadConfig({ readFile: (path) => readFileSync(path, 'utf8'), unverifiedTeams: true });
 if (!loaded.ok) {
   for (const problem of loaded.problems) process.stderr.write(`${problem.path}: ${problem.message}\n`);
   process.exit(1);
 }
 const log = createLog(loaded.settings.env.logLevel);
 const signing = openSigner(auditKeyPlace(loaded.settings));
-const running = await run({ settings: loaded.settings, clock, log, host: '127.0.0.1', signing });
+const running = await run({ settings: loaded.settings, clock, log, host: '127.0.0.1', signing, unverifiedTeams: true });
 await running.slack?.connected;
 
 process.on('message', (message: unknown) => {

@@ -35,15 +35,17 @@ export interface TourResult {
 }
 
 const MINUTE = 60_000;
-const WAIT_MS = 8_000;
+export const WAIT_MS = 8_000;
 const CHAIN_PAGE = 500;
 
-export async function runTour(options: TourOptions = {}): Promise<TourResult> {
+export type Story = (world: World, observe: Observe) => Promise<void>;
+
+export async function runTour(options: TourOptions = {}, story: Story = play): Promise<TourResult> {
   const world = await createWorld(options);
   const steps: Step[] = [];
   try {
     await world.startBot();
-    await play(world, async (what, seen, wanted) => {
+    await story(world, async (what, seen, wanted) => {
       const members = membersOf(world);
       const expected = [...wanted].sort();
       const ok = JSON.stringify(members) === JSON.stringify(expected.map((name) => PEOPLE[name].name));
@@ -68,7 +70,7 @@ export async function runTour(options: TourOptions = {}): Promise<TourResult> {
   }
 }
 
-type Observe = (what: string, seen: string, members: readonly Name[]) => Promise<void>;
+export type Observe = (what: string, seen: string, members: readonly Name[]) => Promise<void>;
 
 async function play(world: World, observe: Observe): Promise<void> {
   const [ana, ben, cat, dan] = [world.person('ana'), world.person('ben'), world.person('cat'), world.person('dan')];
@@ -121,14 +123,14 @@ function membersOf(world: World): readonly string[] {
 }
 
 /** The request's id as it was said. */
-function idIn(said: SlackEphemeral): string {
+export function idIn(said: SlackEphemeral): string {
   const id = /R-[0-9A-Z]{4,6}/.exec(textOf(said))?.[0];
   if (id === undefined) throw new Error(`no request id in: ${textOf(said)}`);
   return id;
 }
 
 /** The approval message in the approvals channel. */
-function card(world: World, id: string): Promise<SlackMessage> {
+export function card(world: World, id: string): Promise<SlackMessage> {
   return world.slack.waitFor(
     (state) =>
       messagesIn(state, APPROVALS).find(
@@ -174,7 +176,7 @@ function saying(said: SlackEphemeral, words: RegExp): string {
 }
 
 /** Reads the trail as it is stored, beside the running bot. */
-async function chainOf(world: World): Promise<string> {
+export async function chainOf(world: World): Promise<string> {
   const hash = (text: string) => createHash('sha256').update(text).digest('hex');
   const salt = () => {
     throw new Error('the tour only reads');

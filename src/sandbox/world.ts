@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type OktaServer, startOktaServer } from './okta-server.ts';
+import { type Playground, startPlayground, TEAMS_APPROVALS, TENANT } from './playground.ts';
 import { createPerson, type SlackPerson } from './slack-people.ts';
 import { type SlackServer, startSlackServer } from './slack-server.ts';
 
@@ -77,6 +78,11 @@ resources:
       read: { grants: [ { directory: okta, group: prod-db-read } ], policy: standard }
 `;
 
+/** The same with Teams beside Slack. */
+export function withTeams(yaml: string): string {
+  return yaml.replace('chat:\n', `chat:\n  teams: { approvals: "${TEAMS_APPROVALS}", tenants: [ ${TENANT} ] }\n`);
+}
+
 export interface Bot {
   readonly port: number;
   readonly pid: number;
@@ -89,6 +95,8 @@ export interface Bot {
 export interface World {
   readonly slack: SlackServer;
   readonly okta: OktaServer;
+  /** Where it was asked for, from the first start of the bot on. */
+  readonly teams: Playground | undefined;
   readonly databaseUrl: string;
   /** Absent while none runs. */
   readonly bot: Bot | undefined;
@@ -110,6 +118,8 @@ export interface WorldOptions {
   readonly logLevel?: string;
   /** Whether a digest is posted each day; when left out, only when asked for. */
   readonly digest?: boolean;
+  /** Teams besides Slack; `port` of its Playground, a free one when left out. */
+  readonly teams?: { readonly port?: number };
 }
 
 const START_WITHIN_MS = 20_000;
@@ -121,9 +131,11 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const okta = await startOktaServer({ seed: oktaSeed() });
   const configPath = join(folder, 'hallpass.yaml');
   const digest = options.digest === true ? `digest: { at: '0${DIGEST_HOUR}:00', to: security }\n` : '';
-  await writeFile(configPath, `${configuration(okta.url)}${digest}`);
+  const yaml = `${configuration(okta.url)}${digest}`;
+  await writeFile(configPath, options.teams === undefined ? yaml : withTeams(yaml));
 
   let bot: Bot | undefined;
+  let teams: Playground | undefined;
   let child: ChildProcess | undefined;
   let port = options.port ?? 0;
   let clockOffsetMs = 0;
@@ -170,6 +182,14 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         return await exited;
       },
     };
+    // It has to know where the bot is, and the bot learns from it where Teams is.
+    if (options.teams !== undefined)
+      teams ??= await startPlayground({
+        folder: join(folder, 'teams'),
+        botUrl: `http://127.0.0.1:${port}`,
+        people: PEOPLE,
+        ...options.teams,
+      });
     return bot;
   }
 
@@ -177,6 +197,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     slack,
     okta,
     databaseUrl,
+    get teams() {
+      return teams;
+    },
     get bot() {
       return bot;
     },
@@ -207,6 +230,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         child.kill('SIGTERM');
         await gone;
       }
+      await teams?.close();
       await slack.close();
       await okta.close();
       await rm(folder, { recursive: true, force: true });
