@@ -105,6 +105,12 @@ function durationOption(text: string): number {
   return ms;
 }
 
+function instantOption(text: string): number {
+  const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(at)) throw new InvalidArgumentError('must be a time with its zone, such as 2026-03-10T22:00+01:00');
+  return at;
+}
+
 function portNumber(text: string): number {
   const value = Number(text);
   if (!/^\d{1,5}$/.test(text) || value > 65_535)
@@ -180,6 +186,50 @@ function program(done: (code: number) => void): Command {
         const { checkCommand } = await import('./cli/check.ts');
         return await checkCommand(io, settings, options.offline === true);
       }),
+    );
+
+  root
+    .command('explain')
+    .description('whether somebody would get it, who would be asked, and why; changes nothing')
+    .argument('<entitlement>', 'db-prod or db-prod:admin')
+    .argument('[duration]', '30m, 2h or until 17:00; left out: the policy’s default')
+    .requiredOption('--as <email>', 'who would ask')
+    .option('--at <time>', 'when, with its zone: 2026-03-10T22:00+01:00 (default: now)', instantOption)
+    .option('--reason <text>', 'left out: what rests on a reason is not judged')
+    .action(
+      (
+        entitlement: string,
+        duration: string | undefined,
+        options: { as: string; at?: number; reason?: string },
+        command: Command,
+      ) =>
+        withSettings(
+          command,
+          async (settings, io) => {
+            const { explainCommand } = await import('./cli/explain.ts');
+            return await explainCommand(io, settings, {
+              entitlement,
+              ...options,
+              ...(duration === undefined ? {} : { duration }),
+            });
+          },
+          true,
+        ),
+    );
+
+  root
+    .command('test')
+    .description('judge the policies by files of tests; nobody and nothing is asked')
+    .argument('[files...]', 'files of policy tests', [])
+    .action((files: readonly string[], _options, command: Command) =>
+      withSettings(
+        command,
+        async (settings, io) => {
+          const { policyTestCommand } = await import('./cli/policy-test.ts');
+          return await policyTestCommand(io, settings, files.length === 0 ? ['hallpass.test.yaml'] : files);
+        },
+        true,
+      ),
     );
 
   root

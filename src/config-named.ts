@@ -39,6 +39,19 @@ export function namedIn(file: ConfigFile, catalog: Catalog, locate: (path: Path)
   };
   for (const key of ['admins', 'responders', 'viewers', 'policies'] as const) walk(file[key] ?? [], [key]);
 
+  // Of a group that a condition asks about, whoever gets into it gets what the condition opens.
+  const judged = new Set<string>();
+  for (const { roles } of Object.values(catalog.resources))
+    for (const { policy } of Object.values(roles)) {
+      if (judged.has(policy.name)) continue;
+      judged.add(policy.name);
+      for (const key of ['when', 'autoApprove'] as const)
+        for (const group of policy[key]?.groups ?? []) {
+          const subject = parseSubject(`group:${group}`);
+          if (!('wrong' in subject)) add(['policies', policy.name, key], subject);
+        }
+    }
+
   for (const [source, section] of Object.entries(file.onCall ?? {})) {
     if (section.type !== 'static') continue;
     const at: Path = ['onCall', source];

@@ -66,6 +66,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   'config-checks.ts': [/^config-/],
   'config-policy.ts': [/^config-/],
   'config-report.ts': [/^config-/],
+  'config-tests.ts': [/^config-/],
   'config-env.ts': [/^config-/],
   'config-named.ts': [/^config-/],
   'config-positions.ts': [/^config-/],

@@ -59,6 +59,15 @@ export type Command =
   /** `page` counts from 1; left out: the first. */
   | { readonly do: 'list'; readonly by: AccountRef; readonly which: ListWhich; readonly page?: number }
   | { readonly do: 'who'; readonly by: AccountRef; readonly resource: string; readonly role?: string }
+  | {
+      readonly do: 'explain';
+      readonly by: AccountRef;
+      readonly resource: string;
+      readonly role?: string;
+      readonly duration?: DurationWish;
+      /** Left out: what rests on a reason is not judged. */
+      readonly reason?: string;
+    }
   | { readonly do: 'on-call'; readonly by: AccountRef; readonly resource?: string; readonly role?: string }
   | { readonly do: 'digest'; readonly by: AccountRef; readonly span: DigestSpan }
   | { readonly do: 'help'; readonly by: AccountRef };
@@ -107,7 +116,7 @@ export type Answer =
       readonly more: boolean;
       readonly notes?: readonly string[];
     }
-  | { readonly say: 'report'; readonly about: 'who' | 'on-call' | 'digest'; readonly report: ReportView }
+  | { readonly say: 'report'; readonly about: 'who' | 'on-call' | 'digest' | 'explain'; readonly report: ReportView }
   | {
       readonly say: 'freeze';
       readonly what: 'frozen' | 'unfrozen';

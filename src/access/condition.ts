@@ -162,7 +162,7 @@ export function conditionRefusal(
     code: 'condition_not_met',
     entitlement: facts.entitlement.id,
     expression: condition.expression,
-    now: condition.reads.flatMap((path) => readingOf(path, context)),
+    now: readingsOf(condition, context),
   };
 }
 
@@ -178,6 +178,11 @@ function failuresIn({ groups, onCall, incidents }: Circumstances): readonly stri
   return [groups, onCall, incidents].flatMap((looked) =>
     looked !== undefined && 'error' in looked ? [looked.error] : [],
   );
+}
+
+/** What it read, in words. */
+export function readingsOf(condition: Condition, context: ConditionContext): readonly string[] {
+  return condition.reads.flatMap((path) => readingOf(path, context));
 }
 
 /** `now.hour` is 22: what the expression read, for whoever was refused. Their own words need not be said back. */

@@ -393,6 +393,13 @@ function isBaseline({ record, member }: RequestFacts['standing'][number]): boole
   return member === true;
 }
 
+/** How long it would be; the policy's default where the wish cannot be met. */
+export function wishedMs(wish: DurationWish | undefined, facts: RequestFacts, now: Instant): number {
+  const { defaultMs } = facts.entitlement.policy.duration;
+  const asked = durationOf(wish, defaultMs, zoneOf(facts), now);
+  return typeof asked === 'number' ? asked : defaultMs;
+}
+
 export function durationOf(
   wish: DurationWish | undefined,
   defaultMs: number,

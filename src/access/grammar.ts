@@ -15,6 +15,7 @@ export const USAGE = {
   status: 'status [id]',
   list: 'list [mine|pending|active] [page]',
   who: 'who <resource>[:role]',
+  explain: 'explain <resource>[:role] [duration] [reason]',
   'on-call': 'on-call [resource]',
   digest: 'digest [today|7d]',
   extend: 'extend <id> <duration> [reason]',
@@ -28,7 +29,7 @@ export const USAGE = {
 type Word = keyof typeof USAGE;
 
 /** Words of the full grammar that this version does not carry out; said plainly instead of "did you mean". */
-export const NOT_AVAILABLE: readonly string[] = ['explain', 'break-glass', 'revoke @person', 'revoke all'];
+export const NOT_AVAILABLE: readonly string[] = ['break-glass', 'revoke @person', 'revoke all'];
 
 /** In code points. Long enough for a paragraph; a whole log belongs in the ticket. */
 export const REASON_MAX = 1000;
@@ -84,6 +85,12 @@ export function parseCommand(text: string, by: AccountRef): Command | Refusal {
     case 'who': {
       const asked = entitlementName(words.next());
       return asked === undefined ? usage('who') : { do: 'who', by, ...asked };
+    }
+    case 'explain': {
+      const asked = request(words, by, 'explain');
+      if (!('do' in asked) || asked.do !== 'request') return asked;
+      const { reason, ...rest } = asked;
+      return { ...rest, do: 'explain', ...(reason === '' ? {} : { reason }) };
     }
     case 'on-call': {
       if (words.peek() === undefined) return { do: 'on-call', by };
@@ -177,9 +184,9 @@ function oneLine(text: string): string {
  */
 const INVISIBLE = /(?!\u200c|\u200d)[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
-function request(words: Words, by: AccountRef): Command | Refusal {
+function request(words: Words, by: AccountRef, word: 'request' | 'explain' = 'request'): Command | Refusal {
   const asked = entitlementName(words.next());
-  if (asked === undefined) return usage('request');
+  if (asked === undefined) return usage(word);
   const duration = takeDuration(words);
   if (duration !== undefined && 'code' in duration) return duration;
   const reason = cleanReason(words.rest());

@@ -10,6 +10,7 @@ import { decideCancel, decideReturn, decideRevoke, respondersFor } from './decid
 import { decideExtend, decideRequest, durationOf, type RequestFacts } from './decide-request.ts';
 import { isRefused, type Outcome, refused } from './decision.ts';
 import { type Carried, createEmergency, isRefusedCarried } from './emergency.ts';
+import { type ExplainWish, type Explanation, explain } from './explain.ts';
 import {
   askSubjects,
   circumstancesOf,
@@ -54,6 +55,8 @@ export interface Handler extends Questions {
   handle(command: Command, delivery?: string | Intake): Promise<Answer>;
   /** What people are shown of a request, as it is now. */
   view(id: RequestId, zone?: string): Promise<RequestView | undefined>;
+  /** What asking would lead to, for anybody. Throws what a look-up throws. `commandWord`: how whoever reads it types. */
+  explain(person: Person, entitlement: Entitlement, wish: ExplainWish, commandWord?: string): Promise<Explanation>;
 }
 
 /** Somebody else was faster this many times in a row: the person is asked to try again. */
@@ -207,6 +210,13 @@ export function createHandler(parts: HandlerParts): Handler {
         return { answer: await status(command.by, command.target) };
       case 'list':
         return { answer: await queries.list(command) };
+      case 'explain': {
+        const person = await people.identify(command.by);
+        const entitlement = findEntitlement(catalog(), command.resource, command.role);
+        if ('code' in entitlement) return { outcome: refused(entitlement) };
+        const { report } = await explained(person, entitlement, command);
+        return { answer: { say: 'report', about: 'explain', report } };
+      }
       case 'who':
         return { answer: await queries.who(command) };
       case 'on-call':
@@ -482,10 +492,15 @@ export function createHandler(parts: HandlerParts): Handler {
     return (await people.identify(by).catch(() => undefined))?.zone;
   }
 
+  async function explained(person: Person, entitlement: Entitlement, wish: ExplainWish, commandWord?: string) {
+    return explain(await requestFacts(person, entitlement, 0, {}), wish, clock.now(), commandWord);
+  }
+
   const facts = (person: Person, entitlement: Entitlement) => requestFacts(person, entitlement, 0, {});
   return {
     handle,
     view,
+    explain: explained,
     ...createPreviews({ ...parts, facts, refusalOf: lookupRefusal }),
     ...createHomes({ ...parts, view, refusalOf: lookupRefusal }),
   };

@@ -340,6 +340,7 @@ export function helpText(commandWord: string = COMMAND_WORD): string {
     status: 'what holds now and what happens next',
     list: 'your requests, those waiting, or live access',
     who: 'who holds it, until when and why',
+    explain: 'whether you would get it, who would be asked, and why',
     'on-call': 'who is on call and can approve',
     digest: 'what was granted, what is live, what is late (viewers)',
     extend: 'ask for more time',

@@ -111,6 +111,11 @@ export function startOfDay(zone: string, now: Instant): Instant {
   return lastTimeOfDay({ hour: 0, minute: 0 }, zone, now).at;
 }
 
+/** When the wall in the zone showed this; a time that a clock change skips is taken as late after it. */
+export function instantOfWall(wall: WallTime, zone: string): Instant {
+  return instantOf(formatter(zone), Date.UTC(wall.year, wall.month - 1, wall.day, wall.hour, wall.minute));
+}
+
 const DAY_MS = 86_400_000;
 
 /** The instant at which the wall shows this, written as if the wall were in UTC. */

@@ -76,7 +76,7 @@ describe('every refusal', () => {
   });
 
   test('says plainly that a command is not available in this version', () => {
-    expect(refusalText({ code: 'unknown_command', asked: 'explain', suggestions: [] }, undefined).reason).toContain(
+    expect(refusalText({ code: 'unknown_command', asked: 'break-glass', suggestions: [] }, undefined).reason).toContain(
       'not available in this version',
     );
   });

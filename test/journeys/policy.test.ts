@@ -1,7 +1,9 @@
 /** Policies at work: what a condition keeps out, what it lets through, and what it gives without asking anybody. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { type ExplainOrder, explainCommand } from '../../src/cli/explain.ts';
+import { createOut } from '../../src/cli/out.ts';
 import { textOf } from '../../src/sandbox/slack-reading.ts';
-import { APPROVALS, DIALECTS, type Journey, startJourney } from '../support/journey.ts';
+import { APPROVALS, DIALECTS, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
 
 const WAIT_MS = 6_000;
 
@@ -46,6 +48,15 @@ describe.each(DIALECTS)('limits, when everything is sent at the same moment, on 
   });
 });
 
+async function onHost(journey: Journey, order: ExplainOrder): Promise<unknown> {
+  let said = '';
+  const io = createOut(true, (line) => {
+    said += line;
+  });
+  await explainCommand(io, journey.settings, order);
+  return JSON.parse(said);
+}
+
 async function says(journey: Journey, text: string): Promise<string> {
   return textOf(await (await journey.person('ana').slash(`request ${text}`)).said(WAIT_MS));
 }
@@ -69,6 +80,24 @@ describe.each(DIALECTS)('a policy with conditions, on %s', (dialect) => {
       "allows this only when: !reason.contains('playing')",
     );
     expect(journey.isMember('ana', 'read')).toBe(false);
+
+    const explained = await (await journey.person('ana').slash('explain db-prod 15m')).said(WAIT_MS);
+    expect(textOf(explained)).toContain('Depends on the reason');
+    expect(await onHost(journey, { as: PEOPLE.ana.email, entitlement: 'db-prod', duration: '2h' })).toMatchObject({
+      ok: true,
+      verdict: 'asks',
+      asked: expect.arrayContaining([expect.stringMatching(/\S/)]),
+    });
+    expect(
+      await onHost(journey, {
+        as: PEOPLE.ana.email,
+        entitlement: 'db-prod',
+        duration: '15m',
+        reason: 'look at it now',
+      }),
+    ).toMatchObject({ verdict: 'automatic', asked: [] });
+    expect(await onHost(journey, { as: 'nobody@acme.example', entitlement: 'db-prod' })).toMatchObject({ ok: false });
+    expect(await journey.bot.store.list({ limit: 10 })).toEqual([]);
 
     const said = await says(journey, 'db-prod 15m look at the stuck order');
     expect(said).toContain('Approved');
