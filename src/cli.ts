@@ -46,10 +46,12 @@ function askedToStop(): Promise<string> {
 }
 
 async function start(settings: Settings): Promise<number> {
+  const load = () => loadConfig({ readFile: (path) => readFileSync(path, 'utf8'), path: settings.path });
   const { run } = await import('./main.ts');
   const log = createLog(settings.env.logLevel);
   for (const warning of settings.warnings) log.warn({ path: warning.path, line: warning.line }, warning.message);
-  const running = await run({ settings, clock: systemClock(), log, signing: await signingOf(settings, log) });
+  const running = await run({ settings, load, clock: systemClock(), log, signing: await signingOf(settings, log) });
+  process.on('SIGHUP', () => void running.reload());
   log.info({ port: running.port }, 'listening');
   log.info({ signal: await askedToStop() }, 'stopping');
   await running.stop();

@@ -14,7 +14,6 @@ import type {
   Directory,
   DriftStore,
   Metrics,
-  OnCall,
   People,
   Store,
   TrailSeal,
@@ -27,7 +26,7 @@ import { type TrailSource, verifyTrail } from './audit/verify.ts';
 import { createSlack, type Slack } from './chat/slack/app.ts';
 import type { Teams } from './chat/teams/app.ts';
 import { type ProcessClock, sharedClock } from './clock.ts';
-import type { Settings } from './config.ts';
+import type { Loaded, Settings } from './config.ts';
 import { driftRules } from './directories/drift-section.ts';
 import { openDirectory } from './directories/open.ts';
 import { createHttp, type Http, type HttpRoute } from './http.ts';
@@ -36,8 +35,9 @@ import type { Log } from './log.ts';
 import { createMetrics, type MetricsRegistry } from './metrics.ts';
 import { createDisputes } from './people/disputes.ts';
 import { createPeople, type Trusted } from './people/identity.ts';
-import { createIncidents, currentIncidents, remembered, watched } from './people/incidents.ts';
-import { createOnCall, createTroubles, type Troubles } from './people/sources.ts';
+import { createSources } from './people/opened.ts';
+import { createTroubles, type Troubles } from './people/sources.ts';
+import { createReloads, type Reloads } from './reload.ts';
 import { type OpenStore, openStore } from './store/database.ts';
 import { alertLane } from './workers/alert.ts';
 import { createDigests, type Digests } from './workers/digest.ts';
@@ -52,6 +52,8 @@ import { askLane, timerLane } from './workers/timers.ts';
 
 export interface RunOptions {
   readonly settings: Settings;
+  /** Reads the settings again, for `reload`. Left out: they hold until the process ends. */
+  readonly load?: () => Loaded;
   readonly clock: ProcessClock;
   readonly log: Log;
   /** Left out: every interface. */
@@ -76,6 +78,8 @@ export interface Running {
   readonly reconciler: Reconciler;
   readonly slack: Slack | undefined;
   readonly teams: Teams | undefined;
+  /** Reads the configuration again and takes it whole or not at all; `false`: the old one still holds. Never rejects. */
+  reload(): Promise<boolean>;
   /** Drains within ten seconds. */
   stop(): Promise<void>;
 }
@@ -200,7 +204,20 @@ export async function run(options: RunOptions): Promise<Running> {
     (count) => pump.committed(count),
   );
   const pump = openPump(options, record, clock, metrics);
-  const timezone = () => settings.catalog.timezone;
+  const reloads: Reloads = createReloads({
+    settings,
+    load: options.load ?? (() => ({ ok: true, settings: reloads.current() })),
+    swap: (next) => {
+      sources.open(next);
+      void tellUnusableGroups(next, people, log);
+    },
+    store,
+    trail: record,
+    clock,
+    log,
+  });
+  const { current } = reloads;
+  const timezone = () => current().catalog.timezone;
 
   let slack: Slack | undefined;
   let teams: Teams | undefined;
@@ -216,16 +233,9 @@ export async function run(options: RunOptions): Promise<Running> {
     if (why === undefined) log.info({ source }, 'it can be asked again');
     else log.error({ source, why }, 'it cannot be asked, so it makes nobody an approver');
   });
-  const asking = { clock, metrics, jitter: ids.jitter };
-  const onCall = new Map<string, OnCall>(
-    Object.entries(settings.onCall).map(([name, section]) => {
-      const source = createOnCall(name, section, { ...asking, accounts, zone: timezone });
-      return [name, { now: (at) => troubles.watch(`on-call source ${name}`, () => source.now(at)) }];
-    }),
-  );
-  const kept = settings.incidents === undefined ? undefined : createIncidents(settings.incidents, asking);
-  const open = kept && remembered(watched(kept, troubles), clock);
-  const incidents = currentIncidents(() => open);
+  const sources = createSources({ clock, metrics, jitter: ids.jitter, accounts, zone: timezone }, troubles);
+  sources.open(settings);
+  const { onCall, incidents } = sources;
   const people: People = createPeople({
     accounts: {
       ...(settings.slack === undefined ? {} : { slack: deferred(accounts) }),
@@ -238,9 +248,10 @@ export async function run(options: RunOptions): Promise<Running> {
       // The token's own workspace unless the file names others.
       const own = slack?.facts().team;
       const workspaces = settings.slack?.workspaces ?? (own === undefined ? undefined : [own]);
+      const { identity, people } = current();
       return {
-        ...settings.identity,
-        people: settings.people,
+        ...identity,
+        people,
         ...(workspaces === undefined ? {} : { workspaces }),
         ...(settings.teams === undefined ? {} : { tenants: settings.teams.tenants }),
       };
@@ -248,10 +259,10 @@ export async function run(options: RunOptions): Promise<Running> {
     store,
     clock,
     metrics,
-    trusted: () => trustedGroups(settings),
+    trusted: () => trustedGroups(current()),
     disputed: createDisputes({ store, clock, log }),
   });
-  const catalog = () => settings.catalog;
+  const catalog = () => current().catalog;
   const digests = createDigests({
     store,
     trail: (verify) => sealOf(record, ids.hash, verify),
@@ -259,7 +270,7 @@ export async function run(options: RunOptions): Promise<Running> {
     catalog,
     // Without chat there is nowhere to post it.
     settings: () =>
-      settings.env.slackBotToken === undefined && settings.teams === undefined ? undefined : settings.digest,
+      settings.env.slackBotToken === undefined && settings.teams === undefined ? undefined : current().digest,
     clock,
     log,
   });
@@ -363,8 +374,7 @@ export async function run(options: RunOptions): Promise<Running> {
         clock,
         metrics,
         directories,
-        people,
-        settings,
+        reloads,
         troubles,
         pump,
       }),
@@ -373,6 +383,7 @@ export async function run(options: RunOptions): Promise<Running> {
   });
 
   try {
+    await reloads.started();
     await http.start(settings.env.port, options.host);
   } catch (error) {
     await record.close();
@@ -400,6 +411,7 @@ export async function run(options: RunOptions): Promise<Running> {
     reconciler,
     slack,
     teams,
+    reload: () => reloads.reload(),
     stop() {
       stopping ??= stopInOrder({ http, slack, teams, loop, sweep, digests, reconciler, pump, store: record, log });
       return stopping;
@@ -526,8 +538,7 @@ function healthRoutes(parts: {
   readonly clock: Clock;
   readonly metrics: MetricsRegistry;
   readonly directories: ReadonlyMap<string, Directory>;
-  readonly people: People;
-  readonly settings: Settings;
+  readonly reloads: Reloads;
   readonly troubles: Troubles;
   readonly pump: Pump;
 }): readonly HttpRoute[] {
@@ -545,6 +556,8 @@ function healthRoutes(parts: {
         const chat = slack()?.facts();
         if (chat !== undefined && !chat.ready) degraded.push({ what: 'slack', why: chat.error ?? 'not connected yet' });
         for (const problem of chat?.problems ?? []) degraded.push({ what: 'slack', why: problem });
+        const refused = parts.reloads.trouble();
+        if (refused !== undefined) degraded.push({ what: 'configuration', why: refused });
         degraded.push(...parts.troubles.list());
         for (const why of parts.pump.problems()) degraded.push({ what: 'audit', why });
         const heard = parts.teams()?.facts();

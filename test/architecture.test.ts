@@ -48,6 +48,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   'cli.ts': [/.*/],
   cli: [/.*/],
   sandbox: [/.*/],
+  // The settings as they hold, for whoever is built from them.
+  'reload.ts': [/^config\.ts$/, /^log\.ts$/],
   // The schema of each adapter's own section, and nothing else of it.
   'config.ts': [
     /^config-/,

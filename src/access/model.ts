@@ -476,6 +476,7 @@ export interface Notice {
     | 'message_undeliverable'
     | 'delivery_failed'
     | 'identity_changed'
+    | 'config_refused'
     | 'frozen'
     | 'unfrozen';
   readonly severity: 'info' | 'warning' | 'critical';

@@ -436,6 +436,8 @@ export interface TrailStore {
   /** `withColumns`: with the columns for searching, which cost as much to read as the rest. */
   trailLinks(afterSeq: number, limit: number, withColumns: boolean): Promise<readonly TrailLink[]>;
   trailEvents(afterSeq: number, limit: number): Promise<readonly TrailEvent[]>;
+  /** The newest of its kind, without the texts about people. */
+  lastEvent(kind: string): Promise<AuditEvent | undefined>;
   /** The place before the first event at or after an instant; the head when there is none. */
   seqBefore(at: Instant): Promise<number>;
   checkpoints(afterSeq: number, limit: number): Promise<readonly Checkpoint[]>;

@@ -575,6 +575,7 @@ const NOTICE_TITLE: Record<Notice['code'], string> = {
   removed_outside: 'A membership was removed outside Hallpass',
   message_undeliverable: 'A message cannot be delivered',
   identity_changed: 'An identity has changed',
+  config_refused: 'A changed configuration was not taken',
   delivery_failed: 'A command could not be carried out',
   frozen: 'Access is frozen',
   unfrozen: 'A freeze is lifted',
@@ -604,6 +605,7 @@ export function noticeView(notice: Notice, zone: string): Extract<MessageView, {
         ? 'The daily digest could not be posted in its channel. See it with the command digest 7d.'
         : 'The request goes on in the other places where it is shown.',
     identity_changed: '',
+    config_refused: '',
     delivery_failed: 'The person was told. Nothing was changed.',
     frozen: '',
     unfrozen: '',

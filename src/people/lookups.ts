@@ -71,6 +71,16 @@ export function createLookups({ accounts, directories, onCall, store, clock }: S
   const groupPins = cache<PinnedGroup | undefined>();
   const accountPins = cache<AccountRef | undefined>();
 
+  /** A source that was replaced by a reload does not answer for the new one. */
+  const generations = new WeakMap<OnCall, number>();
+  let newest = 0;
+  function generationOf(source: OnCall | undefined): number {
+    if (source === undefined) return 0;
+    const known = generations.get(source) ?? ++newest;
+    generations.set(source, known);
+    return known;
+  }
+
   function platform(name: AccountRef['platform']): Accounts {
     const found = accounts[name];
     if (found === undefined)
@@ -125,7 +135,7 @@ export function createLookups({ accounts, directories, onCall, store, clock }: S
         ),
       ),
     onCall: (source) =>
-      shifts.get(source, () =>
+      shifts.get(`${generationOf(onCall.get(source))} ${source}`, () =>
         asked(`The on-call source "${source}" could not be asked`, async () => {
           const found = onCall.get(source);
           if (found === undefined)

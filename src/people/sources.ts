@@ -40,6 +40,8 @@ export interface Troubles {
   /** `call`, whose outcome is remembered under this name. */
   watch<T>(what: string, call: () => Promise<T>): Promise<T>;
   list(): readonly { readonly what: string; readonly why: string }[];
+  /** What is no longer asked has no troubles any more. */
+  forget(): void;
 }
 
 export function createTroubles(tell: (what: string, why: string | undefined) => void): Troubles {
@@ -58,6 +60,7 @@ export function createTroubles(tell: (what: string, why: string | undefined) => 
         throw error;
       }
     },
+    forget: () => now.clear(),
     list: () => [...now].map(([what, why]) => ({ what, why })),
   };
 }

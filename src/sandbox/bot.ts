@@ -7,14 +7,23 @@ import { createLog } from '../log.ts';
 import { run } from '../main.ts';
 
 const clock = systemClock(Number(process.argv[2] ?? 0));
-const loaded = loadConfig({ readFile: (path) => readFileSync(path, 'utf8'), unverifiedTeams: true });
+const load = () => loadConfig({ readFile: (path) => readFileSync(path, 'utf8'), unverifiedTeams: true });
+const loaded = load();
 if (!loaded.ok) {
   for (const problem of loaded.problems) process.stderr.write(`${problem.path}: ${problem.message}\n`);
   process.exit(1);
 }
 const log = createLog(loaded.settings.env.logLevel);
 const signing = openSigner(auditKeyPlace(loaded.settings));
-const running = await run({ settings: loaded.settings, clock, log, host: '127.0.0.1', signing, unverifiedTeams: true });
+const running = await run({
+  settings: loaded.settings,
+  load,
+  clock,
+  log,
+  host: '127.0.0.1',
+  signing,
+  unverifiedTeams: true,
+});
 await running.slack?.connected;
 
 process.on('message', (message: unknown) => {
@@ -27,6 +36,7 @@ const stop = () => {
     if (process.connected) process.disconnect();
   });
 };
+process.on('SIGHUP', () => void running.reload());
 process.once('SIGTERM', stop);
 process.once('SIGINT', stop);
 // The parent is gone: nobody is left to look at a sandbox.

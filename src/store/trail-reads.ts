@@ -28,6 +28,15 @@ export function trailStatements(db: Database, t: Tables, prepare: Prepare) {
         .from(auditEvents)
         .where(gte(auditEvents.at, value('at'))),
     ),
+    lastOfKind: prepare(
+      'last_of_kind',
+      db
+        .select({ canonical: auditEvents.canonical })
+        .from(auditEvents)
+        .where(eq(auditEvents.kind, value('kind')))
+        .orderBy(desc(auditEvents.seq))
+        .limit(1),
+    ),
     checkpointsAfter: prepare(
       'checkpoints_after',
       db
@@ -124,6 +133,10 @@ export function trailOn(driver: Driver): TrailStore {
       }));
     },
     trailEvents: (afterSeq, limit) => snapshot(events(afterSeq, limit)),
+    async lastEvent(kind) {
+      const [row] = await each(run((s) => s.statements.lastOfKind({ kind })));
+      return row && recall(row.canonical, []);
+    },
     async seqBefore(at) {
       const [first] = await each(run((s) => s.statements.firstSince({ at })));
       // `min` of nothing is null, which the mapping to a number makes 0: no event has that place.

@@ -6,7 +6,7 @@
 import type { AuditEvent } from '../../src/access/model.ts';
 import { verifyChain } from '../../src/audit/chain.ts';
 import { type ProcessClock, systemClock } from '../../src/clock.ts';
-import { loadConfig, type Settings } from '../../src/config.ts';
+import { type Loaded, loadConfig, type Settings } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { type Running, run } from '../../src/main.ts';
 import { type OktaServer, type OktaServerOptions, startOktaServer } from '../../src/sandbox/okta-server.ts';
@@ -48,6 +48,8 @@ export interface Journey {
   now(): number;
   /** Stops the bot in order and starts another one on the same database, with this `hallpass.yaml` from now on. */
   restart(change?: { readonly config?: (yaml: string) => string }): Promise<void>;
+  /** The file is written anew and read again; whether it was taken. */
+  reload(config: (yaml: string) => string): Promise<boolean>;
   /**
    * The bot is gone between two instructions: nothing under way is finished, said or committed any more. Calls that
    * were sent may still take effect. Another bot starts on the same database.
@@ -99,8 +101,8 @@ export async function startJourney(dialect: (typeof DIALECTS)[number], options: 
   const { seed, ...oktaOptions } = options.okta ?? {};
   const okta = await startOktaServer({ ...oktaOptions, seed: seed?.(oktaSeed()) ?? oktaSeed() });
   const yaml = configuration(okta.url);
-  const settingsOf = (config: ((yaml: string) => string) | undefined): Settings => {
-    const loaded = loadConfig({
+  const read = (config: ((yaml: string) => string) | undefined): Loaded =>
+    loadConfig({
       env: {
         DATABASE_URL: database.url,
         PORT: '0',
@@ -113,10 +115,14 @@ export async function startJourney(dialect: (typeof DIALECTS)[number], options: 
       readFile: () => config?.(yaml) ?? yaml,
       unverifiedTeams: true,
     });
+  const settingsOf = (config: ((yaml: string) => string) | undefined): Settings => {
+    const loaded = read(config);
     if (!loaded.ok) throw new Error(`the journey's configuration is refused: ${JSON.stringify(loaded.problems)}`);
     return loaded.settings;
   };
   let settings = settingsOf(options.config);
+  /** What a reload reads. */
+  let written = options.config;
   let set = 0;
   let passed = 0;
   const machine = systemClock(0, { wall: () => Date.now() + set, monotonic: () => performance.now() });
@@ -139,6 +145,7 @@ export async function startJourney(dialect: (typeof DIALECTS)[number], options: 
   const start = async () => {
     const started = await run({
       settings,
+      load: () => read(written),
       clock,
       log,
       host: '127.0.0.1',
@@ -190,8 +197,15 @@ export async function startJourney(dialect: (typeof DIALECTS)[number], options: 
     },
     async restart(change) {
       await bot.stop();
-      if (change?.config !== undefined) settings = settingsOf(change.config);
+      if (change?.config !== undefined) {
+        settings = settingsOf(change.config);
+        written = change.config;
+      }
       bot = await start();
+    },
+    async reload(config) {
+      written = config;
+      return await bot.reload();
     },
     async crash() {
       const gone = bot;
