@@ -309,6 +309,28 @@ function program(done: (code: number) => void): Command {
     );
 
   root
+    .command('forget')
+    .description('forget what an identity was first seen to be, after somebody has looked at a changed one')
+    .argument('<kind>', 'account, email or user', (text: string) => {
+      if (text !== 'account' && text !== 'email' && text !== 'user')
+        throw new InvalidArgumentError('must be account, email or user');
+      return text;
+    })
+    .argument('<name>', 'slack:T012ABC/U012ABC, an email of the file, or <directory>:<person>')
+    .argument('<reason...>', 'why: kept in the trail')
+    .action((kind: 'account' | 'email' | 'user', name: string, reason: readonly string[], _options, command: Command) =>
+      withSettings(
+        command,
+        async (settings, io) => {
+          const { forgetCommand } = await import('./cli/forget.ts');
+          const operator = userInfo().username;
+          return await forgetCommand(io, settings, { kind, name, reason: reason.join(' '), operator });
+        },
+        true,
+      ),
+    );
+
+  root
     .command('resolve')
     .description('close a removal that is owed in a group, or of an account, that was deleted')
     .argument('<id>', 'G-7KQ2 of a grant that stays ending, or <directory>/<group>/<login>')

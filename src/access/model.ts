@@ -577,6 +577,8 @@ export type Change =
   | { readonly put: 'digest'; readonly row: DigestRecord }
   /** Only where nothing is pinned yet. */
   | { readonly put: 'pin'; readonly row: Pin }
+  | { readonly drop: 'pin'; readonly id: string; readonly space: Pin['space']; readonly name: string }
+  | { readonly drop: 'account_pin'; readonly id: string; readonly account: AccountRef }
   /** At most one of each id. */
   | { readonly put: 'drift'; readonly row: Drift }
   | { readonly drop: 'drift'; readonly id: string }

@@ -116,7 +116,7 @@ export function createPeople(options: PeopleOptions): People {
       const name = `${platformName(account)} account ${account.tenant}/${account.id}`;
       await options.disputed({
         key: `account ${account.platform}:${account.tenant}/${account.id} ${id}`,
-        detail: `The ${name} was ${pinned} when Hallpass first saw it; now it leads to ${id} (${email}). It may not act.`,
+        detail: `The ${name} was ${pinned} when Hallpass first saw it; now it leads to ${id} (${email}). It may not act. If that is right: hallpass forget account ${account.platform}:${account.tenant}/${account.id} <reason>`,
       });
       throw new PeopleError(
         'identity_changed',
@@ -165,8 +165,8 @@ export function createPeople(options: PeopleOptions): People {
       key: `user ${place} ${there.id}`,
       detail:
         pinned === undefined || pinned === there.id
-          ? `The account ${there.id} (${email}) of the directory "${directory}" was ${owner}'s; now its email is ${person}'s. Nothing is given to it.`
-          : `In the directory "${directory}" ${email} was the account ${pinned} and is now ${there.id}. Nothing is given to ${person} there.`,
+          ? `The account ${there.id} (${email}) of the directory "${directory}" was ${owner}'s; now its email is ${person}'s. Nothing is given to it. If that is right: hallpass forget user ${directory}:${owner} <reason>`
+          : `In the directory "${directory}" ${email} was the account ${pinned} and is now ${there.id}. Nothing is given to ${person} there. If that is right: hallpass forget user ${directory}:${person} <reason>`,
     });
     throw new PeopleError(
       'identity_changed',
@@ -183,7 +183,7 @@ export function createPeople(options: PeopleOptions): People {
     if (pinned === id) return user;
     await options.disputed({
       key: `email ${email.toLowerCase()} ${id}`,
-      detail: `${email} in the configuration was ${pinned} and is now ${id}. It stands for nobody until somebody has looked at it.`,
+      detail: `${email} in the configuration was ${pinned} and is now ${id}. It stands for nobody. If that is right: hallpass forget email ${email.toLowerCase()} <reason>`,
     });
     throw new PeopleError(
       'identity_changed',

@@ -67,6 +67,16 @@ function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing, s
       yield* run((s) => s.statements.dropDrift({ id: change.id }));
     });
   }
+  if ('drop' in change && change.drop === 'pin') {
+    const { id, space, name } = change;
+    return write(`2 pin ${id}`, () => guard(`the pin of ${name}`, (s) => s.statements.dropPin({ space, name })));
+  }
+  if ('drop' in change && change.drop === 'account_pin') {
+    const { platform, tenant, id: accountId } = change.account;
+    return write(`2 account ${platform} ${tenant} ${accountId}`, () =>
+      guard(`the pin of ${accountId}`, (s) => s.statements.dropAccountPin({ platform, tenant, accountId })),
+    );
+  }
   if ('drop' in change) {
     return write(`6 ${change.id}`, function* () {
       yield* run((s) => s.statements.dropJob({ id: change.id }));

@@ -287,6 +287,17 @@ function records(db: Database, t: Tables, prepare: Prepare) {
       db.insert(groupPins).values(columns(groupPins)).onConflictDoNothing().returning({ groupId: groupPins.groupId }),
     ),
     pin: prepare('pin', db.insert(pins).values(columns(pins)).onConflictDoNothing().returning({ id: pins.id })),
+    dropPin: prepare(
+      'drop_pin',
+      db
+        .delete(pins)
+        .where(and(eq(pins.space, value('space')), eq(pins.name, value('name'))))
+        .returning({ id: pins.id }),
+    ),
+    dropAccountPin: prepare(
+      'drop_account_pin',
+      db.delete(accountPins).where(account).returning({ person: accountPins.person }),
+    ),
     pinned: prepare(
       'pinned',
       db

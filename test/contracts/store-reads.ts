@@ -350,6 +350,14 @@ export function readContract(bench: Bench): void {
     await expect(store.commit({ changes: [{ put: 'pin', row: { ...told, id: '2' } }] })).rejects.toThrow(
       StaleStateError,
     );
+    const forgotten = { drop: 'pin', id: 'user google okta/a', space: 'user', name: 'google okta/a' } as const;
+    await store.commit({ changes: [forgotten] });
+    expect(await store.pinned('user', 'google okta/a')).toBeUndefined();
+    expect(await store.pin({ ...pin, id: 'g2' })).toBe('g2');
+    const account = { platform: 'slack', tenant: 'T1', id: 'U9' } as const;
+    await store.pinAccount(account, 'okta/a', T0);
+    await store.commit({ changes: [{ drop: 'account_pin', id: account.id, account }] });
+    expect(await store.pinAccount(account, 'okta/b', T0)).toBe('okta/b');
   });
 
   test('a group name stays with the group it was first seen to be', async () => {

@@ -1,5 +1,7 @@
 /** Somebody who comes under another identity than before is refused, and security hears of it once. */
 import { afterEach, expect, it } from 'vitest';
+import { forgetCommand } from '../../src/cli/forget.ts';
+import { createOut, EXIT } from '../../src/cli/out.ts';
 import { messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
 import { DIALECTS, GROUPS, type Journey, PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
 
@@ -29,6 +31,23 @@ it.each(DIALECTS)('an account whose email becomes an approver’s approves nothi
   const kinds = (await journey.bot.store.chain(0, 500)).map(({ canonical }) => JSON.parse(canonical).kind);
   expect(kinds.filter((kind) => kind === 'identity.disputed')).toHaveLength(1);
   expect(journey.isMember('ana', 'read')).toBe(false);
+
+  // Somebody has looked at it: the account is Ben's now.
+  const said: string[] = [];
+  const out = createOut(false, (text) => said.push(text));
+  const name = `slack:${journey.slack.state.team.id}/${PEOPLE.dan.slack}`;
+  const order = { kind: 'account', name, reason: 'Dan was given this mailbox', operator: 'root' } as const;
+  expect(await forgetCommand(out, journey.settings, { ...order, name: 'slack:T0/U0NOBODY' })).toBe(EXIT.failed);
+  expect(await forgetCommand(out, journey.settings, order)).toBe(EXIT.done);
+  expect(said).toEqual([
+    'Nothing is known of account slack:T0/U0NOBODY; there is nothing to forget.\n',
+    expect.stringContaining(`Forgotten: account ${name} was okta/${PEOPLE.dan.okta}.`),
+  ]);
+  await journey.moveClock(2 * MINUTE);
+  await journey.approve('dan', card, 'ana');
+  expect((await journey.bot.store.request(id))?.approvals).toMatchObject([{ approver: `okta/${PEOPLE.ben.okta}` }]);
+  const after = (await journey.bot.store.chain(0, 500)).map(({ canonical }) => JSON.parse(canonical).kind);
+  expect(after.filter((kind) => kind === 'identity.forgotten')).toHaveLength(1);
 });
 
 it('a group that gives authority is given to nobody, also where the file names it once by name and once by id', async () => {

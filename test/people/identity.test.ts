@@ -241,7 +241,7 @@ test('an email that now belongs to somebody else does not carry the old account 
   now += 60_001;
   await expect(ann()).rejects.toMatchObject({ code: 'identity_changed' });
   expect(disputes).toEqual([
-    'account slack:T1/UANN okta/00unew: The Slack account T1/UANN was okta/00uann when Hallpass first saw it; now it leads to okta/00unew (ann@acme.com). It may not act.',
+    'account slack:T1/UANN okta/00unew: The Slack account T1/UANN was okta/00uann when Hallpass first saw it; now it leads to okta/00unew (ann@acme.com). It may not act. If that is right: hallpass forget account slack:T1/UANN <reason>',
   ]);
 });
 
