@@ -215,7 +215,13 @@ describe('check, against the servers', () => {
       .replace('group: prod-db-admin', `group: ${GROUPS.security}`)
       .replace('viewers:    [ group:okta/engineering ]', 'viewers:    [ group:okta/enginering ]')
       .replace(/dba: \{ type: static.*\}/, 'dba: { type: static, people: [ ben@example.com, nobody@example.com ] }')
-      .replace('onCall:\n', 'onCall:\n  later: { type: slack-user-group, group: S0GONE }\n');
+      .replace(
+        'onCall:\n',
+        `onCall:
+  later: { type: slack-user-group, group: S0GONE }
+  future: { type: static, rotation: { people: [ ben@example.com, cat@example.com ], from: '2099-01-01 09:00', every: 1w } }
+`,
+      );
     await write(`${named}${more.join('')}`);
     const { code, stdout } = await hallpass(['check'], asked());
     expect(code).toBe(1);
@@ -228,7 +234,8 @@ describe('check, against the servers', () => {
       /PROBLEM channel C0NOWHERE: .*channel_not_found/,
       /PROBLEM line 2 {2}admins\[0\]: group security in okta: db-prod:admin grants this very group .*authority/,
       /PROBLEM line 4 {2}viewers\[0\]: group enginering in okta: there is no such group/,
-      /PROBLEM line 12 {2}onCall\.dba\.people\[1\]: nobody@example\.com: the directory has nobody/,
+      /warning on-call source future: nobody is on call now/,
+      /PROBLEM line 13 {2}onCall\.dba\.people\[1\]: nobody@example\.com: the directory has nobody/,
       /PROBLEM on-call source later: /,
       /warning on-call source dba: on call now: .*nobody@example\.com: not an active login/,
       /ok {6}group prod-db-read in okta/,
@@ -376,6 +383,18 @@ describe('start', () => {
     const metrics = await fetch(`${url}/metrics`);
     expect(metrics.status).toBe(200);
     expect(await metrics.text()).toMatch(/^# HELP hallpass_/m);
+
+    // SIGHUP reads the file again: one with a mistake changes nothing and is said, a good one holds.
+    const why = async () =>
+      ((await (await fetch(`${url}/readyz`)).json()) as { degraded: readonly { what: string }[] }).degraded;
+    await write(configuration(okta.url).replace('max: 4h', 'max: long'));
+    started.stop('SIGHUP');
+    await started.said(/"the configuration was not taken/);
+    expect(await why()).toMatchObject([{ what: 'configuration' }]);
+    await write(configuration(okta.url).replace('max: 4h', 'max: 2h'));
+    started.stop('SIGHUP');
+    await started.said(/"the configuration was read again/);
+    expect(await why()).toEqual([]);
 
     const askedAt = performance.now();
     started.stop();
