@@ -10,10 +10,10 @@ import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from './access/grammar.ts';
-import { slackManifest, slackManifestYaml } from './chat/slack/manifest.ts';
+import type { ManifestOptions, Platform } from './cli/manifest.ts';
 import { createOut, EXIT, type Out, sayProblems } from './cli/out.ts';
 import { systemClock } from './clock.ts';
-import { baseUrlFromEnvironment, jsonSchema, loadConfig, type Settings } from './config.ts';
+import { jsonSchema, loadConfig, type Settings } from './config.ts';
 import { createLog, type Log } from './log.ts';
 
 function outOf(command: Command): Out {
@@ -74,27 +74,6 @@ async function signingOf(settings: Settings, log: Log) {
   }
 }
 
-interface ManifestOptions {
-  readonly command: string;
-  readonly baseUrl?: string;
-  readonly socketMode?: boolean;
-}
-
-function manifest(options: ManifestOptions, io: Out): number {
-  const baseUrl = options.baseUrl ?? baseUrlFromEnvironment();
-  const socketMode = options.socketMode === true;
-  if (baseUrl === undefined && !socketMode) {
-    io.say(
-      { ok: false, error: 'no base URL' },
-      'Where does Slack reach Hallpass? Give --base-url https://…, set HALLPASS_BASE_URL, or use --socket-mode.',
-    );
-    return EXIT.failed;
-  }
-  const wanted = { command: options.command, socketMode, ...(baseUrl === undefined ? {} : { baseUrl }) };
-  process.stdout.write(io.json ? `${JSON.stringify(slackManifest(wanted))}\n` : slackManifestYaml(wanted));
-  return EXIT.done;
-}
-
 function positive(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value <= 0) throw new InvalidArgumentError('must be a whole number above 0');
@@ -124,6 +103,12 @@ function commandWord(text: string): string {
   if (!/^\/[a-z0-9_-]{1,31}$/.test(text))
     throw new InvalidArgumentError('must begin with / and hold small letters, digits, - or _, at most 32 characters');
   return text;
+}
+
+function guid(text: string): string {
+  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text))
+    throw new InvalidArgumentError('must be a GUID');
+  return text.toLowerCase();
 }
 
 function address(text: string): string {
@@ -261,14 +246,20 @@ function program(done: (code: number) => void): Command {
   root
     .command('manifest')
     .description('print the manifest with which the app is installed')
-    .argument('<platform>', 'slack', (text: string) => {
-      if (text !== 'slack') throw new InvalidArgumentError('this version has a manifest for slack');
-      return text;
+    .argument('<platform>', 'slack or teams', (text: string): Platform => {
+      const platform = (['slack', 'teams'] as const).find((one) => one === text);
+      if (platform === undefined) throw new InvalidArgumentError('there are manifests for slack and for teams');
+      return platform;
     })
-    .option('--command <word>', 'the command’s own word, where /access is taken', commandWord, '/access')
-    .option('--base-url <url>', 'where Slack reaches Hallpass (default: HALLPASS_BASE_URL)', address)
-    .option('--socket-mode', 'without addresses: Hallpass calls Slack')
-    .action((_platform: string, options: ManifestOptions, command: Command) => done(manifest(options, outOf(command))));
+    .option('--command <word>', 'Slack: the command’s own word, where /access is taken', commandWord, '/access')
+    .option('--base-url <url>', 'where chat reaches Hallpass (default: HALLPASS_BASE_URL)', address)
+    .option('--socket-mode', 'Slack: without addresses, Hallpass calls Slack')
+    .option('--app-id <id>', 'Teams: the bot’s application id (default: MICROSOFT_APP_ID)', guid)
+    .option('--out <file>', 'Teams: write the package (a zip) that is uploaded, instead of printing its manifest')
+    .action(async (platform: Platform, options: ManifestOptions, command: Command) => {
+      const { manifestCommand } = await import('./cli/manifest.ts');
+      done(await manifestCommand(platform, options, outOf(command)));
+    });
 
   root
     .command('expire')

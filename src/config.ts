@@ -492,3 +492,9 @@ export function baseUrlFromEnvironment(
 ): string | undefined {
   return env.HALLPASS_BASE_URL || undefined;
 }
+
+export function teamsAppIdFromEnvironment(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): string | undefined {
+  return env.MICROSOFT_APP_ID?.trim().toLowerCase() || undefined;
+}

@@ -91,6 +91,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   commander: /^cli\.ts$/,
   'drizzle-orm': /^store\//,
   googleapis: /^(directories\/google|people\/google-calendar\.ts$)/,
+  fflate: /^chat\/teams\/manifest\.ts$/,
   jose: /^(directories\/|sandbox\/(okta|google))/,
   'node-cron': /^workers\//,
   pg: /^store\//,

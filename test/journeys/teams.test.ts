@@ -5,9 +5,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { buttonIn, type Playground, startPlayground, TENANT } from '../../src/sandbox/playground.ts';
 import { withTeams } from '../../src/sandbox/world.ts';
+import { BEN, type Connector, pressed, startConnector, typed } from '../chat/teams-support.ts';
 import { APPROVALS, DIALECTS, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
 
 const MINUTE = 60_000;
@@ -101,5 +102,49 @@ describe.each(DIALECTS)('asked for in a dialog in Teams, on %s', (dialect) => {
     expect(journey.isMember('ana', 'read')).toBe(false);
     await journey.posted(APPROVALS, /Removed from prod-db-read .*checked/);
     expect((await journey.story(id)).map(({ kind }) => kind)).toContain('grant.ended');
+  });
+});
+
+describe('an approver who has not added the app', () => {
+  let journey: Journey;
+  let connector: Connector;
+  afterEach(async () => {
+    await journey.end();
+    await connector.close();
+  });
+
+  it('is named in the channel, and can answer there', async () => {
+    journey = await startJourney('sqlite', { config: withTeams });
+    connector = await startConnector();
+    const closed = { status: 403, body: { error: { code: 'BotNotInConversationRoster' } } };
+    connector.respond = ({ path, body }) =>
+      path === '/v3/conversations' && body.isGroup === false && body.members[0].id === '29:ben' ? closed : undefined;
+    const deliver = async (activity: object) => {
+      const response = await fetch(`http://127.0.0.1:${journey.bot.port}/api/messages`, {
+        method: 'POST',
+        body: JSON.stringify(activity),
+      });
+      const text = await response.text();
+      return text === '' ? '' : JSON.stringify(JSON.parse(text));
+    };
+    await deliver(typed(connector.url, 'request db-prod 30m fix stuck migration'));
+    const shown = (method: string) =>
+      connector.calls.findLast(
+        ({ path, ...call }) => call.method === method && JSON.stringify([path, call.body]).includes('tacv2'),
+      );
+    await vi.waitFor(
+      () => expect(JSON.stringify(shown('PUT')?.body)).toContain('Could not be written to in person'),
+      10_000,
+    );
+    expect(JSON.stringify(shown('PUT')?.body)).toContain(`"mentioned":{"id":"${BEN}`);
+    // Cat has no account in Teams at all, and was asked in Slack like Ben.
+    await journey.told('cat', /db-prod/);
+
+    const ben = { from: { id: '29:ben', name: 'Ben Okafor', aadObjectId: BEN } };
+    const look = buttonIn(JSON.stringify(shown('PUT')?.body.attachments[0].content), 'look') ?? {};
+    const card = JSON.parse(await deliver(pressed(connector.url, look, ben))).value;
+    await deliver(pressed(connector.url, buttonIn(JSON.stringify(card), 'approve') ?? {}, ben));
+    await vi.waitFor(() => expect(journey.isMember('ana', 'read')).toBe(true), 10_000);
+    await journey.idle();
   });
 });
