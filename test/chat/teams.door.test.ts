@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createHttp } from '../../src/http.ts';
 import {
   ANA,
+  APP_ID,
   BEN,
   type Connector,
   deliver,
@@ -238,6 +239,24 @@ it('a mention in a channel is the same command, and its answer goes to the perso
     '/v3/conversations',
     '/v3/conversations/a:29:ana/activities',
   ]);
+});
+
+it('a mention of somebody else is their object id, as Teams tells it, and never their label', async () => {
+  const freeze = (mentioned: string) =>
+    inChannel(connector.url, '<at>Hallpass</at> freeze <at>Cat</at> stolen laptop', {
+      entities: [
+        { type: 'mention', text: '<at>Hallpass</at>', mentioned: { id: `28:${APP_ID}`, name: 'Hallpass' } },
+        { type: 'mention', text: '<at>Cat</at>', mentioned: { id: mentioned, name: 'Cat' } },
+      ],
+    });
+  await deliver(bench.teams, freeze('29:ben'), await genuine());
+  expect(bench.desk.taken).toMatchObject([
+    { command: { do: 'freeze', aim: { account: { platform: 'teams', tenant: TENANT, id: BEN } } } },
+  ]);
+  await deliver(bench.teams, freeze('29:nobody'), await genuine());
+  // Known to nobody, so that the look-up refuses it.
+  expect(bench.desk.taken[1]?.command).toMatchObject({ aim: { account: { id: '29:nobody' } } });
+  await bench.teams.stop(1_000);
 });
 
 it('whoever has not added the app is told so where they asked, and not what the answer is', async () => {

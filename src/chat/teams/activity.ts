@@ -75,12 +75,26 @@ export function isPersonal(read: Activity): boolean {
   return read.conversation.conversationType === 'personal';
 }
 
-/** What the person typed, without the mention of the bot; of anybody else only the id stays, since a label can say anything. */
-export function plainText(read: Activity): string {
+/** Whom it mentions besides the bot, by what Teams calls them towards it. */
+export function mentionedIn(read: Activity): readonly string[] {
+  const ids = (read.entities ?? []).flatMap(({ type, mentioned }) =>
+    type === 'mention' && mentioned !== undefined && mentioned.id !== read.recipient?.id ? [mentioned.id] : [],
+  );
+  return [...new Set(ids)];
+}
+
+/**
+ * What the person typed, without the mention of the bot; of anybody else only the object id stays, as Teams tells it,
+ * since a label can say anything.
+ */
+export function plainText(read: Activity, objectIds: ReadonlyMap<string, string> = new Map()): string {
   let text = read.text ?? '';
   for (const { type, text: shown, mentioned } of read.entities ?? [])
     if (type === 'mention' && shown !== undefined && shown !== '' && mentioned !== undefined)
-      text = text.replaceAll(shown, mentioned.id === read.recipient?.id ? ' ' : ` @${mentioned.id} `);
+      text = text.replaceAll(
+        shown,
+        mentioned.id === read.recipient?.id ? ' ' : ` @${objectIds.get(mentioned.id) ?? mentioned.id} `,
+      );
   return (
     text
       .replace(/<at[^<>]{0,200}>([^<>]{0,300})<\/at>/g, '$1')

@@ -17,8 +17,8 @@ import type {
   Replier,
   ReplyTo,
 } from '../../access/ports.ts';
-import { createAccounts } from './accounts.ts';
-import { type Activity, accountIn, isPersonal, readActivity, tenantIn } from './activity.ts';
+import { createAccounts, readMember } from './accounts.ts';
+import { type Activity, accountIn, isPersonal, mentionedIn, readActivity, tenantIn } from './activity.ts';
 import { createCalls, said } from './calls.ts';
 import type { Rendered } from './card.ts';
 import { createForms } from './form.ts';
@@ -91,6 +91,8 @@ const BODY_MAX = 256 * 1024;
 /** Teams shows an error when an invoke takes longer than ten to fifteen seconds. */
 const PATIENCE = { durableMs: 4_000, answerMs: 4_000 } as const;
 const DELIVERIES_REMEMBERED = 5_000;
+/** Nobody means more people than this in one command. */
+const MENTIONS_MAX = 5;
 
 const CHECKING = 'Checking… The answer follows in a moment.';
 const NOT_RECORDED = 'Hallpass cannot record this right now. Nothing was done. Try again in a minute.';
@@ -161,7 +163,7 @@ export function createBot(options: BotOptions): Teams {
 
   async function message(read: Activity, by: AccountRef, key: string): Promise<TeamsReply> {
     const reply = replyTo(read, by);
-    const asked = parseMessage(read, by, key);
+    const asked = parseMessage(read, by, key, await objectIdsOf(read));
     count('message', asked.is);
     if (asked.is === 'command') {
       const taken = hand(asked.incoming);
@@ -173,6 +175,18 @@ export function createBot(options: BotOptions): Teams {
     }
     later(immediate(asked, by).then((rendered) => out.tell(reply, rendered)));
     return { status: 200 };
+  }
+
+  /** Whoever Teams cannot name stays unknown, and then the command says so. */
+  async function objectIdsOf(read: Activity): Promise<ReadonlyMap<string, string>> {
+    const at = { serviceUrl: read.serviceUrl, conversation: read.conversation.id };
+    const found = new Map<string, string>();
+    for (const id of mentionedIn(read).slice(0, MENTIONS_MAX)) {
+      const member = await calls.member(at, id).catch(() => undefined);
+      const facts = readMember(member, options.tenants);
+      if (facts?.user === id && !facts.facts.foreign) found.set(id, facts.facts.account.id);
+    }
+    return found;
   }
 
   async function invoke(read: Activity, by: AccountRef, key: string): Promise<TeamsReply> {

@@ -71,9 +71,14 @@ const task = z.object({
 });
 
 /** A message: something typed, or a button that came as a message because the client is too old for more. */
-export function parseMessage(read: Activity, by: AccountRef, key: string): Parsed {
+export function parseMessage(
+  read: Activity,
+  by: AccountRef,
+  key: string,
+  objectIds: ReadonlyMap<string, string> = new Map(),
+): Parsed {
   if (read.text === undefined || read.text.trim() === '') return parsePressed(read.value, read, by, key);
-  const typed = plainText(read);
+  const typed = plainText(read, objectIds);
   if (/^(?:home|my access)$/i.test(typed)) return { is: 'home' };
   if (asksForForm(typed)) return { is: 'offer_form' };
   const command = parseCommand(typed, by);
