@@ -40,6 +40,7 @@ async function askEverything(settings: Settings): Promise<readonly Asked[]> {
     ...(await askCredentials(directories, groups)),
     ...(await askGroups(settings, directories)),
     ...(await askNamed(settings, directories)),
+    ...(await askTeams(settings)),
     ...(await askSlack(settings, (accounts) => askSources(settings, directories, accounts))),
   ];
 }
@@ -129,6 +130,22 @@ async function askSlack(
     clearTimeout(alarm);
     clearInterval(look);
     await app.stop(1_000);
+  }
+}
+
+/** Its channels cannot be asked about before something has come from Teams; whether it may speak at all can. */
+async function askTeams({ teams }: Settings): Promise<readonly Asked[]> {
+  if (teams?.credentials === undefined) return [];
+  const { appId, type } = teams.credentials;
+  const what = `Teams, app ${appId} (${type})`;
+  try {
+    const { askForToken } = await import('../chat/teams/app.ts');
+    await askForToken(teams.credentials);
+    return [
+      { what, ok: true, why: `${teams.tenants.length === 1 ? 'tenant' : 'tenants'} ${teams.tenants.join(', ')}` },
+    ];
+  } catch (error) {
+    return [{ what, ok: false, why: messageOf(error) }];
   }
 }
 

@@ -26,6 +26,24 @@ export interface TeamsOptions extends Omit<BotOptions, 'wire' | 'local'> {
   readonly trust?: { readonly metadataUrl: string };
 }
 
+const TOKEN_WITHIN_MS = 15_000;
+
+/** Whether Microsoft gives this bot a token, as it would need one to say anything. Throws with what Microsoft says. */
+export async function askForToken(identity: TeamsIdentity): Promise<void> {
+  const authentication = authenticationOf(identity, undefined);
+  const connector = await authentication.createConnectorFactory(ourClaims(identity.appId)).create(ANY_SERVICE);
+  const { credentials } = connector as unknown as {
+    readonly credentials: { getToken(fresh: boolean): Promise<string> };
+  };
+  const asked = credentials.getToken(true).then(
+    () => undefined,
+    (error: unknown) => new Error(said(error)),
+  );
+  const answer = await within(asked, TOKEN_WITHIN_MS);
+  if (typeof answer !== 'object') throw new Error(`Microsoft gave no answer within ${TOKEN_WITHIN_MS / 1000} s`);
+  if (answer.value !== undefined) throw answer.value;
+}
+
 type Authentication = ConfigurationBotFrameworkAuthentication;
 type Claims = Parameters<Authentication['createConnectorFactory']>[0];
 type Credentials = NonNullable<ConstructorParameters<typeof ConfigurationBotFrameworkAuthentication>[1]>;
@@ -33,6 +51,8 @@ type Connector = Awaited<ReturnType<ReturnType<Authentication['createConnectorFa
 type Conversations = Connector['conversations'];
 
 const ISSUER = 'https://api.botframework.com';
+/** A token is for Bot Framework as a whole, not for one of its addresses. */
+const ANY_SERVICE = 'https://smba.trafficmanager.net/teams/';
 /** Bot Framework and we may disagree about the time by as much as its SDK allows. */
 const SKEW_MS = 5 * 60_000;
 const CONNECTORS_MAX = 20;
@@ -47,8 +67,8 @@ export function createTeams(options: TeamsOptions): Teams {
   });
 }
 
-function createWire(identity: TeamsIdentity | undefined, trust: TeamsOptions['trust']): Wire {
-  const authentication = new ConfigurationBotFrameworkAuthentication(
+function authenticationOf(identity: TeamsIdentity | undefined, trust: TeamsOptions['trust']): Authentication {
+  return new ConfigurationBotFrameworkAuthentication(
     {
       ...(identity === undefined
         ? {}
@@ -64,6 +84,10 @@ function createWire(identity: TeamsIdentity | undefined, trust: TeamsOptions['tr
     },
     identity === undefined || trust === undefined ? undefined : withoutToken(identity.appId),
   );
+}
+
+function createWire(identity: TeamsIdentity | undefined, trust: TeamsOptions['trust']): Wire {
+  const authentication = authenticationOf(identity, trust);
   const factory = authentication.createConnectorFactory(ourClaims(identity?.appId ?? ''));
   const connectors = new Map<string, Promise<Conversations>>();
 
