@@ -82,7 +82,7 @@ function positive(text: string): number {
 
 function durationOption(text: string): number {
   const ms = parseDuration(text);
-  if (ms === undefined) throw new InvalidArgumentError('must be a duration such as 36h or 7d');
+  if (ms === undefined) throw new InvalidArgumentError('must be a duration such as 30m, 36h or 7d');
   return ms;
 }
 
@@ -124,6 +124,13 @@ interface ReconcileFlags {
   readonly since: number;
   readonly apply?: boolean;
   readonly wait: number;
+}
+
+interface RevokeOptions {
+  readonly wait: number;
+  readonly grantedSince?: number;
+  readonly except?: readonly string[];
+  readonly yes?: boolean;
 }
 
 type Action = (settings: Settings, io: Out) => Promise<number>;
@@ -279,21 +286,30 @@ function program(done: (code: number) => void): Command {
 
   root
     .command('revoke')
-    .description('end one grant at once')
-    .argument('<id>', 'G-7KQ2, R-7KQ2, or the name of a resource with only one live grant')
-    .argument('<reason...>', 'why: said to the holder and kept in the trail')
+    .description('end one grant at once, or with --yes all of a person, a resource or everything')
+    .argument('<what>', 'G-7KQ2 or R-7KQ2; or a resource, the email of a person, or all')
+    .argument('<reason...>', 'why: said to the holders and kept in the trail')
+    .option('--granted-since <duration>', 'only what was approved in the last 2h, 30m, …', durationOption)
+    .option('--except <email...>', 'people whose access stays')
+    .option('--yes', 'do it; without it, what would be ended is shown and nothing is')
     .option('--wait <seconds>', 'how long to wait for the proof', positive, 60)
-    .action((id: string, reason: readonly string[], options: { wait: number }, command: Command) =>
+    .action((id: string, reason: readonly string[], options: RevokeOptions, command: Command) =>
       withSettings(
         command,
         async (settings, io) => {
-          const { revokeCommand } = await import('./cli/end.ts');
-          return await revokeCommand(io, settings, {
+          const order = {
             id,
             reason: reason.join(' '),
             operator: userInfo().username,
             waitMs: options.wait * 1_000,
-          });
+            except: options.except ?? [],
+            yes: options.yes === true,
+            ...(options.grantedSince === undefined ? {} : { grantedWithinMs: options.grantedSince }),
+          };
+          const { isManyMeant, revokeManyCommand } = await import('./cli/revoke-many.ts');
+          if (isManyMeant(settings, order)) return await revokeManyCommand(io, settings, order);
+          const { revokeCommand } = await import('./cli/end.ts');
+          return await revokeCommand(io, settings, order);
         },
         true,
       ),
@@ -332,6 +348,39 @@ function program(done: (code: number) => void): Command {
         async (settings, io) => {
           const { resolveCommand } = await import('./cli/resolve.ts');
           return await resolveCommand(io, settings, { id, reason: reason.join(' '), operator: userInfo().username });
+        },
+        true,
+      ),
+    );
+
+  root
+    .command('list')
+    .description('what is live, or what waits for an answer, straight from the database')
+    .argument('[which]', 'active or pending', (text: string) => {
+      if (text !== 'active' && text !== 'pending') throw new InvalidArgumentError('active or pending');
+      return text;
+    })
+    .action((which: 'active' | 'pending' | undefined, _options, command: Command) =>
+      withSettings(
+        command,
+        async (settings, io) => {
+          const { listCommand } = await import('./cli/look.ts');
+          return await listCommand(io, settings, which ?? 'active');
+        },
+        true,
+      ),
+    );
+
+  root
+    .command('status')
+    .description('what holds of one request or grant')
+    .argument('<id>', 'R-7KQ2 or G-7KQ2')
+    .action((id: string, _options, command: Command) =>
+      withSettings(
+        command,
+        async (settings, io) => {
+          const { statusCommand } = await import('./cli/look.ts');
+          return await statusCommand(io, settings, id);
         },
         true,
       ),

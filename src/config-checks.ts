@@ -8,6 +8,7 @@ import { parseDuration } from './access/grammar.ts';
 import type { Entitlement, Policy, Stage, Subject } from './access/model.ts';
 import { everAsked, stagesOf } from './access/stages.ts';
 import {
+  breakGlassOf,
   type Compile,
   checkPerDay,
   conditionOf,
@@ -142,6 +143,19 @@ export function checkConfig(
       lapseAfterMs,
       warnBeforeMs: ms(section.warnBefore ?? DEFAULTS.warnBefore),
     };
+    const glass = breakGlassOf(
+      section.breakGlass,
+      content.duration,
+      at('breakGlass'),
+      (texts, path) => (mine('breakGlass') ? subjectsOf(texts, path) : parsedSubjects(texts)),
+      mine('breakGlass') ? report : silence,
+    );
+    const breakGlass = glass === undefined ? {} : { breakGlass: glass };
+    if (glass !== undefined) {
+      // Whoever could get into such a group through Hallpass could open the door to the rest, or sign for it.
+      trust(glass.by, `policies.${policyName}.breakGlass.by`);
+      trust(glass.review.by, `policies.${policyName}.breakGlass.review.by`);
+    }
     const here: Path = ['policies', policyName];
     const stated = file.policies[policyName]?.duration;
     if (content.duration.defaultMs > content.duration.maxMs) {
@@ -188,7 +202,12 @@ export function checkConfig(
       // Whoever could get into such a group through Hallpass could make the condition true.
       trust(condition.groups.flatMap(groupSubject), `policies.${policyName}.${key}`);
     }
-    policies.set(policyName, { ...content, ...conditions, hash: hash({ ...content, ...expressionsOf(conditions) }) });
+    policies.set(policyName, {
+      ...content,
+      ...breakGlass,
+      ...conditions,
+      hash: hash({ ...content, ...breakGlass, ...expressionsOf(conditions) }),
+    });
   }
   trust(viewers, 'viewers', true);
 
@@ -196,7 +215,7 @@ export function checkConfig(
   const seen = new Map<string, string>();
   for (const [resourceName, section] of Object.entries(file.resources)) {
     const here: Path = ['resources', resourceName];
-    if (section.owner !== undefined) subjectAt(section.owner, [...here, 'owner']);
+    const owner = section.owner === undefined ? undefined : subjectAt(section.owner, [...here, 'owner'])[0];
     const twin = seen.get(resourceName.toLowerCase());
     if (twin !== undefined)
       report(here, `differs from "${twin}" only in upper and lower case, which people do not type`);
@@ -252,6 +271,7 @@ export function checkConfig(
         ...(section.channel !== undefined && channelOf(section.channel)),
         ...(section.tags !== undefined && { tags: section.tags }),
         ...(section.owner !== undefined && { owner: section.owner }),
+        ...(owner !== undefined && { ownerSubject: owner }),
         ...(section.link !== undefined && { link: section.link }),
       };
     }

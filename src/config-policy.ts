@@ -1,5 +1,6 @@
 /** The parts of a policy that are more than numbers and names: its conditions, its ticket, its limits. */
 import type { Condition } from './access/condition.ts';
+import { parseDuration } from './access/grammar.ts';
 import type { Policy, Subject } from './access/model.ts';
 import { patternProblem } from './access/ticket.ts';
 import type { Path } from './config-positions.ts';
@@ -61,6 +62,40 @@ export function reasonOf(
     minLength: section?.minLength ?? minLength,
     ...(pattern === undefined ? {} : { pattern }),
     ...(link === undefined ? {} : { link }),
+  };
+}
+
+/** Access without approval; more than the policy's own maximum would make it the better way of asking. */
+export function breakGlassOf(
+  section: PolicySection['breakGlass'],
+  duration: Policy['duration'],
+  path: Path,
+  subjects: (texts: readonly string[], path: Path) => readonly Subject[],
+  report: Report,
+): Policy['breakGlass'] {
+  if (section === undefined) return undefined;
+  const maxMs = parseDuration(section.max) ?? 0;
+  if (maxMs > duration.maxMs)
+    report([...path, 'max'], 'break-glass may last longer than what is approved', 'at most duration.max');
+  const by = subjects(section.by, [...path, 'by']);
+  const reviewers = subjects(section.review.by, [...path, 'review', 'by']);
+  if (
+    section.review.by.length === 1 &&
+    section.by.length === 1 &&
+    section.review.by[0] === section.by[0] &&
+    by[0]?.kind === 'user'
+  )
+    report(
+      [...path, 'review', 'by'],
+      'the only one who may use it is the only one who could review it',
+      'somebody else',
+    );
+  return {
+    by,
+    maxMs,
+    review: { by: reviewers, withinMs: parseDuration(section.review.within ?? '24h') ?? 0 },
+    ...(section.block === true && { block: true as const }),
+    ...(section.underFreeze === true && { underFreeze: true as const }),
   };
 }
 

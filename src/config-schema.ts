@@ -152,6 +152,29 @@ const policy = z
       })
       .optional()
       .describe('What the reason must be like.'),
+    breakGlass: z
+      .strictObject({
+        by: subjects.min(1, 'name who may use it').describe('Who may take access at once, without approval.'),
+        max: duration.describe('The most that such access may last, extensions included.'),
+        review: z
+          .strictObject({
+            by: subjects
+              .min(1, 'name who reviews it')
+              .describe('Who signs each use off or questions it; never its holder.'),
+            within: duration.optional().describe('By when. Default 24h.'),
+          })
+          .describe('The post-access review that each use owes.'),
+        block: z
+          .boolean()
+          .optional()
+          .describe('Whoever has a use that nobody has reviewed may not use it again. Default false.'),
+        underFreeze: z
+          .boolean()
+          .optional()
+          .describe('Also while the resource is frozen; never by a person who is. Default false.'),
+      })
+      .optional()
+      .describe('Access without approval, for when waiting costs more than trust. Default: there is none.'),
     maxLive: z.int().min(1).max(100).optional().describe('The most live grants that a person may have under it.'),
     when: expression
       .optional()
@@ -309,7 +332,7 @@ export function jsonSchema(): unknown {
 const LATER: Readonly<Record<string, readonly string[]>> = {
   '': ['stepUp', 'workloads', 'retention', 'findings', 'activity'],
   directories: ['nativeExpiry'],
-  policies: ['remindEvery', 'proof', 'breakGlass'],
+  policies: ['remindEvery', 'proof'],
   resources: ['activity'],
 };
 

@@ -341,6 +341,8 @@ export async function run(options: RunOptions): Promise<Running> {
               }),
             timezone,
             view: handler.view,
+            revocation: handler.revocation,
+            review: handler.review,
             clock,
             ids,
             log,

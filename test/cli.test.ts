@@ -89,6 +89,8 @@ describe('how it is called', () => {
       'revoke',
       'freeze',
       'unfreeze',
+      'list',
+      'status',
     ])
       expect(stdout).toMatch(new RegExp(`^ {2}${command}\\b`, 'm'));
   });

@@ -1,6 +1,7 @@
 /** What can be asked, from every door, and what is said back at once. */
-import type { AccountRef, EntitlementId, Freeze, GrantId, Instant, RequestId } from './model.ts';
+import type { AccountRef, EntitlementId, Freeze, GrantId, Instant, RequestId, Revocation } from './model.ts';
 import type { ReportView } from './report.ts';
+import type { ReviewView } from './review-view.ts';
 import type { RequestView } from './view.ts';
 
 /** `30m` is a length; `until 17:00` is a time of day in the person's own zone. */
@@ -52,6 +53,33 @@ export type Command =
     }
   | { readonly do: 'return'; readonly by: AccountRef; readonly target: Target }
   | { readonly do: 'revoke'; readonly by: By; readonly target: Target; readonly reason: string }
+  /** At once and without approval, where the policy has it. */
+  | {
+      readonly do: 'break-glass';
+      readonly by: AccountRef;
+      readonly resource: string;
+      readonly role?: string;
+      readonly duration?: DurationWish;
+      readonly reason: string;
+    }
+  | {
+      readonly do: 'review';
+      readonly by: AccountRef;
+      readonly target: Target;
+      readonly verdict: 'sign_off' | 'question';
+      readonly note?: string;
+    }
+  /** Shows what it would end, with the button that does it. */
+  | {
+      readonly do: 'revoke-all';
+      readonly by: By;
+      readonly aim: Aim;
+      /** Only what was approved in the last so many milliseconds. */
+      readonly grantedWithinMs?: number;
+      readonly except: readonly Aim[];
+      readonly reason: string;
+    }
+  | { readonly do: 'confirm-revocation'; readonly by: By; readonly id: string }
   /** Nothing new is granted there until it is lifted. */
   | { readonly do: 'freeze'; readonly by: By; readonly aim: Aim; readonly reason: string }
   | { readonly do: 'unfreeze'; readonly by: By; readonly aim: Aim }
@@ -117,6 +145,15 @@ export type Answer =
       readonly notes?: readonly string[];
     }
   | { readonly say: 'report'; readonly about: 'who' | 'on-call' | 'digest' | 'explain'; readonly report: ReportView }
+  | { readonly say: 'review'; readonly review: ReviewView }
+  /** `confirm`: what the button carries; absent once it runs. */
+  | {
+      readonly say: 'revocation';
+      readonly id: string;
+      readonly state: Revocation['state'];
+      readonly report: ReportView;
+      readonly confirm?: string;
+    }
   | {
       readonly say: 'freeze';
       readonly what: 'frozen' | 'unfrozen';
@@ -183,6 +220,13 @@ export type Refusal =
   | ({ readonly code: 'frozen' } & FrozenWhy)
   | ({ readonly code: 'already_frozen' } & FrozenWhy)
   | { readonly code: 'not_frozen'; readonly what: string }
+  | { readonly code: 'nothing_to_revoke'; readonly what: string }
+  | { readonly code: 'preview_expired' }
+  | { readonly code: 'no_break_glass'; readonly entitlement: EntitlementId }
+  | { readonly code: 'review_open'; readonly grantId: GrantId; readonly dueAt: Instant }
+  | { readonly code: 'own_review' }
+  | { readonly code: 'not_a_reviewer'; readonly wanted: readonly string[] }
+  | { readonly code: 'reviewed_already'; readonly grantId: GrantId; readonly by: string }
   | { readonly code: 'unknown_person'; readonly asked: string }
   | { readonly code: 'unknown_id'; readonly asked: string }
   | { readonly code: 'ambiguous_id'; readonly asked: string; readonly ids: readonly string[] }

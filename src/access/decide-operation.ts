@@ -4,7 +4,7 @@
  * to do now.
  */
 import { event, operationId, tellSecurity } from './decision.ts';
-import { frozenBy, restsOn } from './freeze.ts';
+import { frozenBy, personFrozen, restsOn } from './freeze.ts';
 import {
   answerLost,
   isLive,
@@ -182,8 +182,13 @@ export function settleHolders(
 /** Grants that a freeze covers: what was not sent for them by then is not sent any more. */
 function stoppedByFreeze({ freezes, grants }: OperationFacts): ReadonlySet<string> {
   if (freezes === undefined || freezes.live.length === 0) return new Set();
+  // A revocation ends its own grants; those beside them in its scope are added as ever.
+  const lasting = { ...freezes, live: freezes.live.filter(({ sweeping }) => sweeping === undefined) };
   const frozen = grants.filter(
-    ({ grant, request }) => frozenBy(freezes, { person: grant.holder, resource: request.resource }) !== undefined,
+    ({ grant, request }) =>
+      (request.breakGlass === 'under_freeze'
+        ? personFrozen(lasting, grant.holder)
+        : frozenBy(lasting, { person: grant.holder, resource: request.resource })) !== undefined,
   );
   return new Set(frozen.map(({ grant }) => grant.id));
 }

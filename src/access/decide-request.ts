@@ -299,7 +299,7 @@ function approvedAtOnce(
   return extended === undefined ? giveGrant(approved, now) : prolongGrant(approved, now);
 }
 
-function requestOf(
+export function requestOf(
   facts: RequestFacts,
   wish: Wish,
   extended: Grant | undefined,
@@ -343,7 +343,7 @@ function requestOf(
 }
 
 /** That it was asked for, whatever became of it at once. */
-function made(
+export function made(
   facts: RequestFacts,
   request: AccessRequest,
   extended: Grant | undefined,
@@ -374,7 +374,7 @@ function made(
 }
 
 /** The channel, each approver's own messages, and the requester's. */
-function audiences(facts: RequestFacts, others: readonly Person[]): Audience[] {
+export function audiences(facts: RequestFacts, others: readonly Person[]): Audience[] {
   const channel = facts.entitlement.channel ?? facts.approvalsChannel;
   const teamsChannel = facts.entitlement.teamsChannel ?? facts.teamsChannel;
   return [
@@ -387,7 +387,7 @@ function audiences(facts: RequestFacts, others: readonly Person[]): Audience[] {
   ];
 }
 
-function isBaseline({ record, member }: RequestFacts['standing'][number]): boolean {
+export function isBaseline({ record, member }: RequestFacts['standing'][number]): boolean {
   // An unproven row of ours wins over what a read shows: that membership may be our own, still ending.
   if (record.membership?.origin === 'ours') return false;
   return member === true;
@@ -412,7 +412,7 @@ export function durationOf(
   return until === undefined || until <= now ? { code: 'time_past', at: until ?? now, zone } : until - now;
 }
 
-function zoneOf(facts: RequestFacts): string {
+export function zoneOf(facts: RequestFacts): string {
   return facts.person.zone ?? facts.timezone;
 }
 

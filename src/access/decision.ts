@@ -88,7 +88,12 @@ export function showEverywhere(request: AccessRequest, now: Instant): Change[] {
 }
 
 /** Told to the webhook too: access that stays, and that it no longer does. */
-const ALERTED: ReadonlySet<Notice['code']> = new Set(['removal_failing', 'removal_recovered', 'removal_resolved']);
+const ALERTED: ReadonlySet<Notice['code']> = new Set([
+  'removal_failing',
+  'removal_recovered',
+  'removal_resolved',
+  'break_glass_used',
+]);
 
 /** In the security channels; or in another place that has to hear of it too. */
 export function tellSecurity(id: string, notice: Notice, place?: Place): Change[] {
@@ -122,10 +127,17 @@ const TIMER_ID = {
   lapse: 'lapse',
   ask: 'ask',
   freeze: 'freeze',
+  revocation: 'revocation',
 } as const;
 
 export function timerId(ring: Ring): string {
-  return `${TIMER_ID[ring.ring]}:${'grantId' in ring ? ring.grantId : 'requestId' in ring ? ring.requestId : ring.freezeId}`;
+  return `${TIMER_ID[ring.ring]}:${rungFor(ring)}`;
+}
+
+function rungFor(ring: Ring): string {
+  if ('grantId' in ring) return ring.grantId;
+  if ('requestId' in ring) return ring.requestId;
+  return 'freezeId' in ring ? ring.freezeId : ring.revocationId;
 }
 
 /** Rings that first look something up outside have a lane of their own: a source that hangs must not hold up an end. */

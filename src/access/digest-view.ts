@@ -4,7 +4,7 @@
  * told to what people are shown.
  */
 import { freezeLines } from './freeze.ts';
-import type { Freeze, Grant, Instant, MembershipKey } from './model.ts';
+import type { Freeze, Grant, Instant, MembershipKey, Review } from './model.ts';
 import type { DigestFacts, GroupStanding, MembershipRecord, Period, TrailSeal } from './ports.ts';
 import { countText, type ReportLine, type ReportSection, type ReportView } from './report.ts';
 import {
@@ -19,6 +19,7 @@ import {
   standingSection,
   standingSentence,
 } from './report-lines.ts';
+import { reviewSection } from './review-view.ts';
 import { cut, durationText, timeText } from './words.ts';
 
 export interface DigestView extends ReportView {
@@ -55,6 +56,8 @@ export interface DigestMaterial {
   readonly standing: readonly GroupStanding[];
   /** Freezes that hold now. */
   readonly freezes?: readonly Freeze[];
+  /** Reviews that nobody has made yet. */
+  readonly reviews?: readonly Review[];
   /** Absent: it could not be read. */
   readonly trail?: TrailSeal;
   readonly period: Period;
@@ -129,8 +132,10 @@ export function digestView(material: DigestMaterial, now: Instant): DigestView {
   };
   const { ending, proven, ...plain } = of;
   const frozen = freezeLines(material.freezes ?? [], now, zone);
+  const reviews = material.reviews ?? [];
   const quiet =
-    frozen.length === 0 && [...Object.values(plain), ...Object.values(ending), proven].every((count) => count === 0);
+    frozen.length + reviews.length === 0 &&
+    [...Object.values(plain), ...Object.values(ending), proven].every((count) => count === 0);
   const when = timeText(period.to, undefined, zone);
   const base = { period, zone, at: now, counts, quiet };
   const trail = trailSection(material.trail);
@@ -154,6 +159,7 @@ export function digestView(material: DigestMaterial, now: Instant): DigestView {
     ...(forged ? trail : []),
     troubleSection(troubles, time),
     ...frozenSection(frozen),
+    ...reviewSection(reviews, now),
     driftSection(facts, time),
     lateSection(facts, time),
     liveSection(facts, time),

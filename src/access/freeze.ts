@@ -42,7 +42,7 @@ export function isPartOf(resource: string, whole: string): boolean {
 export function frozenBy(freezes: Freezes, what: Frozen): Freeze | undefined {
   const order = { all: 0, resource: 1, person: 2 } as const;
   return freezes.live
-    .filter((freeze) => covers(freeze.scope, what))
+    .filter(({ scope, except }) => covers(scope, what) && except?.includes(what.person) !== true)
     .sort((a, b) => order[a.scope.kind] - order[b.scope.kind])[0];
 }
 
@@ -66,7 +66,9 @@ export function frozenWhy({ name, by, reason, at }: Freeze): FrozenWhy {
 
 /** Those that somebody may hear of: who else is frozen is not everybody's business. */
 export function visibleTo(freezes: Freezes, person: PersonId, seesAll: boolean): readonly Freeze[] {
-  return freezes.live.filter(({ scope }) => seesAll || scope.kind !== 'person' || scope.person === person);
+  // One under which a revocation looks through its scope is over before anybody has read of it.
+  const lasting = freezes.live.filter(({ sweeping }) => sweeping === undefined);
+  return lasting.filter(({ scope }) => seesAll || scope.kind !== 'person' || scope.person === person);
 }
 
 /** A line for each freeze, worst first, and no more than are read. */

@@ -20,16 +20,15 @@ export const USAGE = {
   digest: 'digest [today|7d]',
   extend: 'extend <id> <duration> [reason]',
   return: 'return <id>',
-  revoke: 'revoke <id> <reason>',
+  revoke: 'revoke <id|@person|resource|all> [granted-since:2h] [except:@person] <reason>',
+  'break-glass': 'break-glass <resource>[:role] [duration] <reason>',
+  review: 'review <id> <sign-off|question> [reason]',
   freeze: 'freeze <resource|@person|all> <reason>',
   unfreeze: 'unfreeze <resource|@person|all>',
   help: 'help',
 } as const;
 
 type Word = keyof typeof USAGE;
-
-/** Words of the full grammar that this version does not carry out; said plainly instead of "did you mean". */
-export const NOT_AVAILABLE: readonly string[] = ['break-glass', 'revoke @person', 'revoke all'];
 
 /** In code points. Long enough for a paragraph; a whole log belongs in the ticket. */
 export const REASON_MAX = 1000;
@@ -52,6 +51,24 @@ export function parseCommand(text: string, by: AccountRef): Command | Refusal {
   switch (word) {
     case 'request':
       return request(words, by);
+    case 'break-glass': {
+      const asked = request(words, by, 'break-glass');
+      return 'code' in asked ? asked : { ...asked, do: 'break-glass' };
+    }
+    case 'review': {
+      const typed = words.next();
+      const verdict = words.next()?.toLowerCase();
+      if (typed === undefined || (verdict !== 'sign-off' && verdict !== 'question')) return usage('review');
+      const note = cleanReason(words.rest());
+      if (typeof note !== 'string') return note;
+      return {
+        do: 'review',
+        by,
+        target: { typed: canonicalId(typed) },
+        verdict: verdict === 'question' ? 'question' : 'sign_off',
+        ...(note === '' ? {} : { note }),
+      };
+    }
     case 'approve': {
       const typed = words.next();
       if (typed === undefined) return usage('approve');
@@ -184,7 +201,11 @@ function oneLine(text: string): string {
  */
 const INVISIBLE = /(?!\u200c|\u200d)[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
-function request(words: Words, by: AccountRef, word: 'request' | 'explain' = 'request'): Command | Refusal {
+function request(
+  words: Words,
+  by: AccountRef,
+  word: 'request' | 'explain' | 'break-glass' = 'request',
+): (Command & { do: 'request' }) | Refusal {
   const asked = entitlementName(words.next());
   if (asked === undefined) return usage(word);
   const duration = takeDuration(words);
@@ -248,12 +269,46 @@ function extend(words: Words, by: AccountRef): Command | Refusal {
 function revoke(words: Words, by: AccountRef): Command | Refusal {
   const typed = words.next();
   if (typed === undefined) return usage('revoke');
-  if (typed.startsWith('@')) return { code: 'unknown_command', asked: 'revoke @person', suggestions: [] };
-  if (typed.toLowerCase() === 'all') return { code: 'unknown_command', asked: 'revoke all', suggestions: [] };
+  const limits = takeLimits(words, by);
+  if ('code' in limits) return limits;
   const reason = cleanReason(words.rest());
   if (typeof reason !== 'string') return reason;
   if (reason === '') return { code: 'reason_missing', minLength: 1 };
-  return { do: 'revoke', by, target: { typed: canonicalId(typed) }, reason };
+  const aim = parseAim(typed, by);
+  if ('code' in aim) return aim;
+  const whole = !('resource' in aim) || limits.except.length > 0 || limits.grantedWithinMs !== undefined;
+  // An id, or a resource's name: only the record can tell which.
+  if (!whole) return { do: 'revoke', by, target: { typed: canonicalId(typed) }, reason };
+  return { do: 'revoke-all', by, aim, ...limits, reason };
+}
+
+interface Limits {
+  readonly grantedWithinMs?: number;
+  readonly except: readonly Aim[];
+}
+
+const EXCEPT_MOST = 20;
+
+/** `granted-since:2h` and `except:@person`, in any order, before the reason. */
+function takeLimits(words: Words, by: AccountRef): Limits | Refusal {
+  const except: Aim[] = [];
+  let grantedWithinMs: number | undefined;
+  for (let word = words.peek(); word !== undefined; word = words.peek()) {
+    const [, name, value = ''] = /^(granted-since|except):(.*)$/is.exec(word) ?? [];
+    if (name === undefined) break;
+    words.next();
+    if (name.toLowerCase() === 'granted-since') {
+      grantedWithinMs = parseDuration(value);
+      if (grantedWithinMs === undefined) return badDuration(value);
+      continue;
+    }
+    const aim = parseAim(value, by);
+    if ('code' in aim) return aim;
+    if (!('account' in aim || 'email' in aim) || except.length === EXCEPT_MOST)
+      return { code: 'unknown_person', asked: shortened(value) };
+    except.push(aim);
+  }
+  return { except, ...(grantedWithinMs === undefined ? {} : { grantedWithinMs }) };
 }
 
 function takeAim(words: Words, by: AccountRef): Aim | Refusal | undefined {
@@ -308,7 +363,6 @@ function usage(word: Word): Refusal {
 function unknownCommand(first: string, rest: string): Refusal {
   const word = first.toLowerCase();
   const asked = shortened(first);
-  if (NOT_AVAILABLE.includes(word)) return { code: 'unknown_command', asked: word, suggestions: [] };
   const near = nearest(word, Object.keys(USAGE));
   if (near.length > 0) return { code: 'unknown_command', asked, suggestions: near };
   // `db-prod 30m fix it`: everything is there but the first word.

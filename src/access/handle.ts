@@ -2,8 +2,10 @@
  * The one place where a command from people is carried through: gather the facts, decide, commit, and when somebody was
  * faster, do it again. What is said afterwards is read back from what was committed.
  */
+
+import { createBreakGlasses } from './break-glass.ts';
 import { REQUESTS_WITHIN_MS } from './caps.ts';
-import { entitlementById, findEntitlement } from './catalog.ts';
+import { entitlementById, findEntitlement, resourceNamed } from './catalog.ts';
 import type { Answer, By, Command, Refusal, Target } from './command.ts';
 import { decideApprove, decideDeny } from './decide-answer.ts';
 import { decideCancel, decideReturn, decideRevoke, respondersFor } from './decide-close.ts';
@@ -40,6 +42,9 @@ import {
 } from './ports.ts';
 import { createPreviews } from './preview.ts';
 import { createQueries } from './queries.ts';
+import type { ReportView } from './report.ts';
+import type { ReviewView } from './review-view.ts';
+import { createRevocations } from './revocations.ts';
 import { answerersOf, deniersOf, everAsked, laterAnswerers } from './stages.ts';
 import { type RequestView, viewOf } from './view.ts';
 
@@ -57,6 +62,10 @@ export interface Handler extends Questions {
   view(id: RequestId, zone?: string): Promise<RequestView | undefined>;
   /** What asking would lead to, for anybody. Throws what a look-up throws. `commandWord`: how whoever reads it types. */
   explain(person: Person, entitlement: Entitlement, wish: ExplainWish, commandWord?: string): Promise<Explanation>;
+  /** A post-access review, as it is now. */
+  review(id: string): Promise<ReviewView | undefined>;
+  /** How far a revocation of many grants is. */
+  revocation(id: string, zone?: string): Promise<ReportView | undefined>;
 }
 
 /** Somebody else was faster this many times in a row: the person is asked to try again. */
@@ -74,6 +83,8 @@ export function createHandler(parts: HandlerParts): Handler {
   const { store, people, clock, ids, catalog } = parts;
   const queries = createQueries({ ...parts, view });
   const emergency = createEmergency(parts);
+  const revocations = createRevocations({ ...parts, view });
+  const breakGlasses = createBreakGlasses({ ...parts, facts: requestFacts, requestIdOf });
 
   async function handle(command: Command, delivery?: string | Intake): Promise<Answer> {
     const intake = typeof delivery === 'object' ? delivery : undefined;
@@ -200,8 +211,20 @@ export function createHandler(parts: HandlerParts): Handler {
         if ('code' in record) return { outcome: refused(record) };
         return { outcome: decideReturn({ person, record, ...correlation }, clock.now()) };
       }
-      case 'revoke':
-        return { outcome: await revoke(command, correlation) };
+      case 'revoke': {
+        const all = meantAsWhole(command);
+        return all === undefined
+          ? { outcome: await revoke(command, correlation) }
+          : carriedOut(await revocations.preview(all, correlation));
+      }
+      case 'break-glass':
+        return { outcome: await breakGlasses.use(command, attempt, correlation) };
+      case 'review':
+        return carriedOut(await breakGlasses.review(command, correlation));
+      case 'revoke-all':
+        return carriedOut(await revocations.preview(command, correlation));
+      case 'confirm-revocation':
+        return carriedOut(await revocations.confirm(command, correlation));
       case 'freeze':
         return carriedOut(await emergency.freeze(command, correlation));
       case 'unfreeze':
@@ -384,6 +407,14 @@ export function createHandler(parts: HandlerParts): Handler {
     return { answer: { say: 'card', request: shown, durationMs } };
   }
 
+  /** A resource's name means everything in it, unless it looks like an id and there is one. */
+  function meantAsWhole(command: Command & { do: 'revoke' }): (Command & { do: 'revoke-all' }) | undefined {
+    const { target, by, reason } = command;
+    if ('card' in target || /^[rg]-/i.test(target.typed)) return undefined;
+    const resource = resourceNamed(catalog(), target.typed);
+    return resource && { do: 'revoke-all', by, aim: { resource: resource.name }, except: [], reason };
+  }
+
   async function revoke(command: Command & { do: 'revoke' }, correlation: Correlation): Promise<Outcome> {
     const responders = catalog().responders;
     if ('operator' in command.by) {
@@ -501,6 +532,8 @@ export function createHandler(parts: HandlerParts): Handler {
     handle,
     view,
     explain: explained,
+    revocation: revocations.report,
+    review: breakGlasses.view,
     ...createPreviews({ ...parts, facts, refusalOf: lookupRefusal }),
     ...createHomes({ ...parts, view, refusalOf: lookupRefusal }),
   };

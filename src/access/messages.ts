@@ -15,7 +15,8 @@ export function actionableMessage(view: MessageView): boolean {
     case 'outcome':
       return true;
     case 'approver':
-      return request.state === 'pending';
+      // Those who were not asked hear of what was taken without them.
+      return request.state === 'pending' || (request.breakGlass === true && request.grant?.state !== 'ended');
     case 'holder':
     case 'warning':
       return request.grant?.state === 'active';

@@ -119,12 +119,24 @@ export interface Policy {
   };
   /** Most live grants that one person may have under this policy. */
   readonly maxLive?: number;
+  /** Access without approval; absent: there is none. */
+  readonly breakGlass?: BreakGlass;
   /** Must hold when access is asked for and again when it is given; absent: nothing more is asked. */
   readonly when?: Condition;
   /** Where it holds, nobody needs to approve. */
   readonly autoApprove?: Condition;
   readonly lapseAfterMs: number;
   readonly warnBeforeMs: number;
+}
+
+export interface BreakGlass {
+  readonly by: readonly Subject[];
+  readonly maxMs: number;
+  readonly review: { readonly by: readonly Subject[]; readonly withinMs: number };
+  /** Whoever has a use that nobody has reviewed may not use it again. */
+  readonly block?: true;
+  /** Also where the resource, or everything, is frozen; never by a person who is. */
+  readonly underFreeze?: true;
 }
 
 /** A group as the configuration names it: by name or by id. */
@@ -158,6 +170,7 @@ export interface Entitlement {
   /** The resource's own; conditions can ask for them. */
   readonly tags?: readonly string[];
   readonly owner?: string;
+  readonly ownerSubject?: Subject;
   /** Where people can read about it; https. */
   readonly link?: string;
 }
@@ -199,6 +212,8 @@ export interface AccessRequest {
   readonly asking?: Asking;
   /** Set when this asks for more time on a live grant instead of a new one. */
   readonly extendsGrant?: GrantId;
+  /** Taken without approval: `under_freeze` where the policy lets that happen in spite of a freeze. */
+  readonly breakGlass?: 'usual' | 'under_freeze';
   /** Over what approvers are shown; an approval given for another digest does not count. */
   readonly digest: string;
   /** The opaque id that the buttons of the current digest carry. */
@@ -426,6 +441,38 @@ export interface Freeze {
   readonly at: Instant;
   readonly liftedAt?: Instant;
   readonly liftedBy?: string;
+  /** Whom it does not cover. */
+  readonly except?: readonly PersonId[];
+  /** The revocation that lifts it by itself as soon as it has looked through the scope. */
+  readonly sweeping?: string;
+}
+
+/** Many grants ended at once: previewed, confirmed by whoever previewed it, and over when the last one is proven. */
+export interface Revocation {
+  /** Opaque: what the button carries. */
+  readonly id: string;
+  readonly version: number;
+  readonly state: 'previewed' | 'running' | 'done';
+  readonly scope: Scope;
+  /** In words for people. */
+  readonly name: string;
+  readonly except: readonly { readonly person: PersonId; readonly name: string }[];
+  /** Only what was approved at this time or later. */
+  readonly since?: Instant;
+  readonly reason: string;
+  readonly by: string;
+  /** Absent: a shell on the host. */
+  readonly byPerson?: PersonId;
+  readonly byAccount?: AccountRef;
+  readonly byZone?: string;
+  /** What was previewed: these are ended, and no others. */
+  readonly grants: readonly GrantId[];
+  /** There was more in its scope than one revocation takes. */
+  readonly more: boolean;
+  readonly createdAt: Instant;
+  readonly confirmedAt?: Instant;
+  /** When the last of its grants was proven over. */
+  readonly doneAt?: Instant;
 }
 
 /** The freezes that hold, and how often there was a change of them: what may open access rests on both. */
@@ -440,7 +487,33 @@ export type Ring =
   | { readonly ring: 'lapse'; readonly requestId: RequestId }
   /** Who is to be asked now: the next stage, a step of the ladder, whoever came on call, a reminder. */
   | { readonly ring: 'ask'; readonly requestId: RequestId }
-  | { readonly ring: 'freeze'; readonly freezeId: string };
+  | { readonly ring: 'freeze'; readonly freezeId: string }
+  | { readonly ring: 'revocation'; readonly revocationId: string };
+
+/** A person's word on what was done under a grant, owed from when it was given. */
+export interface Review {
+  /** Opaque: what its buttons carry. */
+  readonly id: string;
+  readonly version: number;
+  readonly state: 'open' | 'signed_off' | 'questioned';
+  /** What made it necessary. */
+  readonly why: 'break_glass';
+  readonly grantId: GrantId;
+  readonly requestId: RequestId;
+  readonly holder: PersonId;
+  readonly holderName: string;
+  readonly entitlement: EntitlementId;
+  readonly durationMs: number;
+  readonly reason: string;
+  /** Who may make it, by the policy it began under; the present one goes before it. */
+  readonly reviewers: readonly Subject[];
+  readonly tell: readonly AccountRef[];
+  readonly createdAt: Instant;
+  readonly dueAt: Instant;
+  readonly decidedAt?: Instant;
+  readonly decidedBy?: string;
+  readonly note?: string;
+}
 
 /** A conversation on a chat platform. */
 export interface Place {
@@ -454,6 +527,9 @@ export type Notification =
   /** In the security channels, or in one other place. */
   | { readonly tell: 'security'; readonly notice: Notice; readonly place?: Place }
   | { readonly tell: 'alert'; readonly notice: Notice }
+  | { readonly tell: 'review'; readonly reviewId: string; readonly account?: AccountRef }
+  /** How far a revocation is, in the security channels or to whoever confirmed it. */
+  | { readonly tell: 'revocation'; readonly revocationId: string; readonly account?: AccountRef }
   /** As it was drawn: what it counted is in the trail by then. */
   | {
       readonly tell: 'digest';
@@ -478,7 +554,8 @@ export interface Notice {
     | 'identity_changed'
     | 'config_refused'
     | 'frozen'
-    | 'unfrozen';
+    | 'unfrozen'
+    | 'break_glass_used';
   readonly severity: 'info' | 'warning' | 'critical';
   readonly at: Instant;
   readonly grantId?: GrantId;
@@ -568,6 +645,8 @@ export type Change =
   | { readonly put: 'approval'; readonly row: Approval }
   | { readonly put: 'card'; readonly row: Card }
   | { readonly put: 'freeze'; readonly row: Freeze; readonly was?: number }
+  | { readonly put: 'review'; readonly row: Review; readonly was?: number }
+  | { readonly put: 'revocation'; readonly row: Revocation; readonly was?: number }
   /**
    * Moved on by whatever freezes or lifts; put under the version it had by whatever may open access, which is then
    * stale when somebody froze anything in between.

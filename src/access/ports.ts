@@ -32,6 +32,8 @@ import type {
   PinnedGroup,
   RequestId,
   RequestState,
+  Review,
+  Revocation,
   Ring,
   Subject,
 } from './model.ts';
@@ -190,6 +192,13 @@ export interface Store {
   card(id: string): Promise<Card | undefined>;
   /** The freezes that hold, all of one moment. */
   freezes(): Promise<Freezes>;
+  revocation(id: string): Promise<Revocation | undefined>;
+  review(id: string): Promise<Review | undefined>;
+  reviewOf(requestId: RequestId): Promise<Review | undefined>;
+  /** Those that nobody has made, oldest first; of one holder, or of all. */
+  openReviews(limit: number, holder?: PersonId): Promise<readonly Review[]>;
+  /** Those of these ids that there are. */
+  grants(ids: readonly GrantId[]): Promise<readonly Grant[]>;
   /** A scope's row, whether it holds or was lifted. */
   freeze(id: string): Promise<Freeze | undefined>;
   grant(id: GrantId): Promise<GrantRecord | undefined>;
@@ -506,6 +515,8 @@ export interface Directory {
   readonly lagMs: number;
   /** No call outlives this. */
   readonly callDeadlineMs: number;
+  /** Removals a minute that it allows, as it last told; absent while it has not. */
+  removalsPerMinute?(): number | undefined;
   /** By exact name or by id. Absent: there is no such group. More than one of that name: `rejected`. */
   findGroup(nameOrId: string): Promise<DirectoryGroup | undefined>;
   /** By login, which is the person's email where the directory uses emails as logins. */

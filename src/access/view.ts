@@ -22,6 +22,8 @@ import type {
 } from './model.ts';
 import { subjectWords } from './policy.ts';
 import type { GrantRecord, MembershipRecord, RequestRecord } from './ports.ts';
+import type { ReportView } from './report.ts';
+import type { ReviewView } from './review-view.ts';
 import { approvedMs, countedApprovals, nextStep } from './stages.ts';
 import { durationText, listed, timeText } from './words.ts';
 
@@ -123,6 +125,8 @@ export interface RequestView {
   readonly shorter?: readonly number[];
   /** The condition that approved it; absent when people do. */
   readonly automatic?: string;
+  /** Taken without approval. */
+  readonly breakGlass?: true;
   /** Stage by stage; absent where there is only one. */
   readonly stages?: readonly StageView[];
   /** While it is pending: who is asked now, and who would be asked next. */
@@ -162,7 +166,9 @@ export type MessageView =
       readonly unreached?: readonly AccountRef[];
     }
   | { readonly kind: 'notice'; readonly notice: Notice; readonly title: string; readonly lines: readonly string[] }
-  | { readonly kind: 'digest'; readonly digest: DigestView };
+  | { readonly kind: 'digest'; readonly digest: DigestView }
+  | { readonly kind: 'revocation'; readonly report: ReportView }
+  | { readonly kind: 'review'; readonly review: ReviewView };
 
 // ------------------------------------------------------------------------------------------------------- building
 
@@ -221,6 +227,7 @@ export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
     ...(grantedMs === request.durationMs ? {} : { approvedMs: grantedMs }),
     ...(pending ? { shorter: shorterThan(grantedMs) } : {}),
     ...(request.automatic === undefined ? {} : { automatic: request.automatic }),
+    ...(request.breakGlass === undefined ? {} : { breakGlass: true as const }),
     ...stagesView(seen.record),
     ...(denial === undefined
       ? {}
@@ -248,7 +255,14 @@ export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
       return: seen.grant !== undefined && isLive(seen.grant.grant),
     },
   };
-  return { ...view, ...headline(view) };
+  const said = headline(view);
+  return view.breakGlass === true
+    ? {
+        ...view,
+        ...said,
+        headline: `Break-glass, without approval. ${said.headline.replace(/^Approved(?:\.|,) */, '')}`,
+      }
+    : { ...view, ...said };
 }
 
 function stagesView(record: RequestRecord): Pick<RequestView, 'stages' | 'waiting'> {
@@ -579,6 +593,7 @@ const NOTICE_TITLE: Record<Notice['code'], string> = {
   delivery_failed: 'A command could not be carried out',
   frozen: 'Access is frozen',
   unfrozen: 'A freeze is lifted',
+  break_glass_used: 'Break-glass was used',
 };
 
 export function noticeView(notice: Notice, zone: string): Extract<MessageView, { kind: 'notice' }> {
@@ -609,6 +624,7 @@ export function noticeView(notice: Notice, zone: string): Extract<MessageView, {
     delivery_failed: 'The person was told. Nothing was changed.',
     frozen: '',
     unfrozen: '',
+    break_glass_used: '',
   };
   return {
     kind: 'notice',

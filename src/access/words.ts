@@ -3,7 +3,7 @@
  * raw here; whoever renders escapes them.
  */
 import type { Answer, ChangeMade, FrozenWhy, Refusal } from './command.ts';
-import { NOT_AVAILABLE, USAGE } from './grammar.ts';
+import { USAGE } from './grammar.ts';
 import type { Instant } from './model.ts';
 import { reportText } from './report.ts';
 import type { RequestView } from './view.ts';
@@ -266,6 +266,35 @@ export function refusalText(
         reason: `${cut(refusal.what, 80)} is not frozen.`,
         next: `See what is with ${commandWord} list active.`,
       };
+    case 'nothing_to_revoke':
+      return {
+        reason: `Nobody holds or waits for access in ${cut(refusal.what, 80)} that this would end.`,
+        next: `See what is live with ${commandWord} list active.`,
+      };
+    case 'no_break_glass':
+      return {
+        reason: `${refusal.entitlement} cannot be taken by break-glass: its policy has none.`,
+        next: `Ask for it with ${commandWord} request.`,
+      };
+    case 'review_open':
+      return {
+        reason: `Your last use, ${refusal.grantId}, has not been reviewed, and this policy waits for that.`,
+        next: `Ask a reviewer to look at it (due ${timeText(refusal.dueAt, undefined, zone)}), or use ${commandWord} request.`,
+      };
+    case 'own_review':
+      return { reason: 'You cannot review your own access.', next: 'Somebody else of those named has to.' };
+    case 'not_a_reviewer':
+      return { reason: 'You may not review this.', next: wanted('It can be reviewed by', refusal.wanted) };
+    case 'reviewed_already':
+      return {
+        reason: `${refusal.grantId} has been reviewed already${refusal.by === '' ? '' : `, by ${cut(refusal.by, 80)}`}.`,
+        next: 'That review stands.',
+      };
+    case 'preview_expired':
+      return {
+        reason: 'This preview is more than 10 minutes old, so nothing was ended.',
+        next: 'Type the command again, and confirm what it shows then.',
+      };
     case 'unknown_person':
       return {
         reason: `Hallpass knows nobody called ${quoted(refusal.asked)}.`,
@@ -292,8 +321,6 @@ export function refusalText(
         next: `Use the newest message, or type ${commandWord} status with the id.`,
       };
     case 'unknown_command':
-      if (NOT_AVAILABLE.includes(refusal.asked))
-        return { reason: `${quoted(refusal.asked)} is not available in this version of Hallpass.`, next: help };
       return {
         reason: `There is no command ${quoted(refusal.asked)}.`,
         next:
@@ -345,7 +372,9 @@ export function helpText(commandWord: string = COMMAND_WORD): string {
     digest: 'what was granted, what is live, what is late (viewers)',
     extend: 'ask for more time',
     return: 'give access back before its end',
-    revoke: "end somebody's access (responders)",
+    revoke: 'end access: one grant at once, or all of a person, a resource or everything after a preview (responders)',
+    'break-glass': 'take access at once without approval, where the policy has that; everybody hears of it',
+    review: 'sign off or question a use of break-glass (reviewers)',
     freeze: 'grant nothing new there until it is lifted (responders)',
     unfreeze: 'lift a freeze (responders, admins)',
     help: 'this list',
@@ -425,6 +454,10 @@ export function answerText(answer: Answer, commandWord: string = COMMAND_WORD): 
       return [`${listTitle(answer.which, answer.page)}:`, ...notes, ...answer.items.map(lineText), ...more].join('\n');
     }
     case 'report':
+      return reportText(answer.report, REPORT_TEXT_MAX);
+    case 'review':
+      return [answer.review.title, answer.review.headline].join('. ');
+    case 'revocation':
       return reportText(answer.report, REPORT_TEXT_MAX);
     case 'freeze':
       return freezeAnswerText(answer, commandWord);

@@ -124,6 +124,11 @@ export class Limiter {
     });
   }
 
+  /** Calls a minute that the vendor allows in this bucket, as it last told. */
+  perMinute(bucket: string): number | undefined {
+    return this.#current(bucket)?.limit;
+  }
+
   #current(bucket: string): Budget | undefined {
     const budget = this.#budgets.get(bucket);
     if (budget === undefined || budget.endsAt > this.#clock.monotonic()) return budget;

@@ -307,6 +307,7 @@ export function createOkta(parts: OktaParts): Directory {
     name,
     lagMs: durationMs(section.lag ?? LAG),
     callDeadlineMs,
+    removalsPerMinute: () => limiter.perMinute('membership'),
 
     async findGroup(nameOrId) {
       const deadline = deadlineIn(callDeadlineMs);

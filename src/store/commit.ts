@@ -3,7 +3,17 @@ import type { Change, Grant } from '../access/model.ts';
 import { type Commit, type Delivery, type JobSettlement, StaleStateError } from '../access/ports.ts';
 import { valuesFor } from './prepare.ts';
 import { knownPriority } from './queue.ts';
-import { fromDrift, fromFreeze, fromGrant, fromJob, fromKey, fromMembership, fromRequest } from './rows.ts';
+import {
+  fromDrift,
+  fromFreeze,
+  fromGrant,
+  fromJob,
+  fromKey,
+  fromMembership,
+  fromRequest,
+  fromReview,
+  fromRevocation,
+} from './rows.ts';
 import type { Tables } from './schema.ts';
 import { type Program, type Rows, run, type Session } from './session.ts';
 import { link, type Secrets } from './trail.ts';
@@ -115,6 +125,26 @@ function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing, s
         versioned(`freeze ${row.id}`, row.version, was, {
           insert: (s) => s.statements.insertFreeze(values),
           update: (s, version) => s.statements.updateFreeze({ ...values, was: version }),
+        }),
+      );
+    }
+    case 'review': {
+      const { row, was } = change;
+      const values = valuesFor(tables.reviews, fromReview(row));
+      return write(`2 review ${row.id}`, () =>
+        versioned(`review ${row.id}`, row.version, was, {
+          insert: (s) => s.statements.insertReview(values),
+          update: (s, version) => s.statements.updateReview({ ...values, was: version }),
+        }),
+      );
+    }
+    case 'revocation': {
+      const { row, was } = change;
+      const values = valuesFor(tables.revocations, fromRevocation(row));
+      return write(`2 revocation ${row.id}`, () =>
+        versioned(`revocation ${row.id}`, row.version, was, {
+          insert: (s) => s.statements.insertRevocation(values),
+          update: (s, version) => s.statements.updateRevocation({ ...values, was: version }),
         }),
       );
     }

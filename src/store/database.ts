@@ -5,7 +5,7 @@ import type { DigestStore, DriftStore, PlaceStore, Store, TrailStore } from '../
 import { commitProgram, type Writing } from './commit.ts';
 import { readDigestFacts, readExplained } from './digests.ts';
 import { readDrifts, readFilledGroups, readLedgerOf } from './drift.ts';
-import { readFreezes } from './freezes.ts';
+import { readFreezes, readGrants } from './freezes.ts';
 import { migratePostgres, migrateSqlite } from './migrate.ts';
 import { connectPostgres, postgresDriver } from './postgres.ts';
 import { valuesFor } from './prepare.ts';
@@ -21,7 +21,17 @@ import {
   readRequest,
   readStory,
 } from './reads.ts';
-import { toAccount, toCard, toFreeze, toLink, toMessage, toPinnedGroup, toPlace } from './rows.ts';
+import {
+  toAccount,
+  toCard,
+  toFreeze,
+  toLink,
+  toMessage,
+  toPinnedGroup,
+  toPlace,
+  toReview,
+  toRevocation,
+} from './rows.ts';
 import { type Dialect, defineTables } from './schema.ts';
 import { type Driver, run } from './session.ts';
 import { connectSqlite, sqliteDriver } from './sqlite.ts';
@@ -119,6 +129,27 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
     async freeze(id) {
       const [row] = await each(run((s) => s.statements.freeze({ id })));
       return row && toFreeze(row);
+    },
+    grants: (ids) => snapshot(readGrants(ids)),
+    async review(id) {
+      const [row] = await each(run((s) => s.statements.review({ id })));
+      return row && toReview(row);
+    },
+    async reviewOf(requestId) {
+      const [row] = await each(run((s) => s.statements.reviewOf({ requestId })));
+      return row && toReview(row);
+    },
+    async openReviews(limit, holder) {
+      const rows = await each(
+        run((s) =>
+          holder === undefined ? s.statements.openReviews({ limit }) : s.statements.openReviewsOf({ limit, holder }),
+        ),
+      );
+      return rows.map(toReview);
+    },
+    async revocation(id) {
+      const [row] = await each(run((s) => s.statements.revocation({ id })));
+      return row && toRevocation(row);
     },
     async card(id) {
       const [row] = await each(run((s) => s.statements.card({ id })));

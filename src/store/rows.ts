@@ -11,6 +11,8 @@ import type {
   Membership,
   MembershipKey,
   PinnedGroup,
+  Review,
+  Revocation,
 } from '../access/model.ts';
 import type { ChainLink, LeasedJob, MessageRow, Place } from '../access/ports.ts';
 import type { Tables } from './schema.ts';
@@ -57,11 +59,43 @@ export function fromRequest(request: AccessRequest): object {
 export const toApproval = (row: RowOf<'approvals'>): Approval => present(row);
 export const toCard = (row: RowOf<'cards'>): Card => row;
 export function toFreeze(row: RowOf<'freezes'>): Freeze {
-  const { scope, ...plain } = row;
-  return { ...present(plain), scope: parse<Freeze['scope']>(scope) };
+  const { scope, except, ...plain } = row;
+  return {
+    ...present(plain),
+    scope: parse<Freeze['scope']>(scope),
+    ...(except === null ? {} : { except: parse<NonNullable<Freeze['except']>>(except) }),
+  };
 }
 
-export const fromFreeze = (freeze: Freeze): object => ({ ...freeze, scope: json(freeze.scope) });
+export const fromFreeze = (freeze: Freeze): object => ({
+  ...freeze,
+  scope: json(freeze.scope),
+  except: json(freeze.except),
+});
+
+export function toReview({ reviewers, tell, ...row }: RowOf<'reviews'>): Review {
+  return {
+    ...present(row),
+    reviewers: parse<Review['reviewers']>(reviewers),
+    tell: parse<Review['tell']>(tell),
+  };
+}
+
+export const fromReview = (review: Review): object => ({
+  ...review,
+  reviewers: json(review.reviewers),
+  tell: json(review.tell),
+});
+
+/** Those columns of its own; everything else of it is in `content`. */
+export function toRevocation({ content, ...row }: RowOf<'revocations'>): Revocation {
+  return { ...parse<Omit<Revocation, keyof typeof row>>(content), ...present(row) };
+}
+
+export function fromRevocation(revocation: Revocation): object {
+  const { id, version, state, createdAt, confirmedAt, doneAt, ...content } = revocation;
+  return { id, version, state, createdAt, confirmedAt, doneAt, content: JSON.stringify(content) };
+}
 
 export const toMessage = (row: RowOf<'messages'>): MessageRow => present(row);
 

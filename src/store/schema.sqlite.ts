@@ -24,5 +24,7 @@ export const {
   auditCheckpoints,
   auditCursors,
   drifts,
+  revocations,
+  reviews,
   chainHead,
 } = defineTables('sqlite');

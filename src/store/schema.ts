@@ -8,6 +8,7 @@ import { sql } from 'drizzle-orm';
 import * as pg from 'drizzle-orm/pg-core';
 import * as lite from 'drizzle-orm/sqlite-core';
 import type {
+  AccessRequest,
   AccountRef,
   Approval,
   DirectoryErrorCode,
@@ -18,6 +19,8 @@ import type {
   Membership,
   Pin,
   RequestState,
+  Review,
+  Revocation,
   Ruling,
 } from '../access/model.ts';
 import type { MessageState } from '../access/ports.ts';
@@ -73,6 +76,7 @@ export function defineTables(dialect: Dialect) {
       ticket: text('ticket'),
       ticketUrl: text('ticket_url'),
       automatic: text('automatic'),
+      breakGlass: text('break_glass').$type<NonNullable<AccessRequest['breakGlass']>>(),
       asking: text('asking'),
       extendsGrant: text('extends_grant'),
       digest: text('digest').notNull(),
@@ -392,9 +396,52 @@ export function defineTables(dialect: Dialect) {
       at: number('at').notNull(),
       liftedAt: number('lifted_at'),
       liftedBy: text('lifted_by'),
+      except: text('except'),
+      sweeping: text('sweeping'),
     },
     (t) => [index('freezes_live').on(t.at).where(sql`lifted_at is null`)],
   );
+
+  const reviews = table(
+    'reviews',
+    {
+      id: text('id').primaryKey(),
+      version: number('version').notNull(),
+      state: text('state').$type<Review['state']>().notNull(),
+      why: text('why').$type<Review['why']>().notNull(),
+      grantId: text('grant_id').notNull(),
+      requestId: text('request_id')
+        .notNull()
+        .references(() => requests.id),
+      holder: text('holder').notNull(),
+      holderName: text('holder_name').notNull(),
+      entitlement: text('entitlement').notNull(),
+      durationMs: number('duration_ms').notNull(),
+      reason: text('reason').notNull(),
+      reviewers: text('reviewers').notNull(),
+      tell: text('tell').notNull(),
+      createdAt: number('created_at').notNull(),
+      dueAt: number('due_at').notNull(),
+      decidedAt: number('decided_at'),
+      decidedBy: text('decided_by'),
+      note: text('note'),
+    },
+    (t) => [
+      index('reviews_open').on(t.createdAt).where(sql`state = 'open'`),
+      index('reviews_by_request').on(t.requestId),
+    ],
+  );
+
+  /** What is only carried along of a revocation (whom, by whom, which grants) is one text: it is read whole or not at all. */
+  const revocations = table('revocations', {
+    id: text('id').primaryKey(),
+    version: number('version').notNull(),
+    state: text('state').$type<Revocation['state']>().notNull(),
+    content: text('content').notNull(),
+    createdAt: number('created_at').notNull(),
+    confirmedAt: number('confirmed_at'),
+    doneAt: number('done_at'),
+  });
 
   /** The one row that every commit locks that may open access; whoever freezes or lifts moves it on. */
   const freezeHead = table('freeze_head', {
@@ -447,6 +494,8 @@ export function defineTables(dialect: Dialect) {
     freezeHead,
     auditCheckpoints,
     auditCursors,
+    revocations,
+    reviews,
     chainHead,
   };
 }

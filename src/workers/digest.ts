@@ -30,7 +30,7 @@ export interface DigestSettings {
 }
 
 export interface DigestParts {
-  readonly store: DigestStore & Pick<Store, 'commit' | 'freezes'>;
+  readonly store: DigestStore & Pick<Store, 'commit' | 'freezes' | 'openReviews'>;
   readonly standing: Reports['standing'];
   /** Where the trail ends, and with `verify` whether all of it holds. Left out: the digest does not say. */
   readonly trail?: (verify: boolean) => Promise<TrailSeal>;
@@ -62,17 +62,19 @@ export function createDigests(parts: DigestParts): Digests {
     const entitlements = Object.values(catalog().resources).flatMap((resource) => Object.values(resource.roles));
     // Reading all of it takes seconds once it is long: done for the day's digest, not for whoever asks in between.
     const scheduled = dueAt !== undefined;
-    const [facts, members, { live: freezes }, trail] = await Promise.all([
+    const [facts, members, { live: freezes }, trail, reviews] = await Promise.all([
       store.digestFacts(period, LATE_AFTER_MS, DIGEST_LINES),
       standing(groupsOf(entitlements)),
       store.freezes(),
       parts.trail?.(scheduled),
+      store.openReviews(DIGEST_LINES),
     ]);
     return digestView(
       {
         facts,
         standing: members,
         freezes,
+        reviews,
         period,
         zone,
         ...(trail === undefined ? {} : { trail }),

@@ -110,7 +110,13 @@ async function ringDue(parts: ExpireParts): Promise<number> {
   for (;;) {
     const now: Instant = clock.now();
     const leaseUntil = now + TIMER_LEASE_MS;
-    const jobs = await store.lease({ kind: 'timer', limit: BATCH, now, leaseUntil, idPrefix: ['end:', 'addby:'] });
+    const jobs = await store.lease({
+      kind: 'timer',
+      limit: BATCH,
+      now,
+      leaseUntil,
+      idPrefix: ['end:', 'addby:', 'freeze:', 'revocation:'],
+    });
     for (const job of jobs) if (job.kind === 'timer') await ring(parts, job);
     rung += jobs.length;
     if (jobs.length < BATCH) return rung;

@@ -22,6 +22,8 @@ import {
   type Store,
   targetOf,
 } from '../access/ports.ts';
+import type { ReportView } from '../access/report.ts';
+import type { ReviewView } from '../access/review-view.ts';
 import { type MessageView, noticeView, type RequestView } from '../access/view.ts';
 import type { Lane, LoopLog } from './loop.ts';
 
@@ -50,6 +52,8 @@ export interface NotifyParts {
   readonly securityChannels: () => readonly Conversation[];
   readonly timezone: () => string;
   readonly view: (requestId: string, zone?: string) => Promise<RequestView | undefined>;
+  readonly review: (id: string) => Promise<ReviewView | undefined>;
+  readonly revocation: (id: string) => Promise<ReportView | undefined>;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: LoopLog;
@@ -140,6 +144,7 @@ async function tell(parts: Telling, job: LeasedJob, what: Notification): Promise
     parts.turnedAway = 0;
     if (what.tell === 'request') await tellRequest(parts, job.id, what);
     else if (what.tell === 'digest') await tellDigest(parts, job.id, what);
+    else if (what.tell === 'revocation' || what.tell === 'review') await tellDrawn(parts, job.id, what);
     else await tellNotice(parts, job.id, what);
     return { done: true };
   } catch (error) {
@@ -290,12 +295,49 @@ async function tellDigest(parts: NotifyParts, id: string, what: Notification & {
   await show(parts, { id, requestId: '', platform, target: { conversation } }, { kind: 'digest', digest });
 }
 
+/** One message in each place, that follows what holds: put as often as it is looked at, it is drawn as it is sent. */
+async function tellDrawn(
+  parts: NotifyParts,
+  id: string,
+  what: Notification & { tell: 'revocation' | 'review' },
+): Promise<void> {
+  const view = await drawn(parts, what);
+  if (view === undefined) return;
+  const { account } = what;
+  const places: readonly { readonly platform: AccountRef['platform']; readonly target: MessageTarget }[] =
+    account === undefined
+      ? parts.securityChannels().map(({ platform, conversation }) => ({ platform, target: { conversation } }))
+      : [{ platform: account.platform, target: { account } }];
+  await inEach(places, async ({ platform, target }) => {
+    const place = { id: `${id}:${platform}`, requestId: '', platform, target };
+    await show(parts, place, view);
+  });
+}
+
+async function drawn(
+  parts: NotifyParts,
+  what: Notification & { tell: 'revocation' | 'review' },
+): Promise<MessageView | undefined> {
+  if (what.tell === 'review') {
+    const review = await parts.review(what.reviewId);
+    return review && { kind: 'review', review };
+  }
+  const report = await parts.revocation(what.revocationId);
+  return report && { kind: 'revocation', report };
+}
+
+/** One platform that is down does not keep the other from telling; where it was told it is not told again. */
+async function inEach<P>(places: readonly P[], tell: (place: P) => Promise<void>): Promise<void> {
+  let failure: unknown;
+  for (const place of places) await tell(place).catch((error: unknown) => (failure ??= error));
+  if (failure !== undefined) throw failure;
+}
+
 async function tellNotice(parts: NotifyParts, id: string, what: NoticeJob): Promise<void> {
   const place = 'place' in what ? what.place : undefined;
   const channels = place === undefined ? parts.securityChannels() : [place];
   if (channels.length === 0) parts.log.warn({ notice: what.notice }, 'there is no security channel to tell');
-  let failure: unknown;
-  for (const { platform, conversation } of channels) {
+  await inEach(channels, async ({ platform, conversation }) => {
     const shown = {
       // The same notice at another time is another message.
       id: `${id}@${what.notice.at}${platform === 'slack' ? '' : `:${platform}`}`,
@@ -303,14 +345,8 @@ async function tellNotice(parts: NotifyParts, id: string, what: NoticeJob): Prom
       platform,
       target: { conversation },
     };
-    try {
-      await show(parts, shown, noticeView(what.notice, parts.timezone()));
-    } catch (error) {
-      // One platform that is down does not keep the other from telling; where it was told it is not told again.
-      failure ??= error;
-    }
-  }
-  if (failure !== undefined) throw failure;
+    await show(parts, shown, noticeView(what.notice, parts.timezone()));
+  });
 }
 
 function messengerOf({ messengers }: NotifyParts, platform: AccountRef['platform']): Messenger {
@@ -344,6 +380,8 @@ async function undelivered(
     } as const;
     return { done: true, changes: tellSecurity(`message_undeliverable:${job.id}`, notice) };
   }
+  // Its progress is in the security channel as well, and what it ends is ended without being told.
+  if (what.tell === 'revocation' || what.tell === 'review') return { done: true };
   const id = messageId(what.requestId, what.audience);
   // The channel is where security expects requests to be seen; a person's own copy is one of several.
   if (what.audience.kind === 'channel')

@@ -8,6 +8,7 @@ import { CLOSED_AT_ONCE, waitingIn } from '../access/emergency.ts';
 import { askFacts, type Sources } from '../access/gather.ts';
 import type { Instant, Ring } from '../access/model.ts';
 import { type Clock, type LeasedJob, StaleStateError, type Store } from '../access/ports.ts';
+import { lookAtRevocation } from '../access/revocations.ts';
 import type { Lane } from './loop.ts';
 
 export const TIMER_LEASE_MS = 15_000;
@@ -16,6 +17,8 @@ const ASK_LEASE_MS = 90_000;
 const SLOTS = 32;
 const ASK_SLOTS = 8;
 const OVERTAKEN_MAX = 20;
+/** Commits under one lease, for a timer that has more to do than fits one of them. */
+const BATCHES_MAX = 100;
 
 export interface TimerParts {
   readonly store: Store;
@@ -67,24 +70,37 @@ export async function ring(
   look: Look = (what, now) => lookInside(parts.store, what, now),
 ): Promise<void> {
   const { store, clock } = parts;
-  for (let attempt = 0; attempt < OVERTAKEN_MAX; attempt++) {
+  const id = timerId(job.payload);
+  let overtaken = 0;
+  for (let batch = 0; overtaken < OVERTAKEN_MAX; ) {
     const held = await store.job(job.id);
     if (held === undefined || held.epoch !== job.epoch) return;
     const guard = { job: job.id, epoch: job.epoch, version: held.version };
     const now = clock.now();
     const answer = await look(job.payload, now);
     try {
-      if ('dueAt' in answer)
+      if ('dueAt' in answer) {
         await store.commit({ changes: [], job: { ...guard, later: { dueAt: answer.dueAt, attempts: 0 } } });
-      else
-        await store.commit({
-          // Settled below, under its guard; a drop among the changes would take it away from under it.
-          changes: answer.filter((change) => !('drop' in change && change.id === timerId(job.payload))),
-          job: { ...guard, done: true },
+        return;
+      }
+      const again = answer.find((change) => 'put' in change && change.put === 'job' && change.row.id === id);
+      // Settled under its guard; a put or a drop among the changes would take it away from under it.
+      const changes = answer.filter((change) => change !== again && !('drop' in change && change.id === id));
+      const dueAt = again !== undefined && 'row' in again && 'dueAt' in again.row ? again.row.dueAt : undefined;
+      if (dueAt === undefined) return await store.commit({ changes, job: { ...guard, done: true } });
+      if (dueAt > now || ++batch === BATCHES_MAX)
+        return await store.commit({
+          changes,
+          job: { ...guard, later: { dueAt: Math.max(dueAt, now + 1), attempts: 0 } },
         });
-      return;
+      // There is more to do at once: under this lease, since another could not be had before this one is given back.
+      await store.commit({
+        changes,
+        job: { job: job.id, epoch: job.epoch, keep: { leaseUntil: now + TIMER_LEASE_MS } },
+      });
     } catch (error) {
       if (!(error instanceof StaleStateError)) throw error;
+      overtaken++;
     }
   }
 }
@@ -105,6 +121,8 @@ async function lookInside(store: Store, ring: Ring, now: Instant): Promise<Rung>
     }
     case 'ask':
       throw new Error('who is asked is looked up in a lane of its own');
+    case 'revocation':
+      return await lookAtRevocation(store, ring.revocationId, now);
     case 'lapse':
       return ringLapse(await store.request(ring.requestId), now);
     case 'end':

@@ -3,11 +3,11 @@
  * That a freeze and an approval at the same moment cannot both win is the store's part: `store-freezes.ts`.
  */
 import { describe, expect, test } from 'vitest';
+import { mayIn } from '../../src/access/aims.ts';
 import { decideApprove } from '../../src/access/decide-answer.ts';
 import { decideFreeze, decideUnfreeze, type FreezeFacts, ringFreeze } from '../../src/access/decide-freeze.ts';
 import { decideOperation } from '../../src/access/decide-operation.ts';
 import { decideRequest } from '../../src/access/decide-request.ts';
-import { mayIn } from '../../src/access/emergency.ts';
 import { covers, freezeLines, frozenBy, scopeId, visibleTo } from '../../src/access/freeze.ts';
 import type { Freeze, Freezes, Scope } from '../../src/access/model.ts';
 import {

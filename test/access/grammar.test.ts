@@ -164,10 +164,6 @@ describe('the other commands', () => {
     expect(refusal(text)).toMatchObject(expected);
   });
 
-  test.each(['break-glass db-prod x'])('%s is said not to be available, without a guess at something else', (text) => {
-    expect(refusal(text)).toEqual({ code: 'unknown_command', asked: text.split(' ')[0], suggestions: [] });
-  });
-
   test('an approval may be for less, which is shown before it is given', () => {
     expect(parseCommand('approve r-7kq2 1h', by)).toEqual({
       do: 'show',
@@ -178,12 +174,66 @@ describe('the other commands', () => {
     expect(parseCommand('approve r-7kq2 1x', by)).toMatchObject({ code: 'bad_duration' });
   });
 
-  test('revoking a person or everything is not mistaken for an id', () => {
-    expect(refusal('revoke @U123 left the company')).toMatchObject({
-      code: 'unknown_command',
-      asked: 'revoke @person',
+  test('revoking a person, a resource with limits or everything is told from revoking one grant', () => {
+    const account = { platform: 'slack', tenant: 'T1', id: 'U123' };
+    expect(command('revoke @U123 left the company')).toEqual({
+      do: 'revoke-all',
+      by,
+      aim: { account },
+      except: [],
+      reason: 'left the company',
     });
-    expect(refusal('revoke ALL incident')).toMatchObject({ code: 'unknown_command', asked: 'revoke all' });
+    expect(command('revoke ALL Granted-Since:2h except:@U123 except:ana@acme.com incident 4711')).toEqual({
+      do: 'revoke-all',
+      by,
+      aim: { all: true },
+      grantedWithinMs: 7_200_000,
+      except: [{ account }, { email: 'ana@acme.com' }],
+      reason: 'incident 4711',
+    });
+    expect(command('revoke db-prod granted-since:30m leaked')).toMatchObject({
+      do: 'revoke-all',
+      aim: { resource: 'db-prod' },
+    });
+    // Whether a name is an id or a resource only the record can tell.
+    expect(command('revoke db-prod leaked')).toMatchObject({ do: 'revoke', target: { typed: 'db-prod' } });
+    expect(refusal('revoke @ana leaked')).toMatchObject({ code: 'unknown_person', asked: '@ana' });
+    expect(refusal('revoke all granted-since:soon leaked')).toMatchObject({ code: 'bad_duration' });
+    expect(refusal('revoke all except:db-prod leaked')).toMatchObject({ code: 'unknown_person' });
+    expect(refusal('revoke all except:@U123')).toMatchObject({ code: 'reason_missing' });
+  });
+
+  test('break-glass is typed like a request, and a review names its verdict', () => {
+    expect(command('break-glass db-prod:admin 20m orders are down')).toEqual({
+      do: 'break-glass',
+      by,
+      resource: 'db-prod',
+      role: 'admin',
+      duration: { ms: 20 * MINUTE },
+      reason: 'orders are down',
+    });
+    expect(refusal('break-glass')).toMatchObject({ code: 'usage', usage: expect.stringMatching(/^break-glass/) });
+    expect(command('review g-7kq2 sign-off')).toEqual({
+      do: 'review',
+      by,
+      target: { typed: 'G-7KQ2' },
+      verdict: 'sign_off',
+    });
+    expect(command('review G-7KQ2 Question which order?')).toMatchObject({ verdict: 'question', note: 'which order?' });
+    expect(refusal('review G-7KQ2 fine')).toMatchObject({ code: 'usage' });
+  });
+
+  test('freezing names a person by mention or email, never by what they call themselves', () => {
+    expect(command('freeze all incident 4711')).toEqual({
+      do: 'freeze',
+      by,
+      aim: { all: true },
+      reason: 'incident 4711',
+    });
+    expect(command('unfreeze ana@acme.com')).toEqual({ do: 'unfreeze', by, aim: { email: 'ana@acme.com' } });
+    expect(refusal('freeze @ana incident')).toMatchObject({ code: 'unknown_person' });
+    expect(refusal('freeze db-prod')).toMatchObject({ code: 'reason_missing' });
+    expect(refusal('unfreeze db-prod because')).toMatchObject({ code: 'usage' });
   });
 });
 

@@ -76,4 +76,77 @@ export function freezeContract(bench: Bench): void {
     await store.pinAccount(account, 'okta/00u1', T0);
     expect(await store.personOf(account)).toBe('okta/00u1');
   });
+
+  test('a revocation is read back as it was put, and moves on only from where it was', async () => {
+    const store = await bench.store();
+    const row = {
+      id: 'rev-1',
+      version: 1,
+      state: 'previewed' as const,
+      scope: { kind: 'all' as const },
+      name: 'everything',
+      except: [{ person: 'okta/00u1', name: 'Ada “<b>”' }],
+      since: T0 - MINUTE,
+      reason: 'Incident',
+      by: 'Cat',
+      grants: ['G-7KQ2'],
+      more: false,
+      createdAt: T0,
+    };
+    await store.commit({ changes: [{ put: 'revocation', row }] });
+    expect(await store.revocation('rev-1')).toStrictEqual(row);
+    const running = { ...row, version: 2, state: 'running' as const, confirmedAt: T0 + 1 };
+    await store.commit({ changes: [{ put: 'revocation', row: running, was: 1 }] });
+    expect(await store.revocation('rev-1')).toStrictEqual(running);
+    await expect(store.commit({ changes: [{ put: 'revocation', row: running, was: 1 }] })).rejects.toThrow(
+      StaleStateError,
+    );
+    const sweep = aFreeze({ id: 'revocation:rev-1', sweeping: 'rev-1', except: ['okta/00u1'] });
+    await store.commit({ changes: [{ put: 'freeze', row: sweep }, head(0, 1)] });
+    expect((await store.freezes()).live).toStrictEqual([sweep]);
+    expect(await store.grants(['G-7KQ2'])).toEqual([]);
+  });
+
+  test('a review is found by its id, by its request, and among the open ones until it is made', async () => {
+    const store = await bench.store();
+    const row = {
+      id: 'review-1',
+      version: 1,
+      state: 'open' as const,
+      why: 'break_glass' as const,
+      grantId: 'G-7KQ2',
+      requestId: 'R-7KQ2',
+      holder: 'okta/00u1',
+      holderName: 'Ada',
+      entitlement: 'db-prod:read',
+      durationMs: MINUTE,
+      reason: 'on “fire”',
+      reviewers: [{ kind: 'everyone' as const }],
+      tell: [{ platform: 'slack' as const, tenant: 'T1', id: 'U1' }],
+      createdAt: T0,
+      dueAt: T0 + MINUTE,
+    };
+    await store.commit({
+      changes: [
+        { put: 'request', row: aRequest() },
+        { put: 'review', row },
+      ],
+    });
+    expect(await store.review('review-1')).toStrictEqual(row);
+    expect(await store.reviewOf('R-7KQ2')).toStrictEqual(row);
+    expect(await store.openReviews(10)).toStrictEqual([row]);
+    expect(await store.openReviews(10, 'okta/other')).toEqual([]);
+    const made = {
+      ...row,
+      version: 2,
+      state: 'signed_off' as const,
+      decidedAt: T0 + 1,
+      decidedBy: 'Sam',
+      note: 'fine',
+    };
+    await store.commit({ changes: [{ put: 'review', row: made, was: 1 }] });
+    await expect(store.commit({ changes: [{ put: 'review', row: made, was: 1 }] })).rejects.toThrow(StaleStateError);
+    expect(await store.openReviews(10, 'okta/00u1')).toEqual([]);
+    expect(await store.review('review-1')).toStrictEqual(made);
+  });
 }

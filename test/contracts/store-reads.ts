@@ -83,6 +83,7 @@ export function readContract(bench: Bench): void {
         remindedAt: T0 + 1,
       },
       extendsGrant: 'G-OLD2',
+      breakGlass: 'under_freeze',
       decidedAt: T0 + 1,
       closedBy: 'Grace Hopper',
       closedNote: "no; drop table requests; -- '",

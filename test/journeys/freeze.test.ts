@@ -107,7 +107,8 @@ describe.each(DIALECTS)('a freeze, on %s', (dialect) => {
       press.then((reply) => reply.said(WAIT_MS)).then(textOf),
       says('sam', 'freeze all everything is on fire'),
     ]);
-    expect(frozen).toMatch(/Frozen: everything/);
+    expect(frozen).toMatch(/Frozen: everything|Checking/);
+    await journey.posted(SECURITY, /everything is frozen by Sam Haddad/);
     await journey.pass(30_000);
     await journey.idle();
     const record = await journey.bot.store.request(id);
@@ -115,8 +116,8 @@ describe.each(DIALECTS)('a freeze, on %s', (dialect) => {
     const sent = events.filter(({ kind }) => kind === 'membership.addition_started');
     if (record?.request.state === 'approved') {
       expect(approved).toMatch(/Approved/);
-      // Stopped before it was sent, or sent before the freeze and then left alone.
-      expect(journey.isMember('ana', 'read')).toBe(sent.length > 0);
+      // Added before the freeze, and then left alone; or stopped, and taken out again where it was on its way.
+      expect(journey.isMember('ana', 'read')).toBe(record.grant?.state === 'active');
     } else {
       expect(record?.request.state).toBe('withdrawn');
       expect(sent).toEqual([]);

@@ -199,8 +199,17 @@ function draw(world: World): Plan {
       return;
     }
     const pending = [...rows.requests.values()].filter((request) => request.state === 'pending');
+    const previewed = [...rows.revocations.values()].findLast(({ state }) => state === 'previewed');
+    if (previewed === undefined && dice.chance(0.4)) {
+      const except: readonly Aim[] = dice.chance(0.3) ? [{ email: 'dan@acme.com' }] : [];
+      say({ do: 'revoke-all', by: { operator: 'root' }, aim, except, reason: 'incident' });
+      return;
+    }
     const acts = [
-      () => say({ do: 'freeze', by, aim, reason: 'incident' }),
+      () =>
+        previewed === undefined
+          ? say({ do: 'freeze', by, aim, reason: 'incident' })
+          : say({ do: 'confirm-revocation', by: { operator: 'root' }, id: previewed.id }),
       ...pending.map(
         (one) => () => say({ do: 'approve', by: account(dice.pick([1, 2, 3])), target: { card: one.cardId } }),
       ),

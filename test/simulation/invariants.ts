@@ -76,6 +76,7 @@ export async function deepInvariants(world: World): Promise<void> {
 /** Faults have stopped, and a running grant holds what it says it holds. */
 export function honoured(world: World): void {
   closed(world);
+  revoked(world);
   const { rows, clock, fail } = world;
   for (const grant of rows.grants.values()) {
     if (grant.state === 'adding') fail(`${grant.id} is still being added`);
@@ -100,6 +101,19 @@ export function closed(world: World): void {
   for (const request of world.rows.requests.values()) {
     const by = frozenBy({ version: 0, live }, { person: request.requester, resource: request.resource });
     if (request.state === 'pending' && by !== undefined) world.fail(`${request.id} waits although ${by.id} is frozen`);
+  }
+}
+
+/** Faults have stopped: what was confirmed is over, and its scope is open again. */
+export function revoked(world: World): void {
+  const { rows, fail } = world;
+  for (const { id, state, grants } of rows.revocations.values()) {
+    if (state === 'running') fail(`revocation ${id} is never over`);
+    if (state === 'previewed') continue;
+    for (const grant of grants)
+      if (rows.grants.get(grant)?.state !== 'ended') fail(`${grant} outlives revocation ${id}`);
+    const sweep = rows.freezes.get(`revocation:${id}`);
+    if (sweep !== undefined && sweep.liftedAt === undefined) fail(`revocation ${id} keeps its scope closed`);
   }
 }
 

@@ -4,7 +4,7 @@
  * both databases, so that a history depends on nothing but its seed and the kind of database.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { frozenBy } from '../../src/access/freeze.ts';
+import { covers, frozenBy } from '../../src/access/freeze.ts';
 import { isLive, keyText } from '../../src/access/ledger.ts';
 import type {
   AccessRequest,
@@ -16,6 +16,7 @@ import type {
   Instant,
   Job,
   Membership,
+  Revocation,
 } from '../../src/access/model.ts';
 import type { Commit, LeasedJob, Store } from '../../src/access/ports.ts';
 
@@ -33,6 +34,7 @@ export interface Record {
   readonly jobs: ReadonlyMap<string, JobRow>;
   readonly approvals: readonly Approval[];
   readonly freezes: ReadonlyMap<string, Freeze>;
+  readonly revocations: ReadonlyMap<string, Revocation>;
   /** Deliveries taken in, and whether each is answered. */
   readonly deliveries: ReadonlyMap<string, { readonly leaseUntil: Instant; readonly answered: boolean }>;
   /** Deliveries whose commits changed something. */
@@ -60,9 +62,11 @@ export function watchRecord(raw: Store, watch: Watch): Record {
   const jobs = new Map<string, JobRow>();
   const approvals: Approval[] = [];
   const freezes = new Map<string, Freeze>();
+  const revocations = new Map<string, Revocation>();
   const deliveries = new Map<string, { leaseUntil: Instant; answered: boolean }>();
   const acted = new Map<string, number>();
   const faults: string[] = [];
+  const doomed = new Map<string, string>();
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
   let commits = 0;
@@ -84,6 +88,10 @@ export function watchRecord(raw: Store, watch: Watch): Record {
     switch (change.put) {
       case 'freeze':
         freezes.set(change.row.id, change.row);
+        break;
+      case 'revocation':
+        revocations.set(change.row.id, change.row);
+        if (change.row.state === 'running') confirmed(change.row);
         break;
       case 'request':
         if (change.was === undefined) unfrozen(`${change.row.id} is asked`, change.row.requester, change.row.resource);
@@ -123,8 +131,19 @@ export function watchRecord(raw: Store, watch: Watch): Record {
     if (by !== undefined) faults.push(`${what} although ${by.id} is frozen`);
   }
 
+  /** What waits in the scope of a revocation at its confirmation becomes nothing. */
+  function confirmed({ id, scope, except }: Revocation): void {
+    for (const { id: requestId, state, requester, resource } of requests.values()) {
+      const meant =
+        covers(scope, { person: requester, resource }) && !except.some(({ person }) => person === requester);
+      if (state === 'pending' && meant) doomed.set(requestId, id);
+    }
+  }
+
   function given(grant: Grant, before: Grant | undefined): void {
     const resource = requests.get(grant.requestId)?.resource ?? '';
+    const by = doomed.get(grant.requestId);
+    if (before === undefined && by !== undefined) faults.push(`${grant.id} is granted although ${by} was confirmed`);
     if (before === undefined) unfrozen(`${grant.id} is granted`, grant.holder, resource);
     else if (before.expiresAt !== undefined && (grant.expiresAt ?? 0) > before.expiresAt)
       unfrozen(`${grant.id} is extended`, grant.holder, resource);
@@ -242,6 +261,7 @@ export function watchRecord(raw: Store, watch: Watch): Record {
     jobs,
     approvals,
     freezes,
+    revocations,
     deliveries,
     acted,
     faults,

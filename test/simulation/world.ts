@@ -524,6 +524,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
           securityChannels: () => [{ platform: 'slack', conversation: 'C-SEC' }],
           timezone: () => 'UTC',
           view: handler.view,
+          revocation: handler.revocation,
+          review: handler.review,
           ids,
         }),
       );

@@ -176,7 +176,7 @@ export class Rows {
     let rung: Rung;
     if (ring.ring === 'lapse') rung = ringLapse(this.request(ring.requestId), now);
     else if (ring.ring === 'end') rung = ringEnd(this.grant(ring.grantId), now);
-    else if (ring.ring === 'freeze') rung = [];
+    else if (ring.ring === 'freeze' || ring.ring === 'revocation') rung = [];
     else if (ring.ring === 'add_by') rung = ringAddBy(this.grant(ring.grantId), now);
     else if (ring.ring === 'warn') rung = ringWarn(this.grant(ring.grantId), now);
     else return;

@@ -24,6 +24,7 @@ function bench(options: { start: number; zone: string; at: { hour: number; minut
   const catalog: Catalog = { resources: {}, admins: [], responders: [], viewers: [], timezone: options.zone };
   const store = {
     freezes: async () => ({ version: 0, live: [] }),
+    openReviews: async () => [],
     lastDigest: async () => [...rows.values()].sort((a, b) => a.toAt - b.toAt).at(-1),
     digestFacts: async (period: Period): Promise<DigestFacts> => {
       periods.push(period);

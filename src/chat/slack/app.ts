@@ -22,16 +22,9 @@ import { createIdentity, type Identity } from './identity.ts';
 import { listenToForms } from './listen-forms.ts';
 import { boltLogger, type Log, said } from './log.ts';
 import { type ChannelCheck, createMessenger } from './messenger.ts';
-import {
-  DENY_BLOCK,
-  DENY_CALLBACK,
-  type ParseContext,
-  parseBlockActions,
-  parseSlashCommand,
-  parseViewSubmission,
-} from './parse.ts';
+import { DENY_BLOCK, type ParseContext, parseBlockActions, parseSlashCommand, parseViewSubmission } from './parse.ts';
 import { createHttpReceiver, createSocketReceiver, type SlackHttpRoute } from './receiver.ts';
-import { type Rendered, renderAnswer, renderDenyModal, renderNote } from './render.ts';
+import { type Rendered, renderAnswer, renderNote, renderReasonModal } from './render.ts';
 import { createWeb } from './web.ts';
 import { within } from './within.ts';
 
@@ -198,7 +191,10 @@ export function createSlack(options: SlackOptions): Slack {
     if (parsed.is === 'refused') return later(say(parsed.reply, { say: 'refused', refusal: parsed.refusal }));
     if (parsed.is === 'open_form') return;
     try {
-      await web.call('views.open', { trigger_id: parsed.triggerId, view: renderDenyModal(parsed.card) });
+      await web.call('views.open', {
+        trigger_id: parsed.triggerId,
+        view: renderReasonModal(parsed.about, parsed.card),
+      });
     } catch (error) {
       logger.warn({ error: said(error) }, 'the Deny dialog did not open');
       const note = `Slack did not open the dialog, so nothing was denied. Press Deny again, or type ${commandWord} deny with the request's id.`;
@@ -206,7 +202,7 @@ export function createSlack(options: SlackOptions): Slack {
     }
   });
 
-  app.view(DENY_CALLBACK, async ({ body, ack, context }) => {
+  app.view(/^hallpass:(?:deny|question)$/, async ({ body, ack, context }) => {
     const parsed = parseViewSubmission(body, parseContext(context));
     count('dialog', parsed.is === 'ignored' ? parsed.why : parsed.is);
     if (parsed.is === 'command') return takeQuietly(parsed.incoming, ack as Ack, inDialog);

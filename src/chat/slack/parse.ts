@@ -13,7 +13,13 @@ export type Parsed =
   /** Answered at once; nothing is recorded. */
   | { readonly is: 'refused'; readonly refusal: Refusal; readonly reply: ReplyTo; readonly commandWord?: string }
   /** The Deny button: a reason is asked for before anything is decided. */
-  | { readonly is: 'ask_reason'; readonly card: string; readonly triggerId: string; readonly reply: ReplyTo }
+  | {
+      readonly is: 'ask_reason';
+      readonly about: 'deny' | 'question';
+      readonly card: string;
+      readonly triggerId: string;
+      readonly reply: ReplyTo;
+    }
   /** `/access` alone. */
   | {
       readonly is: 'open_form';
@@ -57,6 +63,14 @@ function parseShorter(value: string): { readonly card: string; readonly duration
   if (!id.success || rest.length > 0 || !/^[1-9]\d{0,8}$/.test(seconds)) return undefined;
   return { card: id.data, durationMs: Number(seconds) * 1000 };
 }
+
+/** On a post-access review; their value is its opaque id. */
+export const SIGN_OFF = 'hallpass:sign-off';
+export const QUESTION = 'hallpass:question';
+export const QUESTION_CALLBACK = 'hallpass:question';
+
+/** On the preview of a revocation; its value is the revocation's opaque id. */
+export const CONFIRM_REVOCATION = 'hallpass:confirm-revocation';
 
 /** What the buttons do, by the end of their `action_id`. */
 export const BUTTONS = ['approve', 'deny', 'cancel', 'extend', 'return'] as const;
@@ -139,6 +153,28 @@ export function parseBlockActions(body: unknown, context: ParseContext): Parsed 
     if (cursor === undefined) return { is: 'refused', refusal: { code: 'expired_button' }, reply };
     return { is: 'command', incoming: { key: context.key, command: { do: 'list', by: account, ...cursor }, reply } };
   }
+  if (action?.action_id === SIGN_OFF || action?.action_id === QUESTION) {
+    const account: AccountRef = { platform: 'slack', tenant: user.team_id, id: user.id };
+    const reply = replyTo(account, response_url);
+    if (isForeignTeam(user.team_id, context)) return { is: 'refused', refusal: FOREIGN, reply };
+    const id = cardId.safeParse(action.value);
+    if (!id.success) return { is: 'refused', refusal: { code: 'expired_button' }, reply };
+    if (action.action_id === QUESTION)
+      return trigger_id === undefined
+        ? { is: 'ignored', why: 'malformed' }
+        : { is: 'ask_reason', about: 'question', card: id.data, triggerId: trigger_id, reply };
+    const command: Command = { do: 'review', by: account, target: { card: id.data }, verdict: 'sign_off' };
+    return { is: 'command', incoming: { key: context.key, command, reply } };
+  }
+  if (action?.action_id === CONFIRM_REVOCATION) {
+    const account: AccountRef = { platform: 'slack', tenant: user.team_id, id: user.id };
+    const reply = replyTo(account, response_url);
+    if (isForeignTeam(user.team_id, context)) return { is: 'refused', refusal: FOREIGN, reply };
+    const id = cardId.safeParse(action.value);
+    if (!id.success) return { is: 'refused', refusal: { code: 'expired_button' }, reply };
+    const command: Command = { do: 'confirm-revocation', by: account, id: id.data };
+    return { is: 'command', incoming: { key: context.key, command, reply } };
+  }
   const button =
     action?.action_id === APPROVE_FOR_ACTION
       ? 'approve'
@@ -167,7 +203,7 @@ export function parseBlockActions(body: unknown, context: ParseContext): Parsed 
   if (button === 'deny')
     return trigger_id === undefined
       ? { is: 'ignored', why: 'malformed' }
-      : { is: 'ask_reason', card: card.data, triggerId: trigger_id, reply };
+      : { is: 'ask_reason', about: 'deny', card: card.data, triggerId: trigger_id, reply };
   const command: Command = { do: button, by: account, target: { card: card.data } };
   return { is: 'command', incoming: { key: context.key, command, reply } };
 }
@@ -175,7 +211,9 @@ export function parseBlockActions(body: unknown, context: ParseContext): Parsed 
 /** The Deny dialog, sent off. Slack gives it no address for a late answer, so that goes to the person directly. */
 export function parseViewSubmission(body: unknown, context: ParseContext): Parsed {
   const read = viewSubmission.safeParse(body);
-  if (!read.success || read.data.view.callback_id !== DENY_CALLBACK) return { is: 'ignored', why: 'malformed' };
+  const callback = read.data?.view.callback_id;
+  if (!read.success || (callback !== DENY_CALLBACK && callback !== QUESTION_CALLBACK))
+    return { is: 'ignored', why: 'malformed' };
   const { user, view, api_app_id } = read.data;
   if (isForeignApp(api_app_id, context)) return { is: 'ignored', why: 'foreign_app' };
   const account: AccountRef = { platform: 'slack', tenant: user.team_id, id: user.id };
@@ -183,6 +221,12 @@ export function parseViewSubmission(body: unknown, context: ParseContext): Parse
   if (isForeignTeam(user.team_id, context)) return { is: 'ignored', why: 'foreign_workspace' };
   const reason = cleanReason(view.state.values[DENY_BLOCK]?.[DENY_INPUT]?.value ?? '');
   if (typeof reason !== 'string') return { is: 'refused', refusal: reason, reply };
+  if (callback === QUESTION_CALLBACK) {
+    const target = { card: view.private_metadata };
+    const note = reason === '' ? {} : { note: reason };
+    const command: Command = { do: 'review', by: account, target, verdict: 'question', ...note };
+    return { is: 'command', incoming: { key: context.key, command, reply } };
+  }
   const command: Command = {
     do: 'deny',
     by: account,

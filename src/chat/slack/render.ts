@@ -7,6 +7,7 @@ import type { ActionsBlock, Button, KnownBlock, ModalView, RichTextText, StaticS
 import type { Answer, ListWhich, Refusal } from '../../access/command.ts';
 import { listCursor, REASON_MAX } from '../../access/grammar.ts';
 import type { AccountRef, Audience, Instant } from '../../access/model.ts';
+import type { ReviewView } from '../../access/review-view.ts';
 import type { MessageView, RequestView } from '../../access/view.ts';
 import {
   answerText,
@@ -24,10 +25,14 @@ import {
 import {
   APPROVE_FOR_ACTION,
   type ButtonName,
+  CONFIRM_REVOCATION,
   DENY_BLOCK,
   DENY_CALLBACK,
   DENY_INPUT,
   LIST_ACTION,
+  QUESTION,
+  QUESTION_CALLBACK,
+  SIGN_OFF,
   shorterValue,
 } from './parse.ts';
 import { renderReport } from './render-digest.ts';
@@ -63,6 +68,8 @@ export function renderMessage(view: MessageView, context: RenderContext): Render
     };
   }
   if (view.kind === 'digest') return renderReport(view.digest);
+  if (view.kind === 'revocation') return renderReport(view.report);
+  if (view.kind === 'review') return renderReview(view.review);
   const { request, audience } = view;
   const asksForAnswer = audience === 'channel' || audience === 'approver';
   const offered: readonly ButtonName[] = asksForAnswer
@@ -152,6 +159,10 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
     }
     case 'report':
       return renderReport(answer.report);
+    case 'review':
+      return renderReview(answer.review);
+    case 'revocation':
+      return renderRevocation(answer);
     case 'freeze':
       return { text, blocks: [section(answerText(answer, context.commandWord))] };
     case 'help':
@@ -161,6 +172,48 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
       return never;
     }
   }
+}
+
+function renderReview(review: ReviewView): Rendered {
+  const button = (action_id: string, label: string, style: 'primary' | 'danger'): Button => ({
+    type: 'button',
+    action_id,
+    text: plain(label, 75),
+    style,
+    value: review.id,
+    accessibility_label: cut(`${label}, ${review.grantId}`, 75),
+  });
+  return {
+    text: inert([review.title, review.headline, ...review.lines].join('. ')),
+    blocks: [
+      header(review.title),
+      section(review.headline),
+      section(review.lines.join('\n')),
+      ...(review.open
+        ? [
+            {
+              type: 'actions' as const,
+              elements: [button(SIGN_OFF, 'Sign off', 'primary'), button(QUESTION, 'Question', 'danger')],
+            },
+          ]
+        : []),
+    ],
+  };
+}
+
+/** The preview with the one button that ends it all; it is shown to whoever asked, and to nobody else. */
+function renderRevocation(answer: Answer & { say: 'revocation' }): Rendered {
+  const drawn = renderReport(answer.report);
+  if (answer.confirm === undefined) return drawn;
+  const button: Button = {
+    type: 'button',
+    action_id: CONFIRM_REVOCATION,
+    text: plain('Revoke all of it', 75),
+    style: 'danger',
+    value: answer.confirm,
+    accessibility_label: cut(`Revoke all of it. ${answer.report.title}`, 75),
+  };
+  return { text: drawn.text, blocks: [...drawn.blocks, { type: 'actions', elements: [button] }] };
 }
 
 function notes(lines: readonly string[] | undefined): KnownBlock[] {
@@ -178,6 +231,31 @@ export function renderNote(text: string): Rendered {
 }
 
 /** Asks for the reason of a denial. It carries the card's opaque id and nothing else. */
+export function renderReasonModal(about: 'deny' | 'question', card: string): ModalView {
+  return about === 'deny' ? renderDenyModal(card) : questionModal(card);
+}
+
+/** What is asked of the holder; it carries the review's opaque id and nothing else. */
+function questionModal(review: string): ModalView {
+  return {
+    type: 'modal',
+    callback_id: QUESTION_CALLBACK,
+    private_metadata: review,
+    title: plain('Question this use', 24),
+    submit: plain('Question', 24),
+    close: plain('Back', 24),
+    blocks: [
+      {
+        type: 'input',
+        block_id: DENY_BLOCK,
+        label: plain('What is wrong with it?', 2000),
+        hint: plain('Security sees this. It is kept in the audit trail.', 2000),
+        element: { type: 'plain_text_input', action_id: DENY_INPUT, multiline: true, max_length: REASON_MAX },
+      },
+    ],
+  };
+}
+
 export function renderDenyModal(card: string): ModalView {
   return {
     type: 'modal',
@@ -300,6 +378,7 @@ function shortened(request: RequestView): string {
 
 function approvals(request: RequestView): [label: string, value: string, max: number][] {
   const { stages, automatic } = request;
+  if (request.breakGlass === true) return [['Approvals', 'none: break-glass', 100]];
   if (automatic !== undefined) return [['Approvals', `none needed: ${cut(automatic, 400)}`, 500]];
   if (stages === undefined) {
     const names = request.approvals.map(({ name }) => name);

@@ -6,7 +6,7 @@ import type { AccountRef } from '../../access/model.ts';
 import type { Incoming, ReplyTo } from '../../access/ports.ts';
 import type { FormWish } from '../../access/preview.ts';
 import { type Activity, isPersonal, plainText } from './activity.ts';
-import { BUTTONS } from './render.ts';
+import { BUTTONS, CONFIRM_REVOCATION } from './render.ts';
 
 export type Parsed =
   | { readonly is: 'command'; readonly incoming: Incoming }
@@ -101,6 +101,12 @@ function parsePressed(data: unknown, read: Activity, by: AccountRef, key: string
     return cursor === undefined
       ? { is: 'refused', refusal: { code: 'expired_button' } }
       : commanded({ do: 'list', by, ...cursor }, read, by, key);
+  }
+  if (hallpass.do === CONFIRM_REVOCATION) {
+    const { card: id } = hallpass;
+    return id === undefined
+      ? { is: 'refused', refusal: { code: 'expired_button' } }
+      : commanded({ do: 'confirm-revocation', by, id }, read, by, key);
   }
   const button = BUTTONS.find((one) => one === hallpass.do);
   if (button === undefined) return { is: 'ignored', why: 'unknown_button' };

@@ -3,6 +3,7 @@ import type { Answer, ListWhich, Refusal } from '../../access/command.ts';
 import { listCursor, REASON_MAX } from '../../access/grammar.ts';
 import type { Audience, Instant } from '../../access/model.ts';
 import { fitted, moreText, type ReportView, reportText } from '../../access/report.ts';
+import type { ReviewView } from '../../access/review-view.ts';
 import type { MessageView, RequestView } from '../../access/view.ts';
 import {
   answerText,
@@ -66,6 +67,8 @@ const LINE_MAX = 400;
 
 export const BUTTONS = ['approve', 'deny', 'cancel', 'extend', 'return', 'look'] as const;
 export type ButtonName = (typeof BUTTONS)[number];
+/** On the preview of a revocation; its card is the revocation's opaque id. */
+export const CONFIRM_REVOCATION = 'confirm_revocation';
 
 /** What a channel, an approver, a requester or security sees. */
 export function renderMessage(view: MessageView, context: MessageContext): Rendered {
@@ -75,6 +78,10 @@ export function renderMessage(view: MessageView, context: MessageContext): Rende
         return notice(view, scale);
       case 'digest':
         return report(view.digest, scale);
+      case 'revocation':
+        return report(view.report, scale);
+      case 'review':
+        return review(view.review, scale);
       case 'request':
         return requestMessage(view, context, scale);
       default: {
@@ -103,6 +110,20 @@ function notice(view: Extract<MessageView, { kind: 'notice' }>, scale: number): 
   return cardOf({
     body: [container(style, [title(said)]), ...view.lines.map((line) => paragraph(line, TEXT_MAX * scale))],
     summary: [said, ...view.lines].join(' '),
+  });
+}
+
+/** It is answered by typing: a question needs its reason. */
+function review(view: ReviewView, scale: number): Rendered {
+  const how = `Write review ${view.grantId} sign-off, or review ${view.grantId} question and why.`;
+  return cardOf({
+    body: [
+      title(view.title),
+      paragraph(view.headline, TEXT_MAX * scale),
+      ...view.lines.map((line) => paragraph(line, TEXT_MAX * scale)),
+      ...(view.open ? [aside(how, TEXT_MAX)] : []),
+    ],
+    summary: [view.title, view.headline, ...view.lines].join('. '),
   });
 }
 
@@ -191,6 +212,16 @@ function drawAnswer(answer: Answer, context: AnswerContext, scale: number): Rend
       return list(answer, context, summary, scale);
     case 'report':
       return report(answer.report, scale);
+    case 'review':
+      return review(answer.review, scale);
+    case 'revocation':
+      return report(
+        answer.report,
+        scale,
+        answer.confirm === undefined
+          ? []
+          : [execute('Revoke all of it', { do: CONFIRM_REVOCATION, card: answer.confirm }, { style: 'destructive' })],
+      );
     case 'freeze':
       return cardOf({ body: [paragraph(summary, TEXT_MAX * scale)], summary });
     case 'help':
@@ -251,7 +282,7 @@ function pages(which: ListWhich, page: number | undefined, more: boolean): reado
 }
 
 /** The title, the lines as a list, and how many there are beside them. */
-export function report(view: ReportView, scale: number): Rendered {
+export function report(view: ReportView, scale: number, actions: readonly Element[] = []): Rendered {
   const sections = fitted(view.sections.slice(0, SECTIONS_MAX), REPORT_MAX * scale);
   const remarks = [view.note, moreText(view.sections.length - sections.length)].filter((one) => one !== undefined);
   return cardOf({
@@ -279,6 +310,7 @@ export function report(view: ReportView, scale: number): Rendered {
       }),
       ...(remarks.length === 0 ? [] : [aside(remarks.join(' '), TEXT_MAX * scale)]),
     ],
+    ...(actions.length === 0 ? {} : { actions }),
     summary: reportText(view, 900),
   });
 }
@@ -368,6 +400,7 @@ function howLong(request: RequestView, context: RenderContext): string {
 
 function approvals(request: RequestView): readonly (readonly [label: string, text: string])[] {
   const { stages, automatic } = request;
+  if (request.breakGlass === true) return [['Approvals', 'none: break-glass']];
   if (automatic !== undefined) return [['Approvals', `none needed: ${cut(automatic, 400)}`]];
   const names = request.approvals.map(({ name }) => name);
   if (stages === undefined) return [['Approvals', counted(names, request.approvalsNeeded)]];
