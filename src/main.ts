@@ -6,7 +6,7 @@ import { dirname, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { removalLatenessMs } from './access/digest-view.ts';
 import { createHandler, type Handler } from './access/handle.ts';
-import type { AccountRef, Change, Grant, Job } from './access/model.ts';
+import type { AccountRef, Change, Grant, Instant, Job } from './access/model.ts';
 import type {
   Accounts,
   Clock,
@@ -44,7 +44,7 @@ import { createDigests, type Digests } from './workers/digest.ts';
 import { createDesk, inboxLane } from './workers/inbox.ts';
 import { createLoop, type Lane, type Loop } from './workers/loop.ts';
 import { notifyLane } from './workers/notify.ts';
-import { provisionLane } from './workers/provision.ts';
+import { provisionLanes } from './workers/provision.ts';
 import { createReconciler, type Reconciler } from './workers/reconcile.ts';
 import { createStanding } from './workers/standing.ts';
 import { createSweep, type Sweep } from './workers/sweep.ts';
@@ -143,6 +143,15 @@ function toldOf(changes: readonly Change[]): readonly AccountRef[] {
   });
 }
 
+/** From the end of each grant that a commit lets expire to when the decision is kept. */
+function expiredLate(changes: readonly Change[], now: Instant): readonly number[] {
+  return changes.flatMap((change) => {
+    if (!('put' in change) || change.put !== 'event' || change.row.kind !== 'grant.expired') return [];
+    const { expiresAt } = change.row.detail;
+    return typeof expiresAt === 'number' ? [Math.max(0, now - expiresAt)] : [];
+  });
+}
+
 function jobsOf(changes: readonly Change[]): readonly Job[] {
   return changes.flatMap((change) => ('put' in change && change.put === 'job' ? [change.row] : []));
 }
@@ -151,6 +160,7 @@ function jobsOf(changes: readonly Change[]): readonly Job[] {
 function waking<S extends Store>(
   store: S,
   metrics: Metrics,
+  now: () => Instant,
   wake: (committed: readonly Job[]) => void,
   changed: (accounts: readonly AccountRef[]) => void,
   events: (count: number) => void,
@@ -164,6 +174,8 @@ function waking<S extends Store>(
         const reason = grant.endReason ?? 'expired';
         if (ms !== undefined) metrics.observe('hallpass_removal_lateness_seconds', ms / 1000, { reason });
       }
+      for (const ms of expiredLate(commit.changes, now()))
+        metrics.observe('hallpass_removal_step_seconds', ms / 1000, { step: 'decided' });
       wake(jobsOf(commit.changes));
       changed(toldOf(commit.changes));
       events(commit.changes.filter((change) => 'put' in change && change.put === 'event').length);
@@ -199,6 +211,7 @@ export async function run(options: RunOptions): Promise<Running> {
   const store = waking(
     record,
     metrics,
+    clock.now,
     (committed) => loop?.wake(committed),
     (accounts) => slack?.changed(accounts),
     (count) => pump.committed(count),
@@ -322,7 +335,7 @@ export async function run(options: RunOptions): Promise<Running> {
   const lanes: Lane[] = [
     timerLane({ store, clock }),
     askLane({ store, clock, people, catalog }),
-    ...[...directories.values()].map((directory) => provisionLane({ store, directory, clock, ids, log })),
+    ...[...directories.values()].flatMap((directory) => provisionLanes({ store, directory, clock, ids, metrics, log })),
     inboxLane({ ...parts, replier: (platform) => (platform === 'slack' ? slack?.replier : teams?.replier) }),
     alertLane(alerts),
     ...(slack === undefined && teams === undefined
@@ -561,6 +574,10 @@ function healthRoutes(parts: {
         const refused = parts.reloads.trouble();
         if (refused !== undefined) degraded.push({ what: 'configuration', why: refused });
         degraded.push(...parts.troubles.list());
+        for (const { name, failing } of parts.directories.values()) {
+          const why = failing?.();
+          if (why !== undefined) degraded.push({ what: `directory ${name}`, why: `${why}; additions wait` });
+        }
         for (const why of parts.pump.problems()) degraded.push({ what: 'audit', why });
         const heard = parts.teams()?.facts();
         if (heard !== undefined && !heard.ready)

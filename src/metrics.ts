@@ -26,6 +26,7 @@ const HELP: Readonly<Record<string, string>> = {
   hallpass_audit_sink_lag_events: 'Events of the trail that a sink has not been told yet.',
   hallpass_audit_tellings_failed_total: 'Times an anchor or a sink did not take what it was told.',
   hallpass_audit_checkpoints_total: 'Ends of the chain that were signed.',
+  hallpass_removal_step_seconds: 'From when a removal was due to its decision, and to its acceptance by the directory.',
   hallpass_removal_lateness_seconds: 'From when a removal was due to its proof, by why the grant ended.',
 };
 

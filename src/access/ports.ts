@@ -236,11 +236,13 @@ export interface Store {
     readonly limit: number;
     readonly now: Instant;
     readonly leaseUntil: Instant;
+    /** Only jobs of this priority. */
+    readonly priority?: number;
     /** Only these timers, for `expire --due`. */
     readonly idPrefix?: readonly string[];
   }): Promise<readonly LeasedJob[]>;
   /** When the next job of this kind can be leased: its due time, or the end of its lease. */
-  nextDue(kind: Job['kind'], lane?: string): Promise<Instant | undefined>;
+  nextDue(kind: Job['kind'], lane?: string, priority?: number): Promise<Instant | undefined>;
   /** The job's present version, for deciding again under the same lease; absent when it is gone. */
   job(id: string): Promise<{ readonly version: number; readonly epoch: number; readonly dueAt: Instant } | undefined>;
 
@@ -480,6 +482,8 @@ export class DirectoryError extends Error {
   // Declared only: absent must stay absent, not become an own property that is `undefined`.
   declare readonly retryAfterMs?: number;
   declare readonly missing?: 'group' | 'user' | 'member';
+  /** It was held back here, for the sake of the budget: the directory was not asked. */
+  declare readonly heldBack?: true;
   constructor(
     directory: string,
     code: DirectoryErrorCode,
@@ -488,6 +492,7 @@ export class DirectoryError extends Error {
       effect?: 'none' | 'unknown';
       retryAfterMs?: number;
       missing?: 'group' | 'user' | 'member';
+      heldBack?: true;
       cause?: unknown;
     } = {},
   ) {
@@ -498,6 +503,7 @@ export class DirectoryError extends Error {
     this.effect = more.effect ?? 'none';
     if (more.retryAfterMs !== undefined) this.retryAfterMs = more.retryAfterMs;
     if (more.missing !== undefined) this.missing = more.missing;
+    if (more.heldBack !== undefined) this.heldBack = more.heldBack;
   }
 }
 
@@ -506,6 +512,18 @@ export interface DirectoryGroup {
   readonly name: string;
   /** Why Hallpass must not manage this group (fed by a rule, app-mastered, built in); absent when it may. */
   readonly unmanageable?: string;
+}
+
+/**
+ * How urgent a call to a directory is. Removals go before everything else, and a part of the budget is theirs alone;
+ * proofs wait for what people wait for, and reconciliation for all.
+ */
+export type CallLane = 'removal' | 'ordinary' | 'proof' | 'reconcile';
+
+/** `calls` may be sent now; where there are none, it is worth asking again in `inMs`. */
+export interface Room {
+  readonly calls: number;
+  readonly inMs: number;
 }
 
 /** Where membership lives. Every call has its own deadline (`callDeadlineMs`) and throws `DirectoryError` only. */
@@ -537,6 +555,12 @@ export interface Directory {
    * own. Absent where the directory keeps no such log.
    */
   additions?(groupId: string, since: Instant): Promise<readonly LoggedAddition[]>;
+  /** The same directory, whose reads queue in that lane; left out, or absent, they are `ordinary`. */
+  as?(lane: CallLane): Directory;
+  /** For asking before work is taken on. While the directory is failing there is none for additions but a probe. */
+  room?(lane: CallLane): Room;
+  /** Why additions wait, while they do. */
+  failing?(): string | undefined;
 }
 
 export interface LoggedAddition {

@@ -1,6 +1,7 @@
 /** Google as a place where membership lives: the Directory API, through Google's own client. */
 import type { DirectoryUser } from '../access/model.ts';
-import { type Clock, type Directory, DirectoryError, type Metrics } from '../access/ports.ts';
+import { type CallLane, type Clock, type Directory, DirectoryError, type Metrics } from '../access/ports.ts';
+import { createBreaker } from './breaker.ts';
 import {
   type GoogleMember,
   ID_PATTERN,
@@ -17,7 +18,7 @@ import { googleCredential } from './google-auth.ts';
 import { type Admin, type Lent, library, through } from './google-library.ts';
 import { type GoogleSection, serviceAccountKey } from './google-section.ts';
 import { type Answer, type Asked, createCaller, type Deadline, deadlineIn, malformed, refusedHere } from './http.ts';
-import { Limiter, type Urgency } from './limiter.ts';
+import { Limiter, roomOf, type Urgency } from './limiter.ts';
 import { durationMs } from './section.ts';
 
 const CALL_DEADLINE_MS = 8_000;
@@ -62,12 +63,14 @@ export function createGoogle(parts: GoogleParts): Directory {
   const { name, section, clock } = parts;
   const callDeadlineMs = parts.callDeadlineMs ?? CALL_DEADLINE_MS;
   const limiter = new Limiter({ directory: name, clock });
+  const breaker = createBreaker(clock);
   const call = createCaller({
     directory: name,
     clock,
     metrics: parts.metrics,
     jitter: parts.jitter,
     limiter,
+    breaker,
     ...(parts.fetch === undefined ? {} : { fetch: parts.fetch }),
   });
   const credential = googleCredential({
@@ -105,7 +108,7 @@ export function createGoogle(parts: GoogleParts): Directory {
   interface Question<T> {
     readonly operation: string;
     readonly method?: 'GET' | 'POST' | 'DELETE';
-    readonly urgency?: Urgency;
+    readonly urgency?: Urgency | undefined;
     readonly write: (api: Admin, lent: Lent) => Promise<unknown>;
     readonly read: (asked: Asked, answer: Answer) => T;
   }
@@ -130,7 +133,7 @@ export function createGoogle(parts: GoogleParts): Directory {
             ...through(authorization, section.rootUrl, (lent) => question.write(api, lent)),
             method,
             bucket: BUCKET,
-            urgency: question.urgency ?? 'ordinary',
+            urgency: question.urgency ?? deadline.lane,
             read: (answer) => question.read(asked, answer),
           },
           deadline,
@@ -157,7 +160,7 @@ export function createGoogle(parts: GoogleParts): Directory {
     return new DirectoryError(name, code, message, effect === undefined ? {} : { effect });
   }
 
-  async function readUser(userKey: string, operation: string, deadline: Deadline, urgency: Urgency = 'ordinary') {
+  async function readUser(userKey: string, operation: string, deadline: Deadline, urgency?: Urgency) {
     const user = await ask(
       {
         operation,
@@ -170,7 +173,7 @@ export function createGoogle(parts: GoogleParts): Directory {
     return isMissing(user) ? undefined : user;
   }
 
-  async function readGroup(groupKey: string, operation: string, deadline: Deadline, urgency: Urgency = 'ordinary') {
+  async function readGroup(groupKey: string, operation: string, deadline: Deadline, urgency?: Urgency) {
     const group = await ask(
       {
         operation,
@@ -189,7 +192,7 @@ export function createGoogle(parts: GoogleParts): Directory {
     userId: string,
     operation: string,
     deadline: Deadline,
-    urgency: Urgency = 'ordinary',
+    urgency?: Urgency,
   ): Promise<GoogleMember | undefined> {
     const member = await ask(
       {
@@ -211,7 +214,7 @@ export function createGoogle(parts: GoogleParts): Directory {
     groupId: string,
     operation: string,
     deadline: Deadline,
-    urgency: Urgency,
+    urgency?: Urgency,
   ): Promise<void> {
     if (missing === 'member') return;
     if (missing === 'user') throw gone('user', operation);
@@ -220,12 +223,7 @@ export function createGoogle(parts: GoogleParts): Directory {
   }
 
   /** Google's 404 for a member does not tell a stranger from somebody who no longer exists. */
-  async function mustExist(
-    userId: string,
-    operation: string,
-    deadline: Deadline,
-    urgency: Urgency = 'ordinary',
-  ): Promise<void> {
+  async function mustExist(userId: string, operation: string, deadline: Deadline, urgency?: Urgency): Promise<void> {
     const seenAt = usersSeen.get(userId);
     if (seenAt !== undefined && clock.monotonic() - seenAt < USER_SEEN_MS) return;
     usersSeen.delete(userId);
@@ -259,7 +257,7 @@ export function createGoogle(parts: GoogleParts): Directory {
         );
   }
 
-  return {
+  const view = (lane: CallLane): Directory => ({
     name,
     lagMs: durationMs(section.lag ?? LAG),
     callDeadlineMs,
@@ -270,7 +268,7 @@ export function createGoogle(parts: GoogleParts): Directory {
       if (!address && !ID_PATTERN.test(nameOrId)) {
         throw refusedHere({ directory: name, operation }, 'a Google group is named by its address or its id');
       }
-      const group = await readGroup(nameOrId, operation, deadlineIn(callDeadlineMs));
+      const group = await readGroup(nameOrId, operation, deadlineIn(callDeadlineMs, lane));
       if (group === undefined) return undefined;
       if (address ? group.email.toLowerCase() === nameOrId.toLowerCase() : group.id === nameOrId) {
         return { id: group.id, name: group.email };
@@ -286,7 +284,7 @@ export function createGoogle(parts: GoogleParts): Directory {
       }
       // Google also answers to ids; an id must not become a login.
       if (!isAddress(login)) return undefined;
-      const user = await readUser(login, operation, deadlineIn(callDeadlineMs));
+      const user = await readUser(login, operation, deadlineIn(callDeadlineMs, lane));
       const wanted = login.toLowerCase();
       const own = user !== undefined && [user.login, ...user.aliases].some((one) => one.toLowerCase() === wanted);
       return own ? personOf(user) : undefined;
@@ -294,14 +292,14 @@ export function createGoogle(parts: GoogleParts): Directory {
 
     async getUser(id) {
       mustBeIds('read_user', id);
-      const user = await readUser(id, 'read_user', deadlineIn(callDeadlineMs));
+      const user = await readUser(id, 'read_user', deadlineIn(callDeadlineMs, lane));
       return user?.id === id ? personOf(user) : undefined;
     },
 
     async isMember(groupId, userId) {
       const operation = 'check_member';
       mustBeIds(operation, groupId, userId);
-      const deadline = deadlineIn(callDeadlineMs);
+      const deadline = deadlineIn(callDeadlineMs, lane);
       // The direct membership, which is the only kind that an addition makes and a removal ends. `hasMember` counts
       // nested ones too, and would never prove a removal from a group that somebody is in twice.
       if ((await readMember(groupId, userId, operation, deadline)) !== undefined) return true;
@@ -312,7 +310,7 @@ export function createGoogle(parts: GoogleParts): Directory {
     async add(groupId, userId) {
       const operation = 'add_member';
       mustBeIds(operation, groupId, userId);
-      const deadline = deadlineIn(callDeadlineMs);
+      const deadline = deadlineIn(callDeadlineMs, lane);
       const user = await readUser(userId, 'read_user', deadline);
       if (user?.id !== userId) throw gone('user', operation);
       const outcome = await ask(
@@ -342,7 +340,7 @@ export function createGoogle(parts: GoogleParts): Directory {
     async remove(groupId, userId) {
       const operation = 'remove_member';
       mustBeIds(operation, groupId, userId);
-      const deadline = deadlineIn(callDeadlineMs);
+      const deadline = deadlineIn(callDeadlineMs, lane);
       const member = await readMember(groupId, userId, 'check_role', deadline, 'removal');
       // Somebody made them responsible for the group since: that is no longer the membership that was granted.
       if (member !== undefined && member.role !== 'MEMBER') {
@@ -364,7 +362,7 @@ export function createGoogle(parts: GoogleParts): Directory {
     async listMembers(groupId) {
       const operation = 'list_members';
       mustBeIds(operation, groupId);
-      const deadline = deadlineIn(callDeadlineMs);
+      const deadline = deadlineIn(callDeadlineMs, lane);
       const asked = { directory: name, operation, write: false, secrets: [] };
       const members = new Map<string, DirectoryUser>();
       const visited = new Set<string>();
@@ -391,7 +389,12 @@ export function createGoogle(parts: GoogleParts): Directory {
         pageToken = page.next;
       }
     },
-  };
+
+    as: view,
+    room: (of) => roomOf(limiter.room(BUCKET, of), of, breaker),
+    failing: () => breaker.failing(),
+  });
+  return view('ordinary');
 }
 
 /** One for everything: Google counts all calls of a user and project together. */

@@ -9,6 +9,7 @@
  */
 import type { DirectoryErrorCode, Instant } from '../access/model.ts';
 import { type Clock, DirectoryError, type Metrics } from '../access/ports.ts';
+import type { Breaker } from './breaker.ts';
 import type { Limiter, Urgency } from './limiter.ts';
 import { rateOf, retryAfterMs } from './rate-limit.ts';
 
@@ -52,10 +53,12 @@ export type Call<T> = Asked &
 export interface Deadline {
   readonly ms: number;
   readonly signal: AbortSignal;
+  /** How urgent the reads are that the method sends. */
+  readonly lane: Urgency;
 }
 
-export function deadlineIn(ms: number): Deadline {
-  return { ms, signal: AbortSignal.timeout(ms) };
+export function deadlineIn(ms: number, lane: Urgency = 'ordinary'): Deadline {
+  return { ms, signal: AbortSignal.timeout(ms), lane };
 }
 
 export interface CallerParts {
@@ -65,6 +68,8 @@ export interface CallerParts {
   /** Uniform in [0, 1). */
   readonly jitter: () => number;
   readonly limiter: Limiter;
+  /** Told how each exchange went. */
+  readonly breaker?: Breaker;
   readonly fetch?: typeof fetch;
   readonly bodyMaxBytes?: number;
 }
@@ -115,6 +120,7 @@ export function createCaller(parts: CallerParts): Caller {
       if (error instanceof DirectoryError) outcome = error.code;
       throw error;
     } finally {
+      parts.breaker?.note(outcome);
       const labels = { directory: parts.directory, operation: call.operation, outcome };
       parts.metrics.count('hallpass_directory_calls_total', labels);
       parts.metrics.observe('hallpass_directory_call_seconds', (parts.clock.monotonic() - startedAt) / 1_000, labels);

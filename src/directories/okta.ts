@@ -1,6 +1,7 @@
 /** Okta as a place where membership lives: Groups and Users API v1 over fetch, no SDK. */
 import type { DirectoryUser } from '../access/model.ts';
 import {
+  type CallLane,
   type Clock,
   type Directory,
   DirectoryError,
@@ -8,8 +9,9 @@ import {
   type LoggedAddition,
   type Metrics,
 } from '../access/ports.ts';
+import { createBreaker } from './breaker.ts';
 import { type Answer, type Asked, createCaller, type Deadline, deadlineIn, malformed, refusedHere } from './http.ts';
-import { Limiter, type Urgency } from './limiter.ts';
+import { Limiter, roomOf, type Urgency } from './limiter.ts';
 import {
   type OktaGroup,
   type Page,
@@ -69,12 +71,14 @@ export function createOkta(parts: OktaParts): Directory {
   const base = new URL(section.url);
   const callDeadlineMs = parts.callDeadlineMs ?? CALL_DEADLINE_MS;
   const limiter = new Limiter({ directory: name, clock });
+  const breaker = createBreaker(clock);
   const call = createCaller({
     directory: name,
     clock,
     metrics: parts.metrics,
     jitter: parts.jitter,
     limiter,
+    breaker,
     ...(parts.fetch === undefined ? {} : { fetch: parts.fetch }),
   });
   const credential = credentialOf();
@@ -105,7 +109,7 @@ export function createOkta(parts: OktaParts): Directory {
     readonly method?: 'GET' | 'PUT' | 'DELETE';
     readonly url: URL;
     readonly bucket: string;
-    readonly urgency?: Urgency;
+    readonly urgency?: Urgency | undefined;
     readonly read: (asked: Asked, answer: Answer) => T;
   }
 
@@ -128,7 +132,7 @@ export function createOkta(parts: OktaParts): Directory {
             url: question.url,
             headers: { ...signed },
             bucket: question.bucket,
-            urgency: question.urgency ?? 'ordinary',
+            urgency: question.urgency ?? deadline.lane,
             read: (answer) => question.read(asked, answer),
           },
           deadline,
@@ -167,7 +171,7 @@ export function createOkta(parts: OktaParts): Directory {
   const path = (operation: string, segments: readonly string[], query?: Record<string, string>) =>
     apiUrl({ directory: name, operation }, base, segments, query);
 
-  async function readUser(id: string, deadline: Deadline, urgency: Urgency = 'ordinary') {
+  async function readUser(id: string, deadline: Deadline, urgency?: Urgency) {
     const user = await ask(
       {
         operation: 'read_user',
@@ -182,7 +186,7 @@ export function createOkta(parts: OktaParts): Directory {
     return user?.id === id ? user : undefined;
   }
 
-  async function readGroup(id: string, deadline: Deadline, urgency: Urgency = 'ordinary') {
+  async function readGroup(id: string, deadline: Deadline, urgency?: Urgency) {
     const group = await ask(
       {
         operation: 'read_group',
@@ -303,14 +307,14 @@ export function createOkta(parts: OktaParts): Directory {
     }
   }
 
-  return {
+  const view = (lane: CallLane): Directory => ({
     name,
     lagMs: durationMs(section.lag ?? LAG),
     callDeadlineMs,
     removalsPerMinute: () => limiter.perMinute('membership'),
 
     async findGroup(nameOrId) {
-      const deadline = deadlineIn(callDeadlineMs);
+      const deadline = deadlineIn(callDeadlineMs, lane);
       if (!isPlainName(nameOrId)) throw refusedHere({ directory: name, operation: 'find_group' }, 'not a group name');
       const byId = GROUP_ID_PATTERN.test(nameOrId) ? await readGroup(nameOrId, deadline) : undefined;
       const found = byId === undefined ? await groupsNamed(nameOrId, deadline) : [byId];
@@ -326,7 +330,7 @@ export function createOkta(parts: OktaParts): Directory {
     },
 
     async findUser(login) {
-      const deadline = deadlineIn(callDeadlineMs);
+      const deadline = deadlineIn(callDeadlineMs, lane);
       const user = await ask(
         {
           operation: 'find_user',
@@ -342,11 +346,11 @@ export function createOkta(parts: OktaParts): Directory {
     },
 
     async getUser(id) {
-      return readUser(id, deadlineIn(callDeadlineMs));
+      return readUser(id, deadlineIn(callDeadlineMs, lane));
     },
 
     async isMember(groupId, userId) {
-      const deadline = deadlineIn(callDeadlineMs);
+      const deadline = deadlineIn(callDeadlineMs, lane);
       const operation = 'check_member';
       path(operation, ['groups', groupId]);
       // The person's groups, not the group's members: one page however large the group is.
@@ -388,7 +392,7 @@ export function createOkta(parts: OktaParts): Directory {
     },
 
     async listMembers(groupId) {
-      const deadline = deadlineIn(callDeadlineMs);
+      const deadline = deadlineIn(callDeadlineMs, lane);
       const operation = 'list_members';
       const members = new Map<string, DirectoryUser>();
       const listing = pages(
@@ -426,5 +430,10 @@ export function createOkta(parts: OktaParts): Directory {
         for (const { uuid, ...addition } of page.items) found.set(uuid, addition);
       return [...found.values()].sort((a, b) => a.at - b.at);
     },
-  };
+
+    as: view,
+    room: (of) => roomOf(limiter.room(of === 'proof' ? 'user-groups' : 'membership', of), of, breaker),
+    failing: () => breaker.failing(),
+  });
+  return view('ordinary');
 }

@@ -37,6 +37,8 @@ export type OktaControl =
   | ({ readonly do: 'lag' } & OktaLag)
   | { readonly do: 'reset-skew'; readonly ms: number }
   | { readonly do: 'budget'; readonly limit: number; readonly windowMs: number }
+  /** Another program spends from the budget of this credential. */
+  | { readonly do: 'spend'; readonly credential: string; readonly calls: number }
   | { readonly do: 'revoke-token'; readonly token?: string }
   | { readonly do: 'add-token'; readonly token: string; readonly readOnly?: boolean }
   | OktaEvent;
@@ -60,11 +62,23 @@ export interface OktaSnapshot {
   readonly excluded: Readonly<Record<string, readonly string[]>>;
   readonly faults: readonly OktaFault[];
   readonly log: readonly OktaLogEntry[];
+  /** Every window of a budget so far, by credential, oldest first. */
+  readonly windows: readonly OktaWindow[];
   readonly counters: {
     readonly requests: number;
     readonly tokensIssued: number;
     readonly byStatus: Readonly<Record<string, number>>;
   };
+}
+
+export interface OktaWindow {
+  readonly credential: string;
+  readonly limit: number;
+  readonly opensAt: number;
+  readonly endsAt: number;
+  /** Calls that were let through, and of those the ones of `spend`. */
+  readonly used: number;
+  readonly spent: number;
 }
 
 export interface OktaServer {
@@ -77,26 +91,36 @@ export interface OktaServer {
   close(): Promise<void>;
 }
 
+const WINDOWS_MAX = 1_000;
+
 export async function startOktaServer(options: OktaServerOptions): Promise<OktaServer> {
   const now = options.now ?? Date.now;
   const state = new OktaState(options.seed, now);
   const tokens = new OktaTokens(options.seed, { now, lifeS: options.tokenLifeS ?? 3_600 });
-  const windows = new Map<string, { endsAt: number; used: number }>();
+  const windows: { -readonly [K in keyof OktaWindow]: OktaWindow[K] }[] = [];
   let budget = options.budget ?? { limit: 600, windowMs: 60_000 };
   let resetSkewMs = 0;
 
+  /** Windows end on whole seconds, which is all that the header can tell. */
+  function windowOf(credential: string) {
+    const open = windows.findLast((one) => one.credential === credential);
+    if (open !== undefined && open.endsAt > now()) return open;
+    const endsAt = Math.ceil((now() + budget.windowMs) / 1_000) * 1_000;
+    const made = { credential, limit: budget.limit, opensAt: now(), endsAt, used: 0, spent: 0 };
+    windows.push(made);
+    if (windows.length > WINDOWS_MAX) windows.shift();
+    return made;
+  }
+
   function spend(credential: string): { over: boolean; headers: Record<string, string> } {
-    let window = windows.get(credential);
-    if (window === undefined || window.endsAt <= now()) {
-      window = { endsAt: now() + budget.windowMs, used: 0 };
-      windows.set(credential, window);
-    }
-    window.used += 1;
+    const window = windowOf(credential);
+    const over = window.used >= window.limit;
+    if (!over) window.used += 1;
     return {
-      over: window.used > budget.limit,
+      over,
       headers: {
-        'x-rate-limit-limit': String(budget.limit),
-        'x-rate-limit-remaining': String(Math.max(0, budget.limit - window.used)),
+        'x-rate-limit-limit': String(window.limit),
+        'x-rate-limit-remaining': String(window.limit - window.used),
         'x-rate-limit-reset': String(Math.ceil((window.endsAt + resetSkewMs) / 1_000)),
       },
     };
@@ -135,7 +159,12 @@ export async function startOktaServer(options: OktaServerOptions): Promise<OktaS
     else if (command.do === 'add-token') tokens.addApiToken(command);
     else if (command.do === 'budget') {
       budget = { limit: command.limit, windowMs: command.windowMs };
-      windows.clear();
+      windows.length = 0;
+    } else if (command.do === 'spend') {
+      const window = windowOf(command.credential);
+      const calls = Math.min(command.calls, window.limit - window.used);
+      window.used += calls;
+      window.spent += calls;
     } else if (command.do === 'clear') {
       server.faults.clear();
       state.lag = {};
@@ -150,6 +179,7 @@ export async function startOktaServer(options: OktaServerOptions): Promise<OktaS
       excluded: Object.fromEntries(state.rules.map((rule) => [rule.id, [...rule.excluded]])),
       faults: server.faults.list(),
       log: server.log(),
+      windows: windows.map((window) => ({ ...window })),
       counters: { requests: server.requests(), tokensIssued: tokens.issued, byStatus: server.byStatus() },
     };
   }

@@ -124,7 +124,7 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
     forgotten: (at, limit) => snapshot(readForgotten(at, limit)),
     outstandingRemovals: (_now, limit) => snapshot(readOutstandingRemovals(limit)),
     story: (requestId) => snapshot(readStory(requestId)),
-    nextDue: (kind, lane) => snapshot(readNextDue(kind, lane)),
+    nextDue: (kind, lane, priority) => snapshot(readNextDue(kind, lane, priority)),
     freezes: () => each(readFreezes()),
     async freeze(id) {
       const [row] = await each(run((s) => s.statements.freeze({ id })));

@@ -1,5 +1,19 @@
 /** Statements of the jobs and of the inbox. */
-import { and, asc, eq, inArray, isNotNull, isNull, lt, lte, or, type Placeholder, type SQL, sql } from 'drizzle-orm';
+import {
+  and,
+  asc,
+  eq,
+  gte,
+  inArray,
+  isNotNull,
+  isNull,
+  lt,
+  lte,
+  or,
+  type Placeholder,
+  type SQL,
+  sql,
+} from 'drizzle-orm';
 import { columns, type Prepare, skippingLocked, value } from './prepare.ts';
 import type { Dialect, Tables } from './schema.ts';
 import type { Database } from './session.ts';
@@ -10,6 +24,7 @@ export function queueStatements(db: Database, t: Tables, dialect: Dialect, prepa
   const settlingVersion = and(settling, eq(jobs.version, value('version')));
   const freed = { dueAt: value('dueAt'), attempts: value('attempts'), lastError: value('lastError'), leaseUntil: null };
   const ofLane = and(eq(jobs.kind, value('kind')), eq(jobs.lane, value('lane')));
+  const ofSpan = and(ofLane, gte(jobs.priority, value('from')), lte(jobs.priority, value('to')));
   const ofPriority = and(ofLane, eq(jobs.priority, value('priority')));
 
   return {
@@ -67,9 +82,9 @@ export function queueStatements(db: Database, t: Tables, dialect: Dialect, prepa
         .returning({ id: jobs.id }),
     ),
     leaseFree: prepare('lease_free', leaseQuery(db, t, dialect, and(ofPriority, isNull(jobs.leaseUntil)))),
-    leaseLapsed: prepare('lease_lapsed', leaseQuery(db, t, dialect, and(ofLane, isNotNull(jobs.leaseUntil)))),
+    leaseLapsed: prepare('lease_lapsed', leaseQuery(db, t, dialect, and(ofSpan, isNotNull(jobs.leaseUntil)))),
     nextFree: prepare('next_free', earliest(db, t, sql`due_at`, and(ofPriority, isNull(jobs.leaseUntil)))),
-    nextHeld: prepare('next_held', earliest(db, t, endOfLease(dialect), and(ofLane, isNotNull(jobs.leaseUntil)))),
+    nextHeld: prepare('next_held', earliest(db, t, endOfLease(dialect), and(ofSpan, isNotNull(jobs.leaseUntil)))),
   };
 }
 

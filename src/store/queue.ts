@@ -27,16 +27,20 @@ export function* leaseJobs(want: Want): Program<readonly LeasedJob[]> {
 }
 
 /** Each question is answered from the front of an index, however many jobs of the lane are due or wait. */
-function* leaseOfLane({ kind, limit, now, leaseUntil }: Want, lane: string): Program<Leased[]> {
-  const values: Values = { kind, lane, now, leaseUntil };
+function* leaseOfLane({ kind, priority: only, limit, now, leaseUntil }: Want, lane: string): Program<Leased[]> {
+  const values: Values = { kind, lane, now, leaseUntil, ...span(only) };
   // Those whose holder has had its time have waited longest.
   const rows = yield* run((s) => s.statements.leaseLapsed({ ...values, limit }));
-  for (const priority of PRIORITIES) {
+  for (const priority of only === undefined ? PRIORITIES : [only]) {
     const left = limit - rows.length;
     if (left <= 0) break;
     rows.push(...(yield* run((s) => s.statements.leaseFree({ ...values, priority, limit: left }))));
   }
   return rows;
+}
+
+function span(only: number | undefined) {
+  return { from: only ?? Number.MIN_SAFE_INTEGER, to: only ?? Number.MAX_SAFE_INTEGER };
 }
 
 type Leased = Tables['jobs']['$inferSelect'];
@@ -57,15 +61,19 @@ function leaseAmong({ kind, lane, idPrefix, now, leaseUntil, limit }: Want) {
   };
 }
 
-export function* readNextDue(kind: Job['kind'], lane: string | undefined): Program<Instant | undefined> {
-  const found = lane === undefined ? yield* nextAmong(kind) : yield* nextOfLane(kind, lane);
+export function* readNextDue(
+  kind: Job['kind'],
+  lane: string | undefined,
+  priority: number | undefined,
+): Program<Instant | undefined> {
+  const found = lane === undefined ? yield* nextAmong(kind) : yield* nextOfLane(kind, lane, priority);
   const instants = found.flatMap(({ at }) => (at === null ? [] : [at]));
   return instants.length === 0 ? undefined : Math.min(...instants);
 }
 
-function* nextOfLane(kind: Job['kind'], lane: string): Program<{ at: number | null }[]> {
-  const found = yield* run((s) => s.statements.nextHeld({ kind, lane }));
-  for (const priority of PRIORITIES)
+function* nextOfLane(kind: Job['kind'], lane: string, only: number | undefined): Program<{ at: number | null }[]> {
+  const found = yield* run((s) => s.statements.nextHeld({ kind, lane, ...span(only) }));
+  for (const priority of only === undefined ? PRIORITIES : [only])
     found.push(...(yield* run((s) => s.statements.nextFree({ kind, lane, priority }))));
   return found;
 }

@@ -13,9 +13,14 @@ export interface Lane<Held = unknown> {
   readonly slots: number;
   /** Whether a job that was just committed is this lane's; left out: any may be. */
   takes?(job: Job): boolean;
+  /** Lanes of the same name here pass jobs on to each other. */
+  readonly beside?: string;
   lease(limit: number): Promise<readonly Held[]>;
-  /** Rejects only when we were wrong: the lease then runs out and the job is due again. */
-  run(job: Held): Promise<void>;
+  /**
+   * `passed_on`: the job now belongs to a lane beside this one. Rejects only when we were wrong: the lease then runs out
+   * and the job is due again.
+   */
+  run(job: Held): Promise<'passed_on' | void>;
   nextDue(): Promise<Instant | undefined>;
 }
 
@@ -124,7 +129,8 @@ export function createLoop(parts: {
 
   async function work(state: LaneState, job: unknown): Promise<void> {
     try {
-      await state.lane.run(job);
+      if ((await state.lane.run(job)) === 'passed_on')
+        for (const other of states) if (other.lane.beside === state.lane.beside) void look(other);
       metrics.count('hallpass_jobs_total', { lane: state.lane.name, outcome: 'done' });
     } catch (error) {
       metrics.count('hallpass_jobs_total', { lane: state.lane.name, outcome: 'failed' });

@@ -108,9 +108,9 @@ describe('the budget of a credential', () => {
     return { entered, note };
   };
 
-  test('the last tenth is for removals, until the window ends', async () => {
+  test('the last three tenths are for removals, until the window ends', async () => {
     const budget = limiter();
-    budget.learn('membership', 200, rate(12));
+    budget.learn('membership', 200, rate(32));
     for (let n = 0; n < 2; n += 1) (await budget.enter('membership', 'ordinary', patient))();
     monotonic = 20_000;
     await expect(budget.enter('membership', 'ordinary', patient)).rejects.toMatchObject({
@@ -118,7 +118,7 @@ describe('the budget of a credential', () => {
       effect: 'none',
       retryAfterMs: 40_000,
     });
-    for (let n = 0; n < 10; n += 1) (await budget.enter('membership', 'removal', patient))();
+    for (let n = 0; n < 30; n += 1) (await budget.enter('membership', 'removal', patient))();
     await expect(budget.enter('membership', 'removal', patient)).rejects.toMatchObject({ code: 'rate_limited' });
     (await budget.enter('other', 'ordinary', patient))();
     monotonic = 60_000;
@@ -127,7 +127,7 @@ describe('the budget of a credential', () => {
 
   test('an answer that was overtaken does not give budget back', async () => {
     const budget = limiter();
-    budget.learn('membership', 200, rate(11));
+    budget.learn('membership', 200, rate(31));
     budget.learn('membership', 200, rate(50));
     budget.learn('membership', 200, rate(99, 0));
     (await budget.enter('membership', 'ordinary', patient))();

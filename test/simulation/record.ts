@@ -179,7 +179,12 @@ export function watchRecord(raw: Store, watch: Watch): Record {
           job.job,
           'keep' in job
             ? { ...row, leaseUntil: job.keep.leaseUntil }
-            : { ...row, dueAt: job.later.dueAt, leaseUntil: undefined },
+            : {
+                ...row,
+                job: { ...row.job, priority: job.later.priority ?? row.job.priority },
+                dueAt: job.later.dueAt,
+                leaseUntil: undefined,
+              },
         );
     }
     // The chain comes last in every commit.

@@ -14,7 +14,7 @@ import { expireDue } from '../../src/workers/expire.ts';
 import { createDesk, inboxLane } from '../../src/workers/inbox.ts';
 import type { Lane, LoopLog } from '../../src/workers/loop.ts';
 import { notifyLane } from '../../src/workers/notify.ts';
-import { provisionLane } from '../../src/workers/provision.ts';
+import { provisionLanes } from '../../src/workers/provision.ts';
 import { createSweep, type Sweep } from '../../src/workers/sweep.ts';
 import { askLane, timerLane } from '../../src/workers/timers.ts';
 import { entitlement, group, HOUR, hash, MINUTE, onCall, policy, SECOND, T0 } from '../support/builders.ts';
@@ -509,10 +509,21 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       },
     };
     const parts = { store, handler: noted, clock, log: log(name) };
+    const later = (ms: number, act: () => void) => {
+      let wanted = true;
+      agenda.after(ms, () => {
+        if (wanted && !state.dead) act();
+      });
+      return () => {
+        wanted = false;
+      };
+    };
     const lanes: Lane[] = [
       timerLane({ store, clock }),
       askLane({ store, clock, people: reach, catalog: () => world.catalog }),
-      ...[...workers.values()].map((directory) => provisionLane({ store, directory, clock, ids, log: parts.log })),
+      ...[...workers.values()].flatMap((directory) =>
+        provisionLanes({ store, directory, clock, ids, log: parts.log, after: later }),
+      ),
       inboxLane({ ...parts, replier: () => undefined }),
       alertLane({ ...parts, url: undefined, timezone: () => 'UTC', ids, metrics }),
     ];
@@ -529,15 +540,6 @@ export async function createWorld(options: WorldOptions): Promise<World> {
           ids,
         }),
       );
-    const later = (ms: number, act: () => void) => {
-      let wanted = true;
-      agenda.after(ms, () => {
-        if (wanted && !state.dead) act();
-      });
-      return () => {
-        wanted = false;
-      };
-    };
     const idleLoop = { start() {}, wake() {}, stop: () => Promise.resolve(true), idle: () => Promise.resolve() };
     const process: Process = Object.assign(state, {
       store,
