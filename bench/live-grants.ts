@@ -45,10 +45,10 @@ export async function seedLiveGrants(file: string, total: number, groups: number
 
   const db = new Database(file);
   const number = `printf('%06d', n)`;
-  // As `oktaId` and `groupId` write them.
-  const user = `substr(printf('00up%04d0000000000001', n), 1, 20)`;
+  // As `oktaId` and `groupId` write them; whoever does not expire is nobody whom the directory will hear of.
+  const user = `case when n < 1000 then substr(printf('00up%04d0000000000001', n), 1, 20) else printf('00ux%016d', n) end`;
   const group = `substr(printf('00gr%04d0000000000001', n % ${groups}), 1, 20)`;
-  const key = `'{"directory":"okta","groupId":"' || ${group} || '","userId":"' || ${user} || '"}'`;
+  const key = `'{"directory":"okta","groupId":"' || ${group} || '","userId":"' || (${user}) || '"}'`;
   const end = `${Date.now() + HOUR} + n`;
   const copies: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     requests: { id: `'R-' || ${number}`, card_id: `'c' || ${number}` },

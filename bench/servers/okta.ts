@@ -1,7 +1,8 @@
-/** The local Okta by itself, with a budget, a time that each call takes, and somebody else who spends from the budget. */
+/** The local Slack, and the local Okta with a budget, a time that each call takes, and somebody else who spends from the budget. */
 import { startOktaServer } from '../../src/sandbox/okta-server.ts';
+import { startSlackServer } from '../../src/sandbox/slack-server.ts';
 import { SECRETS } from '../../src/sandbox/world.ts';
-import { type Company, groupId, oktaId, oktaSeed } from '../company.ts';
+import { type Company, groupId, oktaId, oktaSeed, slackSeed } from '../company.ts';
 
 export interface OktaOptions {
   readonly company: Company;
@@ -68,4 +69,5 @@ process.on('message', () => {
   });
 });
 process.once('disconnect', () => process.exit(0));
-process.send?.({ url: okta.url });
+const slack = await startSlackServer({ seed: slackSeed(company) });
+process.send?.({ url: okta.url, slack: slack.url });

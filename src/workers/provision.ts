@@ -83,6 +83,12 @@ function provisionLane(parts: ProvisionParts, of: (typeof LANES)[number]): Lane<
     passOnProofs: of.lane === 'removal',
   };
   const room = () => directory.room?.(of.lane) ?? ROOM;
+  /** Proofs wait while removals do: what they would spend is needed for those, and many together cost less. */
+  const mustWait = async () => {
+    if (of.lane !== 'proof') return false;
+    const removalAt = await store.nextDue('operation', name, PRIORITY.removal);
+    return removalAt !== undefined && removalAt <= clock.now();
+  };
   let running = 0;
   return {
     name: `${of.name}:${name}`,
@@ -92,7 +98,7 @@ function provisionLane(parts: ProvisionParts, of: (typeof LANES)[number]): Lane<
     lease: async (limit) => {
       // While it is failing, one addition at a time shows whether it still does.
       const most = of.lane === 'ordinary' && directory.failing?.() !== undefined ? 1 - running : room().calls;
-      if (room().calls < 1 || most < 1) return [];
+      if (room().calls < 1 || most < 1 || (await mustWait())) return [];
       const now = clock.now();
       const leaseUntil = now + leaseMs;
       const { priority } = of;
@@ -109,7 +115,8 @@ function provisionLane(parts: ProvisionParts, of: (typeof LANES)[number]): Lane<
     nextDue: async () => {
       const dueAt = await store.nextDue('operation', name, of.priority);
       const { calls, inMs } = room();
-      return dueAt === undefined || calls > 0 ? dueAt : Math.max(dueAt, clock.now() + Math.max(inMs, TURN_MS));
+      if (dueAt === undefined || (calls > 0 && !(await mustWait()))) return dueAt;
+      return Math.max(dueAt, clock.now() + Math.max(inMs, TURN_MS));
     },
   };
 }

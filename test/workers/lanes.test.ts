@@ -37,10 +37,12 @@ const plenty = (): Room => ({ calls: 500, inMs: 0 });
 it('takes removals, additions and proofs apart from each other, each in its own slots', async () => {
   for (const priority of [PRIORITY.removal, PRIORITY.addition, PRIORITY.proof]) await owed('okta', priority, 3);
   const lanes = lanesOf('okta', plenty);
+  // Proofs wait for the removals to be on their way.
+  expect(await lanes.prove?.lease(10)).toEqual([]);
   for (const [name, priority] of [
     ['add', PRIORITY.addition],
-    ['prove', PRIORITY.proof],
     ['remove', PRIORITY.removal],
+    ['prove', PRIORITY.proof],
   ] as const) {
     const held = (await lanes[name]?.lease(10)) as readonly Job[];
     expect(held.map((job) => job.priority)).toEqual([priority, priority, priority]);
