@@ -156,20 +156,28 @@ function program(done: (code: number) => void): Command {
 
   root
     .command('sandbox')
-    .description('try it against a local Slack and a local Okta')
+    .description('try it against a local Slack, a local Okta and a local Google')
     .option('--tour', 'without the page: play the main job through and say what was observed in the directory')
+    .addOption(
+      new Option('--outage <directory>', 'without the page: a directory is away for ten minutes while access ends')
+        .choices(['okta', 'google'])
+        .conflicts(['tour', 'teams']),
+    )
     .option('--port <port>', 'the page’s port (default: 4400, or the next free one)', portNumber)
     .option('--teams', 'with a local Microsoft Teams besides: Microsoft’s Playground')
-    .action(async (options: { tour?: boolean; port?: number; teams?: boolean }, command: Command) => {
-      const io = outOf(command);
-      const { sandboxCommand, tourCommand } = await import('./cli/sandbox.ts');
-      const teams = options.teams === true;
-      done(
-        options.tour === true
-          ? await tourCommand(io, teams)
-          : await sandboxCommand(io, askedToStop, options.port, teams),
-      );
-    });
+    .action(
+      async (
+        options: { tour?: boolean; outage?: 'okta' | 'google'; port?: number; teams?: boolean },
+        command: Command,
+      ) => {
+        const io = outOf(command);
+        const { outageCommand, sandboxCommand, tourCommand } = await import('./cli/sandbox.ts');
+        const teams = options.teams === true;
+        if (options.tour === true) done(await tourCommand(io, teams));
+        else if (options.outage !== undefined) done(await outageCommand(io, options.outage));
+        else done(await sandboxCommand(io, askedToStop, options.port, teams));
+      },
+    );
 
   root
     .command('check')

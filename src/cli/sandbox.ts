@@ -1,5 +1,9 @@
-/** `hallpass sandbox`: the page, until it is stopped. `--tour`: the main job, played through and observed. */
+/**
+ * `hallpass sandbox`: the page, until it is stopped. `--tour`: the main job, played through and observed. `--outage`: a
+ * directory that is away when access ends.
+ */
 import { type Problem, sandboxEnvironment } from '../config.ts';
+import { type Away, type OutageStep, runOutage } from '../sandbox/outage.ts';
 import { PAGE_PORT, startPage } from '../sandbox/page.ts';
 import { runTour, type Step } from '../sandbox/tour.ts';
 import { runTeamsTour } from '../sandbox/tour-teams.ts';
@@ -30,7 +34,7 @@ export async function sandboxCommand(
       ...(world.teams === undefined
         ? []
         : [`Teams, as ${PEOPLE.ana.name}: open ${world.teams.url} (Microsoft's Playground; type help to the bot)`]),
-      `A local Slack,${world.teams === undefined ? '' : ' a local Teams,'} a local Okta and the bot, all on 127.0.0.1. ${
+      `A local Slack,${world.teams === undefined ? '' : ' a local Teams,'} a local Okta, a local Google and the bot, all on 127.0.0.1. ${
         options.databaseUrl === undefined ? 'Nothing is kept.' : 'The record is kept, in DATABASE_URL.'
       } Ctrl-C ends it.`,
     ]);
@@ -42,17 +46,32 @@ export async function sandboxCommand(
   }
 }
 
+const WHAT_RUNS = 'a local Slack, a local Okta, a local Google and the bot, all on 127.0.0.1.';
+
 export async function tourCommand(io: Out, withTeams = false): Promise<number> {
   const options = await optionsOf(io, withTeams ? {} : undefined);
   if (options === undefined) return EXIT.failed;
-  const places = withTeams ? 'a local Teams, a local Slack,' : 'a local Slack,';
-  if (!io.json) io.say({}, [`Hallpass sandbox: ${places} a local Okta and the bot, all on 127.0.0.1.`, '']);
+  if (!io.json) io.say({}, [`Hallpass sandbox: ${withTeams ? 'a local Teams, ' : ''}${WHAT_RUNS}`, '']);
   const tour = withTeams ? runTeamsTour : runTour;
   const { ok, steps } = await tour({ ...options, onStep: (step) => io.say(step, lines(step)) });
   if (!io.json)
     io.say({}, [
       ok
         ? `All ${steps.length} steps ended as they should: the directory said so each time.`
+        : 'Something was not as it should be; see the steps marked ✗.',
+    ]);
+  return ok ? EXIT.done : EXIT.failed;
+}
+
+export async function outageCommand(io: Out, away: Away): Promise<number> {
+  const options = await optionsOf(io, undefined);
+  if (options === undefined) return EXIT.failed;
+  if (!io.json) io.say({}, [`Hallpass sandbox: ${WHAT_RUNS}`, '']);
+  const { ok, steps } = await runOutage(away, { ...options, onStep: (step) => io.say(step, outageLines(step)) });
+  if (!io.json)
+    io.say({}, [
+      ok
+        ? `All ${steps.length} steps ended as they should: the removal outlived the outage, and was proven after it.`
         : 'Something was not as it should be; see the steps marked ✗.',
     ]);
   return ok ? EXIT.done : EXIT.failed;
@@ -101,5 +120,18 @@ function lines(step: Step): readonly string[] {
     `      in Okta   ${step.directory.group}: ${step.directory.members.join(', ') || 'nobody'}${
       step.expected === undefined ? '' : `   expected: ${step.expected}`
     }`,
+  ];
+}
+
+function outageLines(step: OutageStep): readonly string[] {
+  const number = String(step.step).padStart(2);
+  return [
+    `${step.ok ? '✓' : '✗'} ${number}  ${step.minute === 0 ? '' : `+${step.minute} min  `}${step.what}`,
+    `      said       ${step.seen}`,
+    ...step.directories.map(
+      ({ directory, group, members }) =>
+        `      ${`in ${directory}`.padEnd(9)}  ${group}: ${members.join(', ') || 'nobody'}`,
+    ),
+    ...(step.expected === undefined ? [] : [`      expected   members: ${step.expected}`]),
   ];
 }

@@ -9,7 +9,13 @@ import { DIGEST_HOUR, type Name, PEOPLE, type World } from './world.ts';
 
 export interface Stage {
   readonly world: World;
-  readonly switches: { okta: 'up' | 'down'; slack: 'up' | 'down'; botChanging: boolean; clock: Promise<unknown> };
+  readonly switches: {
+    okta: 'up' | 'down';
+    google: 'up' | 'down';
+    slack: 'up' | 'down';
+    botChanging: boolean;
+    clock: Promise<unknown>;
+  };
   note(note: Pick<PageNote, 'as' | 'conversation' | 'kind' | 'text'>): void;
   /** Something may have changed that no event tells of. */
   changed(): void;
@@ -42,8 +48,9 @@ export async function act(stage: Stage, order: Fields): Promise<Done> {
     case 'bot':
       return await runBot(stage, order.run === true);
     case 'okta':
-      stage.switches.okta = order.down === true ? 'down' : 'up';
-      stage.world.okta.control(order.down === true ? { do: 'fault', fault: { kind: 'down' } } : { do: 'clear' });
+    case 'google':
+      stage.switches[order.do] = order.down === true ? 'down' : 'up';
+      stage.world[order.do].control(order.down === true ? { do: 'fault', fault: { kind: 'down' } } : { do: 'clear' });
       stage.changed();
       return { ok: true };
     case 'slack':

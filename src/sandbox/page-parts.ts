@@ -5,7 +5,7 @@
 import type { Grant } from '../access/model.ts';
 import type { Recorded } from './page-record.ts';
 import type { Fields, SlackState } from './slack-state.ts';
-import { GROUPS, type Name, oktaSeed, PEOPLE } from './world.ts';
+import { GOOGLE_GROUP, GROUPS, type Name, nameOfUser, oktaSeed, PEOPLE } from './world.ts';
 
 export type Parts = ReadonlyMap<string, unknown>;
 
@@ -23,6 +23,7 @@ export interface PageNote {
 export interface Machinery {
   readonly bot: 'running' | 'stopped' | 'changing';
   readonly okta: 'up' | 'down';
+  readonly google: 'up' | 'down';
   readonly slack: 'up' | 'down';
   readonly clockOffsetMs: number;
 }
@@ -98,24 +99,34 @@ export interface Member {
   readonly present: boolean;
 }
 
+interface Before {
+  readonly id: string;
+  readonly name: string;
+  readonly members: readonly string[];
+  readonly directory: 'okta' | 'google';
+}
+
 function directory(groups: Readonly<Record<string, readonly string[]>>, grants: readonly Grant[]): Fields {
-  const before = oktaSeed().groups;
-  const governed: readonly string[] = [GROUPS.read, GROUPS.admin];
+  const before: readonly Before[] = [
+    ...oktaSeed().groups.map((group) => ({ ...group, directory: 'okta' as const })),
+    { id: GOOGLE_GROUP.id, name: GOOGLE_GROUP.email, members: [], directory: 'google' },
+  ];
+  const governed: readonly string[] = [GROUPS.read, GROUPS.admin, GOOGLE_GROUP.id];
   return {
-    groups: before.map(({ id, name, members }) => {
-      const seeded: readonly string[] = members;
+    groups: before.map(({ id, name, members, directory: where }) => {
       const present = groups[id] ?? [];
       const holding = (user: string) =>
         grants.filter(({ memberships }) => memberships.some((m) => m.groupId === id && m.userId === user));
       const waiting = Object.values(PEOPLE)
-        .map(({ okta }) => okta)
+        .map((person) => person[where])
         .filter((user) => !present.includes(user) && holding(user).some(({ state }) => state === 'adding'));
       return {
         id,
         name,
+        directory: where,
         governed: governed.includes(id),
         members: [...present, ...waiting].map((user) =>
-          member(user, seeded.includes(user), present.includes(user), holding(user)),
+          member(user, members.includes(user), present.includes(user), holding(user)),
         ),
       };
     }),
@@ -123,7 +134,7 @@ function directory(groups: Readonly<Record<string, readonly string[]>>, grants: 
 }
 
 function member(user: string, permanent: boolean, present: boolean, grants: readonly Grant[]): Member {
-  const name = Object.values(PEOPLE).find(({ okta }) => okta === user)?.name ?? user;
+  const name = nameOfUser(user) ?? user;
   if (permanent) return { name, state: 'permanent', present };
   const ends = grants.flatMap(({ state, expiresAt }) =>
     state === 'active' && expiresAt !== undefined ? [expiresAt] : [],

@@ -93,7 +93,7 @@ ${STEPS.map(([key, title, how]) => `        <li data-step="${key}"><span class="
       </div>
     </section>
     <section class="panel" aria-labelledby="directory-title">
-      <h2 id="directory-title">Directory <span class="quiet">Okta, as it holds</span></h2>
+      <h2 id="directory-title">Directories <span class="quiet">as they hold</span></h2>
       <div id="directory"></div>
     </section>
     <section class="panel" aria-labelledby="machinery-title">
@@ -101,6 +101,7 @@ ${STEPS.map(([key, title, how]) => `        <li data-step="${key}"><span class="
       <ul class="machinery">
 ${machine('bot', 'The bot', 'Kill the bot')}
 ${machine('okta', 'Okta', 'Take Okta down')}
+${machine('google', 'Google', 'Take Google down')}
 ${machine('slack', 'Slack', 'Take Slack down')}
       </ul>
     </section>

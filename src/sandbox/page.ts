@@ -50,7 +50,13 @@ export async function startPage(world: World, options: { readonly port?: number 
   const assets = await readAssets();
   const html = shell();
   const record = await openRecordReader(world.databaseUrl);
-  const switches: Stage['switches'] = { okta: 'up', slack: 'up', botChanging: false, clock: Promise.resolve() };
+  const switches: Stage['switches'] = {
+    okta: 'up',
+    google: 'up',
+    slack: 'up',
+    botChanging: false,
+    clock: Promise.resolve(),
+  };
   const notes: PageNote[] = [];
   const offsets = new Map<string, number>();
   let noted = 0;
@@ -60,11 +66,12 @@ export async function startPage(world: World, options: { readonly port?: number 
       const slack = { ...world.slack.state };
       return partsOf({
         slack,
-        groups: world.okta.state().groups,
+        groups: { ...world.okta.state().groups, ...world.google.state().groups },
         recorded: await record.read(),
         machinery: {
           bot: switches.botChanging ? 'changing' : world.running ? 'running' : 'stopped',
           okta: switches.okta,
+          google: switches.google,
           slack: switches.slack,
           clockOffsetMs: world.clockOffsetMs,
         },

@@ -4,7 +4,8 @@
  */
 import { buttonIn, type TeamsMessage } from './playground.ts';
 import { messagesIn, textOf } from './slack-reading.ts';
-import { card, chainOf, type Observe, runTour, type TourOptions, type TourResult, WAIT_MS } from './tour.ts';
+import { card, chainOf, WAIT_MS } from './story.ts';
+import { type Observe, runTour, type TourOptions, type TourResult } from './tour.ts';
 import { APPROVALS, type Name, type World } from './world.ts';
 
 const MINUTE = 60_000;

@@ -2,12 +2,10 @@
  * The tour: the main job played through by people who act only through signed requests to the bot's real endpoint. Each
  * step says what was then observed in the directory itself, and whether that is as it should be.
  */
-import { createHash } from 'node:crypto';
-import { verifyChain } from '../audit/chain.ts';
-import { openStore } from '../store/database.ts';
-import { button, dmsOf, messagesIn, textOf } from './slack-reading.ts';
-import type { SlackEphemeral, SlackMessage } from './slack-state.ts';
-import { APPROVALS, createWorld, GROUPS, type Name, PEOPLE, type World, type WorldOptions } from './world.ts';
+import { button, dmsOf, textOf } from './slack-reading.ts';
+import type { SlackMessage } from './slack-state.ts';
+import { card, chainOf, dmSaying, firstLine, firstText, idIn, saying, WAIT_MS } from './story.ts';
+import { createWorld, GROUPS, type Name, PEOPLE, type World, type WorldOptions } from './world.ts';
 
 export interface Step {
   readonly step: number;
@@ -35,8 +33,6 @@ export interface TourResult {
 }
 
 const MINUTE = 60_000;
-export const WAIT_MS = 8_000;
-const CHAIN_PAGE = 500;
 
 export type Story = (world: World, observe: Observe) => Promise<void>;
 
@@ -122,33 +118,6 @@ function membersOf(world: World): readonly string[] {
   return ids.map((id) => Object.values(PEOPLE).find(({ okta }) => okta === id)?.name ?? id).sort();
 }
 
-/** The request's id as it was said. */
-export function idIn(said: SlackEphemeral): string {
-  const id = /R-[0-9A-Z]{4,6}/.exec(textOf(said))?.[0];
-  if (id === undefined) throw new Error(`no request id in: ${textOf(said)}`);
-  return id;
-}
-
-/** The approval message in the approvals channel. */
-export function card(world: World, id: string): Promise<SlackMessage> {
-  return world.slack.waitFor(
-    (state) =>
-      messagesIn(state, APPROVALS).find(
-        (message) => textOf(message).includes(id) && button(message, 'approve') !== undefined,
-      ),
-    WAIT_MS,
-    `the approval message of ${id}`,
-  );
-}
-
-function dmSaying(world: World, name: Name, words: RegExp): Promise<SlackMessage> {
-  return world.slack.waitFor(
-    (state) => dmsOf(state, PEOPLE[name].slack).findLast((message) => words.test(message.text)),
-    WAIT_MS,
-    `${words} said to ${PEOPLE[name].name}`,
-  );
-}
-
 /** The message that a grant on the resource runs, with its buttons. */
 function waitForHolder(world: World, resource: string): Promise<SlackMessage> {
   return world.slack.waitFor(
@@ -159,40 +128,4 @@ function waitForHolder(world: World, resource: string): Promise<SlackMessage> {
     WAIT_MS,
     `the grant on ${resource} to be active`,
   );
-}
-
-function firstLine(message: SlackMessage): string {
-  return message.text.split('\n')[0] ?? '';
-}
-
-function firstText(said: SlackEphemeral): string {
-  return textOf(said).split('\n')[0] ?? '';
-}
-
-function saying(said: SlackEphemeral, words: RegExp): string {
-  const text = textOf(said);
-  if (!words.test(text)) throw new Error(`expected ${words} to be said, and it was: ${text}`);
-  return firstText(said);
-}
-
-/** Reads the trail as it is stored, beside the running bot. */
-export async function chainOf(world: World): Promise<string> {
-  const hash = (text: string) => createHash('sha256').update(text).digest('hex');
-  const salt = () => {
-    throw new Error('the tour only reads');
-  };
-  const store = await openStore({ url: world.databaseUrl, now: Date.now, hash, salt });
-  try {
-    let after = { seq: 0, hash: '0'.repeat(64) };
-    for (;;) {
-      const links = await store.chain(after.seq, CHAIN_PAGE);
-      const bad = verifyChain(links, hash, after);
-      if (bad !== undefined) throw new Error(`the audit chain is broken at event ${bad}`);
-      const last = links.at(-1);
-      if (last === undefined) return `${after.seq} events, from the first to ${after.hash.slice(0, 12)}…`;
-      after = { seq: last.seq, hash: last.hash };
-    }
-  } finally {
-    await store.close();
-  }
 }

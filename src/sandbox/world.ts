@@ -1,13 +1,15 @@
 /**
- * The sandbox's outside world: a local Slack and a local Okta with people, groups and a configuration, held by the
+ * The sandbox's outside world: a local Slack, a local Okta and a local Google with people, groups and a configuration, held by the
  * parent process. The bot is a child process, so that it can be killed and started again while the world stays.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type GoogleSeed, type GoogleServer, startGoogleServer } from './google-server.ts';
 import { type OktaServer, startOktaServer } from './okta-server.ts';
 import { type Playground, startPlayground, TEAMS_APPROVALS, TENANT } from './playground.ts';
 import { createPerson, type SlackPerson } from './slack-people.ts';
@@ -29,12 +31,48 @@ export const SECURITY = 'C0SECURITY';
 
 /** Immutable ids as the local Okta and the local Slack know these people; none of them is real. */
 export const PEOPLE = {
-  ana: { slack: 'U0ANA', okta: '00uana00000000000001', name: 'Ana Sousa', email: 'ana@example.com' },
-  ben: { slack: 'U0BEN', okta: '00uben00000000000001', name: 'Ben Okafor', email: 'ben@example.com' },
-  cat: { slack: 'U0CAT', okta: '00ucat00000000000001', name: 'Cat Lindqvist', email: 'cat@example.com' },
-  dan: { slack: 'U0DAN', okta: '00udan00000000000001', name: 'Dan Ito', email: 'dan@example.com' },
-  pat: { slack: 'U0PAT', okta: '00upat00000000000001', name: 'Pat Moreau', email: 'pat@example.com' },
-  sam: { slack: 'U0SAM', okta: '00usam00000000000001', name: 'Sam Haddad', email: 'sam@example.com' },
+  ana: {
+    slack: 'U0ANA',
+    okta: '00uana00000000000001',
+    google: '100000000000000000001',
+    name: 'Ana Sousa',
+    email: 'ana@example.com',
+  },
+  ben: {
+    slack: 'U0BEN',
+    okta: '00uben00000000000001',
+    google: '100000000000000000002',
+    name: 'Ben Okafor',
+    email: 'ben@example.com',
+  },
+  cat: {
+    slack: 'U0CAT',
+    okta: '00ucat00000000000001',
+    google: '100000000000000000003',
+    name: 'Cat Lindqvist',
+    email: 'cat@example.com',
+  },
+  dan: {
+    slack: 'U0DAN',
+    okta: '00udan00000000000001',
+    google: '100000000000000000004',
+    name: 'Dan Ito',
+    email: 'dan@example.com',
+  },
+  pat: {
+    slack: 'U0PAT',
+    okta: '00upat00000000000001',
+    google: '100000000000000000005',
+    name: 'Pat Moreau',
+    email: 'pat@example.com',
+  },
+  sam: {
+    slack: 'U0SAM',
+    okta: '00usam00000000000001',
+    google: '100000000000000000006',
+    name: 'Sam Haddad',
+    email: 'sam@example.com',
+  },
 } as const;
 export type Name = keyof typeof PEOPLE;
 
@@ -45,13 +83,19 @@ export const GROUPS = {
   admin: '00gproddbadmin000001',
 } as const;
 
-export const configuration = (okta: string) => `timezone: UTC
+/** The one group in the local Google; together with `GROUPS.admin` it makes somebody an administrator of the database. */
+export const GOOGLE_GROUP = { id: '01gdbadmins0001', email: 'db-admins@example.com' } as const;
+
+/** With a Google, `db-prod:admin` grants a group in each of the two directories. */
+export const configuration = (okta: string, google?: string) => `timezone: UTC
 admins:     [ group:okta/security ]
 responders: [ group:okta/security ]
 viewers:    [ group:okta/engineering ]
 identity:   { match: confirmed-email }
 directories:
-  okta: { type: okta, url: "${okta}", auth: { token: "\${OKTA_TOKEN}" } }
+  okta: { type: okta, url: "${okta}", auth: { token: "\${OKTA_TOKEN}" } }${
+    google === undefined ? '' : `\n  google: { type: google, auth: { keyFile: google.json }, rootUrl: "${google}" }`
+  }
 chat:
   slack: { approvals: ${APPROVALS}, security: ${SECURITY} }
 onCall:
@@ -70,7 +114,9 @@ resources:
     title: Orders database
     roles:
       read:  { grants: [ { directory: okta, group: prod-db-read } ],  policy: standard }
-      admin: { grants: [ { directory: okta, group: prod-db-admin } ], policy: standard, sessionTail: 1h }
+      admin: { grants: [ { directory: okta, group: prod-db-admin }${
+        google === undefined ? '' : `, { directory: google, group: ${GOOGLE_GROUP.email} }`
+      } ], policy: standard, sessionTail: 1h }
     defaultRole: read
   reports:
     title: Monthly reports, which read the orders database
@@ -97,6 +143,7 @@ export interface World {
   readonly okta: OktaServer;
   /** Where it was asked for, from the first start of the bot on. */
   readonly teams: Playground | undefined;
+  readonly google: GoogleServer;
   readonly databaseUrl: string;
   /** Absent while none runs. */
   readonly bot: Bot | undefined;
@@ -129,9 +176,12 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const databaseUrl = options.databaseUrl ?? `sqlite:${join(folder, 'hallpass.db')}`;
   const slack = await startSlackServer({ seed: slackSeed() });
   const okta = await startOktaServer({ seed: oktaSeed() });
+  const account = serviceAccount();
+  const google = await startGoogleServer({ seed: googleSeed(account.publicKey) });
   const configPath = join(folder, 'hallpass.yaml');
+  await writeFile(join(folder, 'google.json'), account.json, { mode: 0o600 });
   const digest = options.digest === true ? `digest: { at: '0${DIGEST_HOUR}:00', to: security }\n` : '';
-  const yaml = `${configuration(okta.url)}${digest}`;
+  const yaml = `${configuration(okta.url, google.url)}${digest}`;
   await writeFile(configPath, options.teams === undefined ? yaml : withTeams(yaml));
 
   let bot: Bot | undefined;
@@ -196,6 +246,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   return {
     slack,
     okta,
+    google,
     databaseUrl,
     get teams() {
       return teams;
@@ -233,6 +284,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       await teams?.close();
       await slack.close();
       await okta.close();
+      await google.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -297,4 +349,29 @@ export function oktaSeed() {
     ],
     tokens: [{ token: SECRETS.oktaToken }],
   };
+}
+
+const ACCOUNT = 'hallpass@sandbox.iam.gserviceaccount.com';
+
+/** A service account with a key of its own, made anew for each sandbox. */
+function serviceAccount(): { readonly publicKey: string; readonly json: string } {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return {
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    json: JSON.stringify({ type: 'service_account', client_email: ACCOUNT, private_key: pem }),
+  };
+}
+
+export function googleSeed(publicKey: string): GoogleSeed {
+  return {
+    users: Object.values(PEOPLE).map(({ google, name, email }) => ({ id: google, email, name })),
+    groups: [GOOGLE_GROUP],
+    accounts: [{ email: ACCOUNT, publicKey }],
+  };
+}
+
+/** The name of whoever has this id in one of the two directories. */
+export function nameOfUser(id: string): string | undefined {
+  return Object.values(PEOPLE).find(({ okta, google }) => okta === id || google === id)?.name;
 }

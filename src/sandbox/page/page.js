@@ -218,8 +218,10 @@ function showNavigation() {
       : machinery?.bot === 'stopped'
         ? 'The bot is stopped: nobody answers. What it owes is in its database, and is done when it starts again.'
         : machinery?.okta === 'down'
-          ? 'Okta is down: nobody is added or removed. Removals are tried again until they are proven.'
-          : '';
+          ? 'Okta is down: nobody is added or removed there. Removals are tried again until they are proven.'
+          : machinery?.google === 'down'
+            ? 'Google is down: nobody is added or removed there. Removals are tried again until they are proven.'
+            : '';
   const banner = byId('banner');
   if (banner.textContent !== trouble) banner.textContent = trouble;
   banner.hidden = trouble === '';

@@ -5,11 +5,14 @@ import { act, clock, parts } from './state.js';
 const WORDS = {
   bot: { running: 'running', stopped: 'stopped', changing: '…' },
   okta: { up: 'up', down: 'down' },
+  google: { up: 'up', down: 'down' },
   slack: { up: 'up', down: 'down' },
 };
+const NAMES = { bot: 'The bot', okta: 'Okta', google: 'Google', slack: 'Slack' };
 const BUTTONS = {
   bot: { running: 'Kill the bot', stopped: 'Start the bot', changing: 'Wait…' },
   okta: { up: 'Take Okta down', down: 'Bring Okta back' },
+  google: { up: 'Take Google down', down: 'Bring Google back' },
   slack: { up: 'Take Slack down', down: 'Bring Slack back' },
 };
 
@@ -21,7 +24,7 @@ export function startWorld(say) {
       say(done.ok ? `The clock now says ${timeText(clock.now())} UTC.` : done.said);
     });
   for (const item of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-machine]'))) {
-    const which = /** @type {'bot' | 'okta' | 'slack'} */ (item.dataset.machine);
+    const which = /** @type {'bot' | 'okta' | 'google' | 'slack'} */ (item.dataset.machine);
     item.querySelector('button')?.addEventListener('click', async () => {
       const state = parts.get('machinery')?.[which];
       const done = await act(
@@ -61,7 +64,7 @@ let machines;
 function machinery(say) {
   const now = parts.get('machinery');
   clock.offsetMs = now.clockOffsetMs;
-  for (const which of /** @type {const} */ (['bot', 'okta', 'slack'])) {
+  for (const which of /** @type {const} */ (['bot', 'okta', 'google', 'slack'])) {
     const state = now[which];
     const item = /** @type {HTMLElement} */ (document.querySelector(`[data-machine=${which}]`));
     const words = /** @type {any} */ (WORDS[which])[state];
@@ -71,7 +74,7 @@ function machinery(say) {
     button.textContent = /** @type {any} */ (BUTTONS[which])[state];
     button.setAttribute('aria-disabled', String(state === 'changing'));
     if (machines !== undefined && machines[which] !== state && state !== 'changing')
-      say(`${which === 'bot' ? 'The bot' : which === 'okta' ? 'Okta' : 'Slack'} is ${words}.`);
+      say(`${NAMES[which]} is ${words}.`);
   }
   machines = now;
 }
@@ -91,7 +94,12 @@ function directory() {
             'aria-label': `Group ${group.name}`,
             'data-group': group.name,
           },
-          el('h3', {}, group.name, group.governed ? null : el('span', { class: 'quiet' }, ' not managed by Hallpass')),
+          el(
+            'h3',
+            {},
+            group.name,
+            el('span', { class: 'quiet' }, ` ${where(group)}${group.governed ? '' : ', not managed by Hallpass'}`),
+          ),
           group.members.length === 0
             ? el('p', { class: 'quiet' }, 'nobody')
             : el(
@@ -104,6 +112,11 @@ function directory() {
         ),
       ),
   );
+}
+
+/** @param {any} group */
+function where(group) {
+  return group.directory === 'google' ? 'Google' : 'Okta';
 }
 
 /** @param {any} one @param {any} group */
