@@ -189,6 +189,7 @@ describe('check, against the servers', () => {
     const { code, stdout, stderr } = await hallpass(['check'], asked());
     expect(stdout).toMatch(/ok {6}group prod-db-read in okta: members now: pat@example\.com/);
     expect(stdout).toMatch(/ok {6}group prod-db-admin in okta: nobody is a member now/);
+    expect(stdout).toMatch(/ok {6}rate limit of okta: calls a minute: .*groups 600.*one token or app/);
     expect(stdout).toMatch(/ok {6}Slack: workspace Sandbox/);
     expect(stdout).toMatch(/ok {6}channel C0APPROVALS: #access-approvals/);
     expect(stdout).toMatch(/ok {6}line 2 {2}admins\[0\]: group security in okta: 00gsecurity/);

@@ -550,6 +550,8 @@ export interface Directory {
   remove(groupId: string, userId: string): Promise<'removed' | 'was_not_member'>;
   /** Every member, all pages. */
   listMembers(groupId: string): Promise<readonly DirectoryUser[]>;
+  /** What the vendor's answers have said so far of how much may be asked, and what an administrator should know of it. */
+  rateLimits?(): { readonly perMinute: Readonly<Record<string, number>>; readonly note: string };
   /**
    * Who was added to the group since then, by the directory's own log, oldest first. Each page within a deadline of its
    * own. Absent where the directory keeps no such log.

@@ -39,6 +39,7 @@ async function askEverything(settings: Settings): Promise<readonly Asked[]> {
   return [
     ...(await askCredentials(directories, groups)),
     ...(await askGroups(settings, directories)),
+    ...rateLimits(directories),
     ...(await askNamed(settings, directories)),
     ...(await askTeams(settings)),
     ...(await askSlack(settings, (accounts) => askSources(settings, directories, accounts))),
@@ -67,6 +68,18 @@ async function askGroup(directory: Directory | undefined, name: string, group: s
   } catch (error) {
     return { what, ok: false, why: messageOf(error) };
   }
+}
+
+/** As the answers so far have said: an administrator who does not know of a small share learns of it when it is used up. */
+function rateLimits(directories: ReadonlyMap<string, Directory>): readonly Asked[] {
+  return [...directories.values()].flatMap((directory) => {
+    const { perMinute = {}, note = '' } = directory.rateLimits?.() ?? {};
+    const told = Object.entries(perMinute).map(([what, limit]) => `${what.replaceAll('-', ' ')} ${limit}`);
+    if (told.length === 0) return [];
+    return [
+      { what: `rate limit of ${directory.name}`, ok: true, why: `calls a minute: ${told.sort().join(', ')}. ${note}` },
+    ];
+  });
 }
 
 const MEMBERS_NAMED = 10;

@@ -193,6 +193,11 @@ export class Limiter {
     return this.#current(bucket)?.limit;
   }
 
+  /** Calls in a window, by bucket, as far as an answer has said. */
+  limits(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#budgets].map(([bucket, { limit }]) => [bucket, limit]));
+  }
+
   #current(bucket: string): Budget | undefined {
     const budget = this.#budgets.get(bucket);
     if (budget === undefined || budget.endsAt > this.#clock.monotonic()) return budget;

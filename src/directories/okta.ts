@@ -313,6 +313,11 @@ export function createOkta(parts: OktaParts): Directory {
     callDeadlineMs,
     removalsPerMinute: () => limiter.perMinute('membership'),
 
+    rateLimits: () => ({
+      perMinute: limiter.limits(),
+      note: 'Okta lets one token or app use half of what the organisation has, unless its share is raised',
+    }),
+
     async findGroup(nameOrId) {
       const deadline = deadlineIn(callDeadlineMs, lane);
       if (!isPlainName(nameOrId)) throw refusedHere({ directory: name, operation: 'find_group' }, 'not a group name');
