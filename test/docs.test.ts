@@ -98,7 +98,9 @@ describe('commands shown in the documents', () => {
 
   const cli = COMMANDS.filter(({ line }) => line.startsWith('npx node src/cli.ts '));
   it.each(cli)('$page: $line is understood', { timeout: 30_000 }, async ({ line }) => {
-    const words = line.replace(/ >.*$/, '').split(' ').slice(3);
+    const words = [...line.replace(/ >.*$/, '').matchAll(/'([^']*)'|(\S+)/g)]
+      .map((word) => word[1] ?? word[2] ?? '')
+      .slice(3);
     await rm(join(folder, 'hallpass.yaml'), { force: true });
     const { code, stdout, stderr } = await runIn(folder, process.execPath, [join(ROOT, 'src/cli.ts'), ...words]);
     // 2 is "called wrongly". Without a configuration most refuse, and say so; the others do what they say.
