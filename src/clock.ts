@@ -1,4 +1,5 @@
 /** The process's clocks. Everything else is given time. */
+import type { Instant } from './access/model.ts';
 import type { Clock } from './access/ports.ts';
 
 export interface AdjustableClock extends Clock {
@@ -7,10 +8,12 @@ export interface AdjustableClock extends Clock {
   readonly shiftMs: number;
   /** Told when this machine's clock was set back, and by how much. */
   onStepBack: ((byMs: number) => void) | undefined;
+  /** Goes on this much ahead of the machine's time, until that is set on. */
+  hold(byMs: number): void;
 }
 
 /** What the composition root needs to know of a clock beyond the time. */
-export type ProcessClock = Clock & Partial<Pick<AdjustableClock, 'shiftMs' | 'onStepBack'>>;
+export type ProcessClock = Clock & Partial<Pick<AdjustableClock, 'shiftMs' | 'onStepBack' | 'hold'>>;
 
 /** Less is a clock being slewed, and two readings that were not taken at the same moment. */
 const STEP_MS = 2_000;
@@ -18,7 +21,7 @@ const STEP_MS = 2_000;
 /**
  * The process's wall clock, which never goes back: when the machine's is set back by an hour, every end that was
  * written down before would come an hour late. Going on at the old time, each grant gets the length it was approved
- * for; a little early is better than late. A restart takes the machine's time as it then is.
+ * for; a little early is better than late. For what happened while no process ran, see `notBefore`.
  */
 export function systemClock(
   shiftMs = 0,
@@ -47,6 +50,9 @@ export function systemClock(
       return shift;
     },
     onStepBack: undefined,
+    hold(byMs) {
+      held += byMs;
+    },
   };
   return clock;
 }
@@ -64,6 +70,11 @@ export function sharedClock(
 ): Clock & {
   /** Measures once more; keeps the last offset when that fails. Returns the offset in milliseconds. */
   agree(): Promise<number>;
+  /**
+   * Never earlier than what has happened already: where the database has no clock of its own, one that was set back
+   * between two runs would make every grant last longer. Returns by how much it was behind; 0 when it was not.
+   */
+  notBefore(at: Instant): number;
 } {
   let offset = 0;
   return {
@@ -77,6 +88,12 @@ export function sharedClock(
         // The shift of a sandbox is its own affair, and stays.
         offset = Math.round(server - (before + after) / 2 + (base.shiftMs ?? 0));
       return offset;
+    },
+    notBefore(at) {
+      const behind = at - base.now() - offset;
+      if (behind <= STEP_MS || base.hold === undefined) return 0;
+      base.hold(behind);
+      return behind;
     },
   };
 }

@@ -206,6 +206,9 @@ export async function run(options: RunOptions): Promise<Running> {
       log.warn({ offsetMs }, 'this clock and the database differ; the time of the database is used');
   };
   await agree();
+  const behindMs = record.dialect === 'sqlite' ? clock.notBefore((await record.newestEventAt()) ?? 0) : 0;
+  if (behindMs > 0)
+    log.error({ behindMs }, "this machine's clock is behind what was written down before; Hallpass goes on from there");
   const directories = openDirectories(settings, clock, metrics, options.callDeadlineMs);
   let loop: Loop | undefined;
   const store = waking(

@@ -85,3 +85,36 @@ describe("this machine's clock", () => {
     expect(clock.now()).toBe(start + 99_900);
   });
 });
+
+describe('a clock that was set back while nothing ran', () => {
+  const machineAt = (at: { wall: number; monotonic: number }) =>
+    systemClock(0, { wall: () => at.wall, monotonic: () => at.monotonic });
+  const noServer = () => Promise.resolve(undefined);
+
+  it('goes on from the newest event, so that no grant lasts longer for it', () => {
+    const machine = { wall: 1_000_000, monotonic: 0 };
+    const base = machineAt(machine);
+    const clock = sharedClock(base, noServer);
+    expect(clock.notBefore(8_200_000)).toBe(7_200_000);
+    expect(clock.now()).toBe(8_200_000);
+    machine.wall += 1_000;
+    machine.monotonic += 1_000;
+    expect(clock.now()).toBe(8_201_000);
+    // Somebody puts the clock right.
+    machine.wall += 7_200_000;
+    expect(clock.now()).toBe(8_201_000);
+    machine.wall += 5_000;
+    machine.monotonic += 5_000;
+    expect(clock.now()).toBe(8_206_000);
+  });
+
+  it.each([
+    ['there is no event', 0],
+    ['the newest event is older', 999_000],
+    ['the newest event is ahead by less than clocks differ anyway', 1_001_500],
+  ])('takes the time of the machine when %s', (_, at) => {
+    const clock = sharedClock(machineAt({ wall: 1_000_000, monotonic: 0 }), noServer);
+    expect(clock.notBefore(at)).toBe(0);
+    expect(clock.now()).toBe(1_000_000);
+  });
+});

@@ -11,6 +11,7 @@ export async function opened(settings: Settings) {
   const store = await openRecord(settings, base);
   const clock = sharedClock(base, store.serverTime);
   await clock.agree();
+  if (store.dialect === 'sqlite') clock.notBefore((await store.newestEventAt()) ?? 0);
   return { store, clock };
 }
 

@@ -52,6 +52,8 @@ export interface OpenStore extends Store, DigestStore, DriftStore, PlaceStore, T
   readonly dialect: Dialect;
   /** The wall clock that all processes on this database share; absent on SQLite. */
   serverTime(): Promise<Instant | undefined>;
+  /** When the newest event of the trail happened, by the clock of whoever wrote it; absent while there is none. */
+  newestEventAt(): Promise<Instant | undefined>;
   /** The settings that a commit's durability rests on, as the database has them now. */
   durability(): Promise<Readonly<Record<string, string>>>;
 }
@@ -265,6 +267,10 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
       }
     },
     serverTime: () => driver.serverTime(),
+    async newestEventAt() {
+      const [row] = await each(run((s) => s.statements.newestEvent({})));
+      return row?.at;
+    },
     durability: () => driver.durability(),
     close: () => driver.close(),
   };

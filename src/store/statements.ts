@@ -346,6 +346,10 @@ function trail(db: Database, t: Tables, dialect: Dialect, prepare: Prepare) {
         .orderBy(asc(auditEvents.seq))
         .limit(sql.placeholder('limit')),
     ),
+    newestEvent: prepare(
+      'newest_event',
+      db.select({ at: auditEvents.at }).from(auditEvents).orderBy(desc(auditEvents.seq)).limit(1),
+    ),
     eventsOf: prepare(
       'events_of',
       db

@@ -24,6 +24,18 @@ export function auditContract(bench: Bench): void {
     correlation: 'd1',
   };
 
+  test('the newest event says when it happened, by whoever wrote it', async () => {
+    const store = await bench.store();
+    expect(await store.newestEventAt()).toBeUndefined();
+    await store.commit({
+      changes: [
+        { put: 'event', row: anEvent({ at: T0 + 5 }) },
+        { put: 'event', row: anEvent({ at: T0 }) },
+      ],
+    });
+    expect(await store.newestEventAt()).toBe(T0);
+  });
+
   test('the story of a request tells its events as they were put, in order, and no other’s', async () => {
     const store = await bench.store();
     const operator = anEvent({ actor: { kind: 'operator', name: 'root' }, kind: 'grant.revoked' });
