@@ -81,6 +81,8 @@ export type Command =
     }
   | { readonly do: 'confirm-revocation'; readonly by: By; readonly id: string }
   /** Nothing new is granted there until it is lifted. */
+  /** Makes what a live grant added permanent; never given on the host, where nobody is known. */
+  | { readonly do: 'adopt'; readonly by: AccountRef; readonly target: Target; readonly reason: string }
   | { readonly do: 'freeze'; readonly by: By; readonly aim: Aim; readonly reason: string }
   | { readonly do: 'unfreeze'; readonly by: By; readonly aim: Aim }
   | { readonly do: 'status'; readonly by: AccountRef; readonly target?: Target }
@@ -113,7 +115,8 @@ export type ChangeMade =
   | 'denied'
   | 'cancelled'
   | 'returned'
-  | 'revoked';
+  | 'revoked'
+  | 'adopted';
 
 /** Said to the person who asked, and to nobody else. */
 export type Answer =
@@ -216,6 +219,10 @@ export type Refusal =
   | { readonly code: 'over_maximum'; readonly grantId: GrantId; readonly leftMs: number; readonly maxMs: number }
   | { readonly code: 'not_a_responder' }
   | { readonly code: 'not_a_viewer' }
+  | { readonly code: 'not_an_admin' }
+  /** Nobody makes their own access permanent. */
+  | { readonly code: 'own_access'; readonly grantId: GrantId }
+  | { readonly code: 'nothing_to_adopt'; readonly grantId: GrantId }
   /** Nothing new is granted there. */
   | ({ readonly code: 'frozen' } & FrozenWhy)
   | ({ readonly code: 'already_frozen' } & FrozenWhy)

@@ -23,6 +23,7 @@ export const USAGE = {
   revoke: 'revoke <id|@person|resource|all> [granted-since:2h] [except:@person] <reason>',
   'break-glass': 'break-glass <resource>[:role] [duration] <reason>',
   review: 'review <id> <sign-off|question> [reason]',
+  adopt: 'adopt <id> <reason>',
   freeze: 'freeze <resource|@person|all> <reason>',
   unfreeze: 'unfreeze <resource|@person|all>',
   help: 'help',
@@ -122,6 +123,14 @@ export function parseCommand(text: string, by: AccountRef): Command | Refusal {
       return extend(words, by);
     case 'revoke':
       return revoke(words, by);
+    case 'adopt': {
+      const typed = words.next();
+      if (typed === undefined) return usage('adopt');
+      const reason = cleanReason(words.rest());
+      if (typeof reason !== 'string') return reason;
+      if (reason === '') return { code: 'reason_missing', minLength: 1 };
+      return { do: 'adopt', by, target: { typed: canonicalId(typed) }, reason };
+    }
     case 'freeze': {
       const aim = takeAim(words, by);
       if (aim === undefined) return usage('freeze');

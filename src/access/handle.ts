@@ -7,6 +7,7 @@ import { createBreakGlasses } from './break-glass.ts';
 import { REQUESTS_WITHIN_MS } from './caps.ts';
 import { entitlementById, findEntitlement, resourceNamed } from './catalog.ts';
 import type { Answer, By, Command, Refusal, Target } from './command.ts';
+import { decideAdopt } from './decide-adopt.ts';
 import { decideApprove, decideDeny } from './decide-answer.ts';
 import { decideCancel, decideReturn, decideRevoke, respondersFor } from './decide-close.ts';
 import { decideExtend, decideRequest, durationOf, type RequestFacts } from './decide-request.ts';
@@ -225,6 +226,8 @@ export function createHandler(parts: HandlerParts): Handler {
         return carriedOut(await revocations.preview(command, correlation));
       case 'confirm-revocation':
         return carriedOut(await revocations.confirm(command, correlation));
+      case 'adopt':
+        return { outcome: await adopt(command, correlation) };
       case 'freeze':
         return carriedOut(await emergency.freeze(command, correlation));
       case 'unfreeze':
@@ -438,6 +441,17 @@ export function createHandler(parts: HandlerParts): Handler {
       { by: { person, subjects }, responders, ...present({ entitlement }), record, ...correlation },
       clock.now(),
     );
+  }
+
+  async function adopt(command: Command & { do: 'adopt' }, correlation: Correlation): Promise<Outcome> {
+    const person = await people.identify(command.by);
+    const [record, subjects, freezes] = await Promise.all([
+      grantAt(command.target, person, 'any'),
+      askSubjects(people, catalog().admins, person),
+      store.freezes(),
+    ]);
+    const facts = { person, subjects, admins: catalog().admins, freezes, ...correlation };
+    return decideAdopt(command, { ...facts, ...('code' in record ? { missing: record } : { record }) }, clock.now());
   }
 
   async function status(by: AccountRef, target: Target | undefined): Promise<Answer> {

@@ -546,6 +546,7 @@ export interface Notice {
     | 'removal_recovered'
     | 'removal_resolved'
     | 'drift_found'
+    | 'adopted'
     | 'addition_failing'
     | 'addition_abandoned'
     | 'removed_outside'

@@ -254,6 +254,18 @@ export function refusalText(
         reason: 'You may not revoke access, freeze it or lift a freeze.',
         next: 'Those on call are responders only for what they approve. Tell a responder what you need.',
       };
+    case 'not_an_admin':
+      return { reason: 'You may not make access permanent.', next: 'Admins can. Tell them the id of the grant.' };
+    case 'own_access':
+      return {
+        reason: `${refusal.grantId} is your own, and nobody makes their own access permanent.`,
+        next: 'Ask another admin.',
+      };
+    case 'nothing_to_adopt':
+      return {
+        reason: `${refusal.grantId} holds nothing that Hallpass added and does not remove already.`,
+        next: `See it with ${commandWord} status ${refusal.grantId}.`,
+      };
     case 'frozen':
       return {
         reason: frozenText(refusal, zone),
@@ -375,6 +387,7 @@ export function helpText(commandWord: string = COMMAND_WORD): string {
     revoke: 'end access: one grant at once, or all of a person, a resource or everything after a preview (responders)',
     'break-glass': 'take access at once without approval, where the policy has that; everybody hears of it',
     review: 'sign off or question a use of break-glass (reviewers)',
+    adopt: 'make what a live grant added permanent (admins)',
     freeze: 'grant nothing new there until it is lifted (responders)',
     unfreeze: 'lift a freeze (responders, admins)',
     help: 'this list',
@@ -400,6 +413,7 @@ const DONE: Readonly<Record<ChangeMade, string>> = {
   cancelled: 'Cancelled.',
   returned: 'Returned.',
   revoked: 'Revoked.',
+  adopted: 'Made permanent.',
 };
 
 /** What was just done, in a word or two; the request's headline says what follows from it. */

@@ -124,3 +124,20 @@ describe('reconciliation', () => {
     expect(journey.isMember('pat', 'admin')).toBe(true);
   });
 });
+
+describe('adoption', () => {
+  it('by an admin, and by nobody else, makes a granted membership permanent: its grant ends and it stays', async () => {
+    journey = await startJourney('sqlite');
+    const { id, card } = await journey.ask('ana', 'db-prod 30m fix stuck migration');
+    await journey.approve('ben', card, 'ana');
+    const adopt = async (name: 'ana' | 'ben' | 'sam') =>
+      textOf(await (await journey.person(name).slash(`adopt ${id} joins the team for good`)).said());
+    for (const name of ['ana', 'ben'] as const) expect(await adopt(name)).toMatch(/may not make access permanent/);
+    expect(await adopt('sam')).toMatch(/Made permanent/);
+    await journey.posted(SECURITY, /made it permanent: prod-db-read in okta.*joins the team for good/s);
+    await journey.moveClock(31 * MINUTE);
+    await journey.told('ana', new RegExp(`${id}: ended.*made permanent by an admin and stays`));
+    expect(journey.isMember('ana', 'read')).toBe(true);
+    expect((await journey.ready()).removalsOutstanding).toBe(0);
+  });
+});
