@@ -220,6 +220,8 @@ export interface Store {
    * ending grants that nobody is working on: each without a job that will see to it.
    */
   forgotten(now: Instant, limit: number): Promise<{ rings: readonly Ring[]; memberships: readonly MembershipKey[] }>;
+  /** Live grants past their end, the longest past first: whoever holds their timer has not come to it. */
+  overdue(now: Instant, limit: number): Promise<readonly GrantId[]>;
   /** Removals owed and not proven, oldest first: what `/readyz` and `expire` report. */
   outstandingRemovals(now: Instant, limit: number): Promise<readonly MembershipRecord[]>;
 

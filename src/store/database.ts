@@ -124,6 +124,9 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
     },
     list: (filter) => snapshot(readList(filter)),
     forgotten: (at, limit) => snapshot(readForgotten(at, limit)),
+    async overdue(at, limit) {
+      return (await each(run((s) => s.statements.overdueEnds({ now: at, limit })))).map(({ id }) => id);
+    },
     outstandingRemovals: (_now, limit) => snapshot(readOutstandingRemovals(limit)),
     story: (requestId) => snapshot(readStory(requestId)),
     nextDue: (kind, lane, priority) => snapshot(readNextDue(kind, lane, priority)),

@@ -48,6 +48,15 @@ export function forgottenStatements(db: Database, t: Tables, prepare: Prepare) {
         .orderBy(asc(end), asc(grants.id))
         .limit(limit),
     ),
+    overdueEnds: prepare(
+      'overdue_ends',
+      db
+        .select({ id: grants.id })
+        .from(grants)
+        .where(and(live, lte(end, value('now'))))
+        .orderBy(asc(end), asc(grants.id))
+        .limit(limit),
+    ),
     forgottenAdditions: prepare(
       'forgotten_additions',
       db

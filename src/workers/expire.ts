@@ -5,7 +5,6 @@
 
 import { operation, operationId, timer } from '../access/decision.ts';
 import { isLive, keyText } from '../access/ledger.ts';
-import { endsAt } from '../access/lifecycle.ts';
 import type { Instant, MembershipKey } from '../access/model.ts';
 import { PRIORITY } from '../access/model.ts';
 import type { Clock, Directory, Ids, MembershipRecord, Store } from '../access/ports.ts';
@@ -42,6 +41,8 @@ export interface ExpireReport {
 const BATCH = 50;
 const POLL_MS = 250;
 const FORGOTTEN_MAX = 1_000;
+/** As many as anybody reads; with one of them left it is not done. */
+const OVERDUE_MAX = 100;
 
 /**
  * `sleep` in milliseconds of real time. Goes on until nothing is owed, until what was asked for is `enough`, or until
@@ -93,15 +94,17 @@ async function recall({ store, clock }: ExpireParts): Promise<void> {
 
 /** Live grants past their end: their timer is held by a process that may be dead, until its lease runs out. */
 async function pastTheirEnd({ store, clock }: ExpireParts): Promise<readonly Outstanding[]> {
-  const now = clock.now();
-  const live = await store.list({ liveGrants: true, limit: FORGOTTEN_MAX });
-  return live.flatMap(({ request, grant }) => {
-    const [membership] = grant?.memberships ?? [];
-    if (grant === undefined || membership === undefined || !isLive(grant) || now < endsAt(grant)) return [];
-    const group = request.groups[0]?.groupName ?? membership.groupId;
-    const error = `${grant.id} is past its end, and another process holds its timer`;
-    return [{ membership, group, login: grant.holderName, failures: 0, error }];
-  });
+  const overdue: Outstanding[] = [];
+  for (const id of await store.overdue(clock.now(), OVERDUE_MAX)) {
+    const record = await store.grant(id);
+    const [membership] = record?.grant.memberships ?? [];
+    // It was ended a moment ago.
+    if (record === undefined || membership === undefined || !isLive(record.grant)) continue;
+    const group = record.request.groups[0]?.groupName ?? membership.groupId;
+    const error = `${id} is past its end, and another process holds its timer`;
+    overdue.push({ membership, group, login: record.grant.holderName, failures: 0, error });
+  }
+  return overdue;
 }
 
 async function ringDue(parts: ExpireParts): Promise<number> {

@@ -381,4 +381,23 @@ export function readContract(bench: Bench): void {
     const [leased] = await store.lease({ kind: 'notification', limit: 1, now: T0, leaseUntil: T0 + MINUTE });
     expect(leased).toMatchObject({ ...row, version: 1, attempts: 0, leaseUntil: T0 + MINUTE });
   });
+
+  test('grants past their end are told the longest past first, however many newer ones there are', async () => {
+    const store = await bench.store();
+    const at = (id: string, expiresAt: number, state: 'active' | 'ending' = 'active'): Change[] => [
+      { put: 'request', row: aRequest({ id: `R-${id}`, state: 'approved', createdAt: T0 - expiresAt }) },
+      { put: 'grant', row: aGrant({ id: `G-${id}`, requestId: `R-${id}`, state, expiresAt, hardEndAt: T0 + 9 }) },
+    ];
+    await store.commit({
+      changes: [
+        ...at('LATE', T0 - 2),
+        ...at('LATER', T0 - 1),
+        ...at('NOW', T0),
+        ...at('LIVE', T0 + 1),
+        ...at('OVER', T0 - 3, 'ending'),
+      ],
+    });
+    expect(await store.overdue(T0, 10)).toEqual(['G-LATE', 'G-LATER', 'G-NOW']);
+    expect(await store.overdue(T0, 1)).toEqual(['G-LATE']);
+  });
 }
