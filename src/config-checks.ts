@@ -149,6 +149,7 @@ export function checkConfig(
       at('breakGlass'),
       (texts, path) => (mine('breakGlass') ? subjectsOf(texts, path) : parsedSubjects(texts)),
       mine('breakGlass') ? report : silence,
+      mine('breakGlass') ? report : (_path, message, instead) => report(['policies', policyName], message, instead),
     );
     const breakGlass = glass === undefined ? {} : { breakGlass: glass };
     if (glass !== undefined) {

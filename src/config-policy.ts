@@ -72,11 +72,13 @@ export function breakGlassOf(
   path: Path,
   subjects: (texts: readonly string[], path: Path) => readonly Subject[],
   report: Report,
+  tooLong: Report,
 ): Policy['breakGlass'] {
   if (section === undefined) return undefined;
   const maxMs = parseDuration(section.max) ?? 0;
+  // An heir that lowers its maximum is told, although the rest stands elsewhere.
   if (maxMs > duration.maxMs)
-    report([...path, 'max'], 'break-glass may last longer than what is approved', 'at most duration.max');
+    tooLong([...path, 'max'], 'break-glass may last longer than what is approved', 'at most duration.max');
   const by = subjects(section.by, [...path, 'by']);
   const reviewers = subjects(section.review.by, [...path, 'review', 'by']);
   if (

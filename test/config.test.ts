@@ -125,6 +125,32 @@ test("a policy's hash follows its content and nothing else", () => {
   expect(hash(GOOD.replace('minLength: 12', 'minLength: 13'))).not.toBe(hash(GOOD));
 });
 
+test('break-glass is no longer than what is approved, names only what there is, and its groups are not handed out', () => {
+  const glass = (max: string, by = 'on-call:dba', reviewer = 'group:okta/security') =>
+    GOOD.replace(
+      '    reason: { minLength: 12 }',
+      `    breakGlass: { by: [ ${by} ], max: ${max}, review: { by: [ ${reviewer} ] } }\n    reason: { minLength: 12 }`,
+    );
+  const loaded = load(glass('30m'));
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  expect(loaded.settings.catalog.resources['db-prod']?.roles.admin?.policy.breakGlass).toEqual({
+    by: [{ kind: 'on-call', source: 'dba' }],
+    maxMs: 1_800_000,
+    review: { by: [{ kind: 'group', directory: 'okta', group: 'security' }], withinMs: 86_400_000 },
+  });
+  const longer = { message: 'break-glass may last longer than what is approved' };
+  expect(problemsOf(glass('5h'))).toMatchObject([
+    { path: 'policies.standard.breakGlass.max', ...longer },
+    { path: 'policies.sensitive', ...longer },
+  ]);
+  // The heir has a shorter maximum of its own.
+  expect(problemsOf(glass('2h'))).toMatchObject([{ path: 'policies.sensitive', ...longer }]);
+  expect(problemsOf(glass('30m', 'on-call:nobody'))).toMatchObject([{ path: 'policies.standard.breakGlass.by[0]' }]);
+  expect(problemsOf(glass('30m', 'on-call:dba', 'group:okta/prod-db-read'))).toMatchObject([
+    { message: expect.stringContaining('breakGlass.review.by') },
+  ]);
+});
+
 type Expected = { line: number; path: string; message?: RegExp; instead?: RegExp };
 const edit = (from: string, to: string) => {
   if (!GOOD.includes(from)) throw new Error(`the good file has no ${from}`);

@@ -24,6 +24,7 @@ const FOUND_AT: Readonly<{ [name: string]: number }> = {
   'a lost addition is taken for none': 2,
   'a membership that only rests unchanged is not put': 2,
   'an ending grant owes no removal': 2,
+  'what waits when a revocation is confirmed is left waiting': 23,
 };
 
 test.each(Object.keys(MUTANTS))('it is noticed when %s', { timeout: 120_000 }, async (name) => {

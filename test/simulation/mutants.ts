@@ -245,6 +245,11 @@ export const MUTANTS: Readonly<{ [name: string]: Mutant }> = {
   'what opens access does not rest on what is frozen': miscommit((commit) =>
     without(commit, (change) => 'put' in change && change.put === 'freeze_head' && change.row.version === change.was),
   ),
+  'what waits when a revocation is confirmed is left waiting': miscommit((commit) =>
+    happened(commit, 'revocation.confirmed')
+      ? without(commit, (change) => isPut(change, 'request') || isPut(change, 'freeze'))
+      : commit,
+  ),
   'our own late membership is taken for a baseline': misread((row) => ({
     removeAcceptedAt: undefined,
     addAttempts: Math.min(row.addAttempts, 1),
