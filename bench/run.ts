@@ -5,10 +5,18 @@
 import { ack } from './ack.ts';
 import { audit } from './audit.ts';
 import { expiry } from './expiry.ts';
+import { policy } from './policy.ts';
 import { rate } from './rate.ts';
 import { respond } from './respond.ts';
 
-const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<object>>> = { ack, expiry, rate, audit, respond };
+const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<object>>> = {
+  ack,
+  expiry,
+  rate,
+  audit,
+  policy,
+  respond,
+};
 
 const [name = '', ...flags] = process.argv.slice(2);
 const bench = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;

@@ -3,7 +3,7 @@ import type { Refusal } from './command.ts';
 import { type Circumstances, heldWithin } from './condition.ts';
 import { isLive } from './ledger.ts';
 import type { Entitlement, Grant, Instant } from './model.ts';
-import { startOfDay } from './zone.ts';
+import { dayAround } from './zone.ts';
 
 /** Nobody needs more; whoever sends more is a script, and each request rings at somebody's desk. */
 export const REQUESTS_MAX = 20;
@@ -34,9 +34,6 @@ export function rateRefusal(requestsLately: number): Extract<Refusal, { code: 't
   return requestsLately < REQUESTS_MAX ? undefined : { code: 'too_many_requests', most: REQUESTS_MAX };
 }
 
-/** Longer than any day, shorter than two: the start of a day and this are in two days that follow each other. */
-const INTO_NEXT_DAY_MS = 26 * 3_600_000;
-
 /** Every day that the span touches has its own sum. */
 function dailyRefusal(
   { entitlement, circumstances, timezone }: CapFacts,
@@ -46,14 +43,14 @@ function dailyRefusal(
   if (perDayMs === undefined) return undefined;
   if (circumstances.past === undefined) return unknown(entitlement);
   const others = circumstances.past.filter(({ id }) => id !== span.extends?.id);
-  for (let day = startOfDay(timezone, span.from); day < span.to; ) {
-    const next = startOfDay(timezone, day + INTO_NEXT_DAY_MS);
+  for (let at = span.from; at < span.to; ) {
+    const { from: day, to: next } = dayAround(timezone, at);
     const held = heldWithin(others, day, next);
     const wanted = Math.min(span.to, next) - Math.max(span.from, day);
     const before = span.extends === undefined ? 0 : heldWithin([span.extends], Math.max(span.from, day), next);
     if (held + wanted > perDayMs)
       return { code: 'over_daily', perDayMs, usedMs: held + before, leftMs: Math.max(0, perDayMs - held - before) };
-    day = next;
+    at = next;
   }
   return undefined;
 }

@@ -5,7 +5,7 @@
 import type { Refusal } from './command.ts';
 import type { Entitlement, Grant, Instant, Person } from './model.ts';
 import type { Incident } from './ports.ts';
-import { startOfDay, wallTime } from './zone.ts';
+import { dayAround, wallTime } from './zone.ts';
 
 /** A condition as it was compiled when the file was read. */
 export interface Condition {
@@ -121,7 +121,7 @@ function historyOf(past: readonly Grant[], zone: string, now: Instant): NonNulla
   return {
     grants24h: since(DAY_MS),
     grants7d: since(7 * DAY_MS),
-    usedTodayMs: heldWithin(past, startOfDay(zone, now), now),
+    usedTodayMs: heldWithin(past, dayAround(zone, now).from, now),
     sinceLastEndMs: ends.length === 0 ? NEVER_MS : Math.max(0, now - Math.max(...ends)),
   };
 }

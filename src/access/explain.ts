@@ -12,7 +12,7 @@ import { type SubjectAnswer, subjectName } from './policy.ts';
 import type { ReportLine, ReportSection, ReportView } from './report.ts';
 import { stagesOf } from './stages.ts';
 import { cut, durationText, listed, refusalText, timeText } from './words.ts';
-import { startOfDay } from './zone.ts';
+import { dayAround } from './zone.ts';
 
 export interface ExplainWish {
   readonly duration?: DurationWish;
@@ -117,7 +117,7 @@ function limitLines(facts: RequestFacts, durationMs: number, now: Instant): read
   const { policy } = facts.entitlement;
   const { past, live } = facts.circumstances;
   const over = capRefusal(facts, { from: now, to: now + durationMs });
-  const today = past === undefined ? 0 : heldWithin(past, startOfDay(facts.timezone, now), now);
+  const today = past === undefined ? 0 : heldWithin(past, dayAround(facts.timezone, now).from, now);
   return [
     {
       lead: 'Duration',

@@ -14,7 +14,22 @@ interface WallTime {
 
 /** What a clock on the wall shows in the zone; an unknown zone counts as UTC. */
 export function wallTime(at: Instant, zone: string): WallTime {
-  return read(formatter(zone), at);
+  const minute = Math.floor(at / 60_000);
+  const last = lastWall.get(zone);
+  if (last?.minute === minute) return last.wall;
+  const wall = read(formatter(zone), at);
+  remember(lastWall, zone, { minute, wall });
+  return wall;
+}
+
+/** A decision asks for the same minute and the same day many times, and reading a wall takes as long as the rest of it. */
+const lastWall = new Map<string, { readonly minute: number; readonly wall: WallTime }>();
+const lastDay = new Map<string, { readonly from: Instant; readonly to: Instant }>();
+const ZONES_MOST = 500;
+
+function remember<T>(memory: Map<string, T>, zone: string, value: T): void {
+  if (memory.size >= ZONES_MOST) memory.clear();
+  memory.set(zone, value);
 }
 
 function read(format: Intl.DateTimeFormat, at: Instant): WallTime {
@@ -34,7 +49,18 @@ export function isZone(name: string): boolean {
   }
 }
 
+/** Making one costs more than a whole decision does otherwise. There are as many as zones of people who asked. */
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
 function formatter(zone: string): Intl.DateTimeFormat {
+  const known = formatters.get(zone);
+  if (known !== undefined) return known;
+  const made = newFormatter(zone);
+  remember(formatters, zone, made);
+  return made;
+}
+
+function newFormatter(zone: string): Intl.DateTimeFormat {
   const options: Intl.DateTimeFormatOptions = {
     hourCycle: 'h23',
     year: 'numeric',
@@ -104,6 +130,16 @@ export function instantAt(text: string, zone: string): Instant | undefined {
   const asUtc = Date.parse(`${day}T00:00:00Z`);
   if (Number.isNaN(asUtc) || new Date(asUtc).toISOString().slice(0, 10) !== day) return undefined;
   return instantOf(formatter(zone), asUtc + (Number(hour) * 60 + Number(minute)) * 60_000);
+}
+
+/** The day around an instant: from when it began to when the next one does. */
+export function dayAround(zone: string, at: Instant): { readonly from: Instant; readonly to: Instant } {
+  const last = lastDay.get(zone);
+  if (last !== undefined && at >= last.from && at < last.to) return last;
+  const from = startOfDay(zone, at);
+  const day = { from, to: startOfDay(zone, from + LONGEST_DAY_MS) };
+  remember(lastDay, zone, day);
+  return day;
 }
 
 /** When the day began. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { nextTimeOfDay, wallTime } from '../../src/access/zone.ts';
+import { dayAround, nextTimeOfDay, wallTime } from '../../src/access/zone.ts';
 
 const iso = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString());
 const until = (hour: number, minute: number, zone: string, now: string) =>
@@ -66,4 +66,16 @@ describe('until a time of day', () => {
 
 test('a zone this machine does not know counts as UTC', () => {
   expect(wallTime(Date.parse('2026-03-10T09:05:00Z'), 'Nowhere/Land')).toMatchObject({ hour: 9, minute: 5 });
+});
+
+test('a day is as long as it is where the clock is put forward or back, whatever was asked before', () => {
+  const day = (at: string, zone = 'Europe/Berlin') => {
+    const { from, to } = dayAround(zone, Date.parse(at));
+    return [iso(from), (to - from) / 3_600_000];
+  };
+  expect(day('2026-03-29T12:00:00Z')).toEqual(['2026-03-28T23:00:00.000Z', 23]);
+  expect(day('2026-10-25T12:00:00Z')).toEqual(['2026-10-24T22:00:00.000Z', 25]);
+  expect(day('2026-03-28T22:59:59Z')).toEqual(['2026-03-27T23:00:00.000Z', 24]);
+  expect(day('2026-03-28T23:00:00Z')).toEqual(['2026-03-28T23:00:00.000Z', 23]);
+  expect(day('2026-03-28T23:00:00Z', 'America/New_York')).toEqual(['2026-03-28T04:00:00.000Z', 24]);
 });
