@@ -11,7 +11,7 @@ import type { AccountRef, Entitlement, Person, Policy } from './model.ts';
 import { subjectName } from './policy.ts';
 import type { Clock, Ids, People, Store } from './ports.ts';
 import { stagesOf } from './stages.ts';
-import { durationText, listed, refusalText } from './words.ts';
+import { cut, durationText, listed, refusalText } from './words.ts';
 
 /** One resource to choose. */
 export interface Choice {
@@ -67,6 +67,8 @@ export interface Preview {
   readonly defaultMs: number;
   readonly maxMs: number;
   readonly minReason: number;
+  /** The form of the ticket that the reason must name. */
+  readonly ticket?: string;
   /** What sending it now would be answered with, whatever duration and reason; absent when it would be asked. */
   readonly refusal?: Refusal;
 }
@@ -147,6 +149,7 @@ export function createPreviews({ people, store, clock, ids, catalog, facts, refu
       defaultMs: policy.duration.defaultMs,
       maxMs: policy.duration.maxMs,
       minReason: policy.reason.minLength,
+      ...(policy.reason.pattern === undefined ? {} : { ticket: policy.reason.pattern }),
     };
     try {
       const known = await facts(person, entitlement);
@@ -267,9 +270,16 @@ export function previewLines(preview: Preview, zone: string, commandWord: string
     `${[`${first}${names}`, ...later].join(', then ')}; at most ${durationText(preview.maxMs)}.`,
     ...(steps.length === 0 ? [] : [`If nobody answers, it goes ${listed(steps)}.`]),
   ].join(' ');
+  const ticket =
+    preview.ticket === undefined ? [] : [`The reason must name a ticket of the form ${cut(preview.ticket, 200)}.`];
   if (preview.automatic === true)
-    return ['Approved at once by its policy; nobody is asked.', `You are added to ${groups}, and taken out on time.`];
-  if (preview.refusal === undefined) return [rule, `When approved, you are added to ${groups}, and taken out on time.`];
+    return [
+      'Approved at once by its policy; nobody is asked.',
+      `You are added to ${groups}, and taken out on time.`,
+      ...ticket,
+    ];
+  if (preview.refusal === undefined)
+    return [rule, `When approved, you are added to ${groups}, and taken out on time.`, ...ticket];
   const { reason, next } = refusalText(preview.refusal, zone, commandWord);
   // Who would decide is no use to somebody who may not ask.
   const rest = preview.refusal.code === 'not_eligible' ? [] : [rule];

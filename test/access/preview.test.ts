@@ -3,7 +3,14 @@ import type { Catalog } from '../../src/access/catalog.ts';
 import { parseDuration } from '../../src/access/grammar.ts';
 import type { Entitlement } from '../../src/access/model.ts';
 import { type People, PeopleError, type Store } from '../../src/access/ports.ts';
-import { CHOICES_MAX, createPreviews, search, typedDuration } from '../../src/access/preview.ts';
+import {
+  CHOICES_MAX,
+  createPreviews,
+  type Preview,
+  previewLines,
+  search,
+  typedDuration,
+} from '../../src/access/preview.ts';
 import {
   ana,
   ben,
@@ -171,4 +178,24 @@ describe('asking again', () => {
     expect(typedDuration(3_599_417)).toBe('59m59s');
     expect(typedDuration(3)).toBe('1s');
   });
+});
+
+test('a form says beforehand what ticket the reason must name, and that nobody is asked', () => {
+  const preview: Preview = {
+    groups: [{ directory: 'okta', group: 'prod-db-read' }],
+    approvals: 1,
+    approvers: ['on-call:dba'],
+    asked: ['Ben'],
+    others: false,
+    defaultMs: 60_000,
+    maxMs: 3_600_000,
+    minReason: 10,
+    ticket: 'INC-[0-9]+',
+  };
+  expect(previewLines(preview, 'UTC', '/access')).toContain('The reason must name a ticket of the form INC-[0-9]+.');
+  expect(previewLines({ ...preview, automatic: true }, 'UTC', '/access')).toEqual([
+    'Approved at once by its policy; nobody is asked.',
+    'You are added to prod-db-read in okta, and taken out on time.',
+    'The reason must name a ticket of the form INC-[0-9]+.',
+  ]);
 });

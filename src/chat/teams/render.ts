@@ -384,6 +384,16 @@ function facts(request: RequestView, context: RenderContext, scale: number): rea
             PERSON_TEXT_MAX * scale,
           ),
         ]),
+    ...(request.ticket === undefined
+      ? []
+      : [
+          labelled(
+            'Ticket',
+            [request.ticket.key, request.ticket.url].filter((part) => part !== undefined).join(', '),
+            600,
+          ),
+        ]),
+    ...(request.link === undefined ? [] : [labelled('About', request.link, 600)]),
     labelled('Why', request.reason === '' ? 'No reason given.' : request.reason, PERSON_TEXT_MAX * scale),
   ];
 }
