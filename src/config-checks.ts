@@ -128,6 +128,13 @@ export function checkConfig(
       approvals:
         asked.stages?.reduce((sum, stage) => sum + stage.approvals, 0) ?? section.approvals ?? DEFAULTS.approvals,
       ...asked,
+      ...remindEvery(
+        section.remindEvery,
+        at('remindEvery'),
+        lapseAfterMs,
+        mine('remindEvery') ? report : silence,
+        warn,
+      ),
       duration: {
         defaultMs: ms(section.duration?.default ?? DEFAULTS.duration),
         maxMs: ms(section.duration?.max ?? DEFAULTS.max),
@@ -375,6 +382,23 @@ function whoAnswers(
   for (const key of plain)
     report?.(key, `"${key}" has no say over inherited stages`, 'stages of its own, or approvers');
   return inherited;
+}
+
+/** Oftener than once a minute is noise that nobody reads. */
+const REMIND_MIN_MS = 60_000;
+
+function remindEvery(
+  text: string | undefined,
+  path: Path,
+  lapseAfterMs: number,
+  report: Report,
+  warn: (path: Path, message: string) => void,
+): { remindEveryMs?: number } {
+  if (text === undefined) return {};
+  const remindEveryMs = ms(text);
+  if (remindEveryMs < REMIND_MIN_MS) report(path, 'reminding oftener than every minute helps nobody', '5m');
+  if (remindEveryMs >= lapseAfterMs && report !== silence) warn(path, 'never reached: the request has lapsed by then');
+  return { remindEveryMs };
 }
 
 function parsedSubjects(texts: readonly string[]): readonly Subject[] {

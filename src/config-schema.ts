@@ -127,6 +127,9 @@ const policy = z
       .optional()
       .describe('Rounds of answers in order, in place of `approvers`, `approvals` and `escalate`.'),
     escalate: escalate.optional(),
+    remindEvery: duration
+      .optional()
+      .describe('Whoever can answer is reminded this often, up to 12 times. Left out: never.'),
     duration: z
       .strictObject({
         default: duration.optional().describe('When none is asked for. Default 30m.'),
@@ -332,7 +335,7 @@ export function jsonSchema(): unknown {
 const LATER: Readonly<Record<string, readonly string[]>> = {
   '': ['stepUp', 'workloads', 'retention', 'findings', 'activity'],
   directories: ['nativeExpiry'],
-  policies: ['remindEvery', 'proof'],
+  policies: ['proof'],
   resources: ['activity'],
 };
 

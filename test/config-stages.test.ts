@@ -161,6 +161,12 @@ describe('a ladder', () => {
   });
 });
 
+test('reminders come no oftener than every minute, and before the request lapses', () => {
+  expect(policyOf('    remindEvery: 5m\n')).toMatchObject({ remindEveryMs: 300_000, warnings: [] });
+  expect(refused('    remindEvery: 30s\n')).toMatchObject([{ path: 'policies.base.remindEvery', line: 13 }]);
+  expect(policyOf('    remindEvery: 1h\n').warnings).toMatchObject([{ path: 'policies.base.remindEvery' }]);
+});
+
 test('people are counted for all stages together: one who fits two stages fills only one of them', () => {
   const stage = (approvals: number, ...people: string[]) => ({ approvals, people: new Set(people) });
   expect(canBeFilled([stage(1, 'a', 'b'), stage(1, 'a')])).toBe(true);

@@ -5,11 +5,22 @@
 
 import type { Rung } from './decide-close.ts';
 import type { Approvers } from './decide-request.ts';
-import { event, putRequest, showEverywhere, timer } from './decision.ts';
-import type { Actor, Asking, Audience, Entitlement, Instant, Person, PersonId } from './model.ts';
+import { event, messageId, putRequest, showEverywhere, timer } from './decision.ts';
+import type {
+  AccessRequest,
+  Actor,
+  Asking,
+  Audience,
+  Change,
+  Entitlement,
+  Instant,
+  Person,
+  PersonId,
+} from './model.ts';
+import { PRIORITY } from './model.ts';
 import { subjectName } from './policy.ts';
-import type { RequestRecord } from './ports.ts';
-import { countedApprovals, nextAskAt, stepsReached } from './stages.ts';
+import { platformOf, type RequestRecord } from './ports.ts';
+import { countedApprovals, nextAskAt, REMINDERS_MAX, remindAt, stepsReached } from './stages.ts';
 
 /** At most so many messages to approvers for one request, handovers included. */
 export const ASKED_MOST = 60;
@@ -53,15 +64,20 @@ export function ringAsk(record: RequestRecord | undefined, facts: AskFacts, now:
   if (policy === undefined || policy.hash !== request.policyHash || facts.asked === undefined)
     return { dueAt: now + CHANGED_LOOK_MS };
   const people = facts.asked.people;
-  const asking: Asking = {
+  const found: Asking = {
     ...before,
     steps: Math.max(before.steps, facts.asked.steps ?? 0),
     now: people.map(({ id, name }) => ({ person: id, name })),
     failed: facts.asked.failed ?? [],
   };
   const added = newAudiences(request.audiences, people);
-  const next = nextAskAt(request, asking, policy.remindEveryMs, now);
-  if (added.length === 0 && sameAsked(before, asking)) return next === undefined ? [] : { dueAt: next };
+  const every = policy.remindEveryMs;
+  const due = every !== undefined && before.reminders < REMINDERS_MAX && now >= remindAt(before, every);
+  // However late it rings, it reminds once, and whoever is asked for the first time is not reminded of it.
+  const reminded = due ? reminders(request, before.reminders + 1, now) : [];
+  const asking: Asking = due ? { ...found, reminders: before.reminders + 1, remindedAt: now } : found;
+  const next = nextAskAt(request, asking, every, now);
+  if (!due && added.length === 0 && sameAsked(before, asking)) return next === undefined ? [] : { dueAt: next };
 
   const { row, change } = putRequest(request, { asking, audiences: [...request.audiences, ...added] });
   const by: Actor = { kind: 'hallpass', part: 'timers' };
@@ -94,9 +110,50 @@ export function ringAsk(record: RequestRecord | undefined, facts: AskFacts, now:
             },
           }),
         ]),
-    ...showEverywhere(row, now),
+    ...reminded,
+    ...(reminded.length === 0
+      ? []
+      : [
+          event('request.reminded', now, by, {
+            ...about,
+            detail: { stage, number: asking.reminders, asked: before.now.map(({ person }) => person) },
+          }),
+        ]),
+    ...(added.length === 0 && sameAsked(before, asking) ? [] : showEverywhere(row, now)),
     ...(next === undefined ? [] : [timer({ ring: 'ask', requestId: request.id }, next)]),
   ];
+}
+
+/** Up to so many are reminded one by one; more of them by one message in the channel that names them. */
+const REMINDED_SINGLY = 5;
+
+/** One job for each message that it stands under: a reminder that could not be said yet is overtaken by the next. */
+function reminders(request: AccessRequest, number: number, now: Instant): Change[] {
+  const asked = new Set(request.asking?.now.map(({ person }) => person));
+  const approvers = request.audiences.filter(
+    (audience): audience is Approver => audience.kind === 'approver' && asked.has(audience.person),
+  );
+  const channels = request.audiences.filter((audience) => audience.kind === 'channel');
+  const singly = (approvers.length > 0 && approvers.length <= REMINDED_SINGLY) || channels.length === 0;
+  const mention = approvers.map(({ account }) => account);
+  return (singly ? approvers : channels).map((audience) => ({
+    put: 'job' as const,
+    row: {
+      kind: 'notification' as const,
+      id: `remind:${messageId(request.id, audience)}`,
+      lane: 'chat',
+      priority: PRIORITY.usual,
+      dueAt: now,
+      payload: {
+        tell: 'reminder' as const,
+        requestId: request.id,
+        audience,
+        number,
+        mention:
+          audience.kind === 'approver' ? [] : mention.filter((account) => account.platform === platformOf(audience)),
+      },
+    },
+  }));
 }
 
 type Approver = Extract<Audience, { kind: 'approver' }>;

@@ -524,6 +524,15 @@ export interface Place {
 /** What people are told. A `request` notification is a projection: it shows whatever holds when it is sent. */
 export type Notification =
   | { readonly tell: 'request'; readonly requestId: RequestId; readonly audience: Audience }
+  /** Under the request's own message, to those who can answer it; said once, and only while it still waits. */
+  | {
+      readonly tell: 'reminder';
+      readonly requestId: RequestId;
+      readonly audience: Audience;
+      readonly number: number;
+      /** Named in it, so that it rings for them. */
+      readonly mention: readonly AccountRef[];
+    }
   /** In the security channels, or in one other place. */
   | { readonly tell: 'security'; readonly notice: Notice; readonly place?: Place }
   | { readonly tell: 'alert'; readonly notice: Notice }

@@ -711,7 +711,10 @@ export interface Messenger {
   update(at: { conversation: string; ts: string }, view: MessageView): Promise<void>;
 }
 
-export type MessageTarget = { readonly conversation: string } | { readonly account: AccountRef };
+/** `thread`: below that message, where the platform has threads; else as a message of its own. */
+export type MessageTarget =
+  | { readonly conversation: string; readonly thread?: string }
+  | { readonly account: AccountRef };
 
 /** Where an audience is to be told. */
 export function platformOf(audience: Audience): AccountRef['platform'] {

@@ -168,7 +168,9 @@ export type MessageView =
   | { readonly kind: 'notice'; readonly notice: Notice; readonly title: string; readonly lines: readonly string[] }
   | { readonly kind: 'digest'; readonly digest: DigestView }
   | { readonly kind: 'revocation'; readonly report: ReportView }
-  | { readonly kind: 'review'; readonly review: ReviewView };
+  | { readonly kind: 'review'; readonly review: ReviewView }
+  /** Below the request's own message, which has the buttons. */
+  | { readonly kind: 'reminder'; readonly text: string; readonly mention: readonly AccountRef[] };
 
 // ------------------------------------------------------------------------------------------------------- building
 
@@ -577,6 +579,13 @@ export function askedFor(view: RequestView): string {
   return view.extension === undefined
     ? `${view.entitlement} for ${durationText(view.durationMs)}`
     : `${durationText(view.durationMs)} more on ${view.entitlement}`;
+}
+
+/** Read alone it must say what is waited for, and how long still. */
+export function reminderText(view: RequestView, number: number): string {
+  const lapses = timeText(view.lapsesAt, view.at, view.zone);
+  const nth = number === 1 ? 'Reminder' : `Reminder ${number}`;
+  return `${nth}: ${view.id} still waits for an answer. ${view.requesterName} asks for ${askedFor(view)}. It lapses ${lapses}.`;
 }
 
 const NOTICE_TITLE: Record<Notice['code'], string> = {

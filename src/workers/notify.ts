@@ -24,7 +24,7 @@ import {
 } from '../access/ports.ts';
 import type { ReportView } from '../access/report.ts';
 import type { ReviewView } from '../access/review-view.ts';
-import { type MessageView, noticeView, type RequestView } from '../access/view.ts';
+import { type MessageView, noticeView, type RequestView, reminderText } from '../access/view.ts';
 import type { Lane, LoopLog } from './loop.ts';
 
 const LEASE_MS = 30_000;
@@ -145,6 +145,7 @@ async function tell(parts: Telling, job: LeasedJob, what: Notification): Promise
     if (what.tell === 'request') await tellRequest(parts, job.id, what);
     else if (what.tell === 'digest') await tellDigest(parts, job.id, what);
     else if (what.tell === 'revocation' || what.tell === 'review') await tellDrawn(parts, job.id, what);
+    else if (what.tell === 'reminder') await tellReminder(parts, job.id, what);
     else await tellNotice(parts, job.id, what);
     return { done: true };
   } catch (error) {
@@ -185,6 +186,22 @@ async function tellRequest(parts: NotifyParts, id: string, what: Notification & 
   const place = { id, requestId: what.requestId, platform: platformOf(audience), target: targetOf(audience) };
   await show(parts, place, view);
   if (audience.kind === 'channel') await channelWorks(parts, audience.conversation);
+}
+
+/** Below the message that it is about; where that could not be posted there is nothing to remind of. */
+async function tellReminder(parts: NotifyParts, id: string, what: Notification & { tell: 'reminder' }): Promise<void> {
+  const { audience, requestId, number, mention } = what;
+  const card = await parts.store.message(messageId(requestId, audience));
+  const request = await parts.view(requestId);
+  if (request?.state !== 'pending' || card?.state !== 'posted') return;
+  if (card.conversation === undefined || card.ts === undefined) return;
+  const place = {
+    id: `${id}#${number}`,
+    requestId,
+    platform: platformOf(audience),
+    target: { conversation: card.conversation, thread: card.ts },
+  };
+  await show(parts, place, { kind: 'reminder', text: reminderText(request, number), mention });
 }
 
 /**
@@ -371,6 +388,8 @@ async function undelivered(
   }
   if (what.tell === 'security' || what.tell === 'alert') return undeliveredNotice(parts, job, what, error);
   log.warn({ job: job.id, code: error.code, error: error.message }, 'a message cannot be delivered');
+  // The message that it was about is still there.
+  if (what.tell === 'reminder') return { done: true };
   if (what.tell === 'digest') {
     const notice = {
       code: 'message_undeliverable',

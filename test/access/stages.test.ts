@@ -5,7 +5,7 @@ import { type ApproveFacts, decideApprove, decideDeny } from '../../src/access/d
 import { ASKED_MOST, newAudiences, ringAsk } from '../../src/access/decide-ask.ts';
 import { decideRequest } from '../../src/access/decide-request.ts';
 import { whoIsAsked } from '../../src/access/gather.ts';
-import type { AccessRequest, Approval, Person, Stage, Subject } from '../../src/access/model.ts';
+import type { AccessRequest, Approval, Change, Person, Stage, Subject } from '../../src/access/model.ts';
 import { type People, PeopleError } from '../../src/access/ports.ts';
 import { answerersOf, deniersOf, givenIn, nextAskAt, stageNow, startStage } from '../../src/access/stages.ts';
 import { viewOf } from '../../src/access/view.ts';
@@ -307,6 +307,53 @@ describe('the ladder', () => {
     expect(dropped(changesOf(approve({ record: requestRecord(asked()), entitlement: guarded(laddered) })))).toContain(
       'ask:R-7KQ2',
     );
+  });
+});
+
+describe('a reminder', () => {
+  const every = policy({ remindEveryMs: 10 * MINUTE });
+  const one: readonly Stage[] = [{ approvers: [onCall('dba'), leads], approvals: 1, escalate: [] }];
+  const waitingFor = (people: readonly Person[], more: Partial<AccessRequest['asking']> = {}) =>
+    request({
+      asking: { ...startStage(one, 0, T0), now: people.map(({ id, name }) => ({ person: id, name })), ...more },
+      audiences: [{ kind: 'channel', conversation: 'C1' }, ...newAudiences([], people)],
+    });
+  const ring = (of: AccessRequest, people: readonly Person[], now: number) => {
+    const facts = { entitlement: guarded(every), asked: { people, complete: true, steps: 0, failed: [] } };
+    const outcome = ringAsk(requestRecord(of), facts, now);
+    return 'dueAt' in outcome ? [] : outcome;
+  };
+  const reminded = (changes: readonly Change[]) =>
+    [...jobs(changes).values()].filter((job) => job.kind === 'notification' && job.payload.tell === 'reminder');
+
+  test('comes at its time and not before, once however late it rings, to each of the few who can answer', () => {
+    expect(reminded(ring(waitingFor([ben, cat]), [ben, cat], T0 + 9 * MINUTE))).toEqual([]);
+    const changes = ring(waitingFor([ben, cat]), [ben, cat], T0 + 35 * MINUTE);
+    expect(reminded(changes)).toMatchObject([
+      { payload: { audience: { person: ben.id }, number: 1 } },
+      { payload: { audience: { person: cat.id } } },
+    ]);
+    expect(eventKinds(changes)).toEqual(['request.reminded']);
+    const asking = put(changes, 'request')[0]?.asking;
+    expect(asking).toMatchObject({ reminders: 1, remindedAt: T0 + 35 * MINUTE });
+    // The request's own messages have not changed.
+    expect([...jobs(changes).keys()].filter((id) => id.startsWith('msg:'))).toEqual([]);
+  });
+
+  test('to many is one message in the channel that names them', () => {
+    const crowd = Array.from({ length: 8 }, (_, index) => person(`p${index}`));
+    const [only, ...others] = reminded(ring(waitingFor(crowd), crowd, T0 + 10 * MINUTE));
+    expect(others).toEqual([]);
+    expect(only).toMatchObject({ payload: { audience: { kind: 'channel' } } });
+    expect(only?.kind === 'notification' && only.payload.tell === 'reminder' && only.payload.mention).toHaveLength(8);
+  });
+
+  test('is not for whoever has just been asked, and comes twelve times at most', () => {
+    expect(reminded(ring(waitingFor([ben]), [ben, cat], T0 + 10 * MINUTE))).toMatchObject([
+      { payload: { audience: { person: ben.id } } },
+    ]);
+    const often = waitingFor([ben], { reminders: 12, remindedAt: T0 });
+    expect(reminded(ring(often, [ben], T0 + 30 * MINUTE))).toEqual([]);
   });
 });
 

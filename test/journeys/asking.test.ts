@@ -89,6 +89,24 @@ describe.each(DIALECTS)('who is asked, on %s', (dialect) => {
     expect(journey.isMember('ana', 'read')).toBe(true);
   });
 
+  it('those who can answer are reminded below the request, and no longer once it is answered', async () => {
+    journey = await startJourney(dialect, { config: policy(`${WHO}    remindEvery: 10m\n`) });
+    const { id, card } = await journey.ask('ana', 'db-prod 30m fix stuck migration');
+    const own = await cardTo('ben', id);
+    await journey.idle();
+    await journey.moveClock(11 * MINUTE);
+    const reminder = await journey.told('ben', /Reminder: R-\w+ still waits for an answer\./);
+    expect(reminder.thread_ts).toBe(own.ts);
+    expect(textOf(reminder)).toMatch(/Ana Sousa asks for db-prod:read for 30 min\. It lapses/);
+    await journey.told('cat', /Reminder: /);
+
+    await journey.approve('ben', card, 'ana');
+    await journey.moveClock(11 * MINUTE);
+    await journey.idle();
+    expect(dmsOf(journey.slack.state, PEOPLE.ben.slack).filter((one) => /^Reminder/.test(one.text))).toHaveLength(1);
+    expect((await kindsOf(id)).filter((kind) => kind === 'request.reminded')).toHaveLength(1);
+  });
+
   it('with nobody on call but the requester it goes to the next people at once', async () => {
     journey = await startJourney(dialect, {
       config: (yaml) =>

@@ -77,7 +77,8 @@ export function createMessenger(options: MessengerOptions): {
       if (to.account.platform !== 'slack') throw new MessengerError('rejected', 'the account is not a Slack account');
       return to.account.id;
     }
-    const unfit = await unfitNow(to.conversation);
+    // A conversation with one person has no members to check, and cannot be shared.
+    const unfit = to.conversation.startsWith('D') ? undefined : await unfitNow(to.conversation);
     if (unfit !== undefined) throw unfit;
     return to.conversation;
   }
@@ -127,6 +128,9 @@ export function createMessenger(options: MessengerOptions): {
     mark: string,
     since: number,
   ): Promise<{ conversation: string; ts: string } | undefined> {
+    // The history of a conversation does not show what stands in its threads, and what stands there is not worth more calls.
+    if ('conversation' in to && to.thread !== undefined)
+      throw new MessengerError('rejected', 'messages in threads are not looked for');
     const channel = await placeOf(to);
     const oldest = (options.wallClock() - (clock.now() - since) - CLOCKS_DIFFER_MS) / 1000;
     let cursor: string | undefined;
@@ -189,6 +193,7 @@ export function createMessenger(options: MessengerOptions): {
     post: async (to, view, mark) =>
       post(await channelOf(to), renderMessage(view, { now: clock.now(), zone: options.zone() }), {
         metadata: { event_type: METADATA_TYPE, event_payload: { mark } },
+        ...('conversation' in to && to.thread !== undefined ? { thread_ts: to.thread } : {}),
       }),
     find,
     roomIn(to) {

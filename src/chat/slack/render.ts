@@ -70,6 +70,8 @@ export function renderMessage(view: MessageView, context: RenderContext): Render
   if (view.kind === 'digest') return renderReport(view.digest);
   if (view.kind === 'revocation') return renderReport(view.report);
   if (view.kind === 'review') return renderReview(view.review);
+  if (view.kind === 'reminder')
+    return { text: inert(view.text), blocks: [section(view.text), ...mentions('Asked:', view.mention)] };
   const { request, audience } = view;
   const asksForAnswer = audience === 'channel' || audience === 'approver';
   const offered: readonly ButtonName[] = asksForAnswer

@@ -82,6 +82,8 @@ export function renderMessage(view: MessageView, context: MessageContext): Rende
         return report(view.report, scale);
       case 'review':
         return review(view.review, scale);
+      case 'reminder':
+        return renderNote(view.text);
       case 'request':
         return requestMessage(view, context, scale);
       default: {
