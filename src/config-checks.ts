@@ -128,6 +128,12 @@ export function checkConfig(
       approvals:
         asked.stages?.reduce((sum, stage) => sum + stage.approvals, 0) ?? section.approvals ?? DEFAULTS.approvals,
       ...asked,
+      ...endWithIncident(
+        section.endWithIncident,
+        at('endWithIncident'),
+        file,
+        mine('endWithIncident') ? report : silence,
+      ),
       ...remindEvery(
         section.remindEvery,
         at('remindEvery'),
@@ -382,6 +388,18 @@ function whoAnswers(
   for (const key of plain)
     report?.(key, `"${key}" has no say over inherited stages`, 'stages of its own, or approvers');
   return inherited;
+}
+
+function endWithIncident(
+  wanted: boolean | undefined,
+  path: Path,
+  file: ConfigFile,
+  report: Report,
+): { endWithIncident?: boolean } {
+  if (wanted !== true) return {};
+  if (file.incidents === undefined)
+    report(path, 'it asks for an incident, and there is no source of incidents', 'a section `incidents`');
+  return { endWithIncident: true };
 }
 
 /** Oftener than once a minute is noise that nobody reads. */

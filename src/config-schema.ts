@@ -130,6 +130,12 @@ const policy = z
     remindEvery: duration
       .optional()
       .describe('Whoever can answer is reminded this often, up to 12 times. Left out: never.'),
+    endWithIncident: z
+      .boolean()
+      .optional()
+      .describe(
+        'What is asked for while an incident of the resource is open ends soon after it is closed. Default false.',
+      ),
     duration: z
       .strictObject({
         default: duration.optional().describe('When none is asked for. Default 30m.'),

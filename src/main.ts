@@ -337,7 +337,7 @@ export async function run(options: RunOptions): Promise<Running> {
   const alerts = { store, url: settings.env.alertUrl, timezone, clock, ids, metrics, log };
   const lanes: Lane[] = [
     timerLane({ store, clock }),
-    askLane({ store, clock, people, catalog }),
+    askLane({ store, clock, people, catalog, incidents }),
     ...[...directories.values()].flatMap((directory) => provisionLanes({ store, directory, clock, ids, metrics, log })),
     inboxLane({ ...parts, replier: (platform) => (platform === 'slack' ? slack?.replier : teams?.replier) }),
     alertLane(alerts),

@@ -161,6 +161,13 @@ describe('a ladder', () => {
   });
 });
 
+test('access that ends with an incident needs a source of incidents', () => {
+  expect(refused('    endWithIncident: true\n')).toMatchObject([
+    { line: 13, path: 'policies.base.endWithIncident', message: expect.stringContaining('no source of incidents') },
+  ]);
+  expect(policyOf('    endWithIncident: false\n')).not.toHaveProperty('endWithIncident');
+});
+
 test('reminders come no oftener than every minute, and before the request lapses', () => {
   expect(policyOf('    remindEvery: 5m\n')).toMatchObject({ remindEveryMs: 300_000, warnings: [] });
   expect(refused('    remindEvery: 30s\n')).toMatchObject([{ path: 'policies.base.remindEvery', line: 13 }]);

@@ -181,7 +181,7 @@ onCall:
 
   it('are accepted', () => {
     expect(examples.length).toBeGreaterThan(5);
-    const env = { SLACK_BOT_TOKEN: 'xoxb-token', SLACK_SIGNING_SECRET: 'secret' };
+    const env = { SLACK_BOT_TOKEN: 'xoxb-token', SLACK_SIGNING_SECRET: 'secret', PAGERDUTY_TOKEN: 'token' };
     for (const yaml of examples) {
       const loaded = loadConfig({ env, readFile: () => whole(yaml) });
       expect(loaded.ok ? [] : loaded.problems, yaml).toEqual([]);

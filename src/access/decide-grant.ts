@@ -1,5 +1,6 @@
 /** What follows from full approval, whoever or whatever gave it: a new grant, or a later end of a live one. */
 import type { Circumstances } from './condition.ts';
+import { INCIDENT_LOOK_MS } from './decide-incident.ts';
 import {
   type Decision,
   event,
@@ -65,6 +66,7 @@ export function giveGrant(approved: Approved, now: Instant): Decision {
     approvedAt: now,
     addBy,
     hardEndAt: addBy + approved.durationMs,
+    ...(request.incident === undefined ? {} : { incident: request.incident }),
   };
   const { row, change } = approve(approved, {}, now);
   return {
@@ -77,6 +79,7 @@ export function giveGrant(approved: Approved, now: Instant): Decision {
       ...held.flatMap((membership) => holdMembership(membership, request, now)),
       timer({ ring: 'end', grantId: grant.id }, grant.hardEndAt),
       timer({ ring: 'add_by', grantId: grant.id }, addBy),
+      ...(grant.incident === undefined ? [] : [timer({ ring: 'incident', grantId: grant.id }, now + INCIDENT_LOOK_MS)]),
       ...askNoMore(approved),
       ...approved.because,
       event('request.approved', now, approved.by, {

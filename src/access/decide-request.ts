@@ -4,6 +4,7 @@ import type { DurationWish, Refusal } from './command.ts';
 import { approvesItself, type Circumstances, type Condition, conditionRefusal } from './condition.ts';
 import { newAudiences } from './decide-ask.ts';
 import { giveGrant, holderOf, prolongGrant } from './decide-grant.ts';
+import { incidentFor } from './decide-incident.ts';
 import {
   type Decision,
   event,
@@ -31,7 +32,7 @@ import type {
   PinnedUser,
 } from './model.ts';
 import { evaluate, type PolicyAnswer, type SubjectAnswer, subjectName } from './policy.ts';
-import type { GrantRecord, MembershipRecord } from './ports.ts';
+import type { GrantRecord, Incident, MembershipRecord } from './ports.ts';
 import { nextAskAt, stagesOf, startStage } from './stages.ts';
 import { ticketIn, ticketUrl } from './ticket.ts';
 import { nextTimeOfDay } from './zone.ts';
@@ -58,6 +59,8 @@ export interface RequestFacts {
   /** The ledger and, where it could be read in time, the directory's word for each group. */
   readonly standing: readonly { readonly record: MembershipRecord; readonly member?: boolean }[];
   readonly approvers: Approvers;
+  /** Open incidents of the resource, for a policy under which access ends with them; none when nobody could tell. */
+  readonly openIncidents?: readonly Incident[];
   readonly circumstances: Circumstances;
   readonly freezes: Freezes;
   /** How many requests the person has made within `REQUESTS_WITHIN_MS`. */
@@ -309,6 +312,7 @@ export function requestOf(
   const { person, entitlement } = facts;
   const policy = entitlement.policy;
   const url = wish.ticket === undefined ? undefined : ticketUrl(wish.ticket, policy.reason.link);
+  const incident = incidentFor(policy, facts.openIncidents ?? [], wish.reason);
   const base = {
     id: `R-${facts.ids.short}`,
     requester: person.id,
@@ -334,6 +338,8 @@ export function requestOf(
     approvalsNeeded: policy.approvals,
     ...(wish.ticket === undefined ? {} : { ticket: wish.ticket }),
     ...(url === undefined ? {} : { ticketUrl: url }),
+    // More time on a grant is time on the same incident.
+    ...(incident === undefined || extended !== undefined ? {} : { incident }),
     digest: digestOf(base, facts.hash),
     cardId: facts.ids.opaque,
     createdAt: now,
@@ -365,6 +371,7 @@ export function made(
         policyHash: entitlement.policy.hash,
         approvalsNeeded: request.approvalsNeeded,
         digest: request.digest,
+        ...(request.incident === undefined ? {} : { incident: request.incident.id }),
         asked: asked.map((approver) => approver.id),
       },
       personal: { reason: request.reason },

@@ -126,6 +126,7 @@ const TIMER_ID = {
   warn: 'warn',
   lapse: 'lapse',
   ask: 'ask',
+  incident: 'incident',
   freeze: 'freeze',
   revocation: 'revocation',
 } as const;
@@ -142,7 +143,7 @@ function rungFor(ring: Ring): string {
 
 /** Rings that first look something up outside have a lane of their own: a source that hangs must not hold up an end. */
 export function timerLaneOf(ring: Ring): 'timer' | 'ask' {
-  return ring.ring === 'ask' ? 'ask' : 'timer';
+  return ring.ring === 'ask' || ring.ring === 'incident' ? 'ask' : 'timer';
 }
 
 export function timer(ring: Ring, dueAt: Instant): Change {

@@ -121,6 +121,24 @@ async function openIncidents(incidents: Incidents | undefined, resource: string)
   }
 }
 
+/** Those that access would end with. A source that does not answer ties nothing: the access has its own end. */
+export async function incidentsToEndWith(
+  { incidents }: Pick<Sources, 'incidents'>,
+  entitlement: Entitlement,
+): Promise<readonly Incident[]> {
+  if (entitlement.policy.endWithIncident !== true) return [];
+  const looked = await openIncidents(incidents, entitlement.resource);
+  return 'value' in looked ? looked.value : [];
+}
+
+/** Absent: nobody could tell. */
+export async function stillOpen(
+  { incidents }: Pick<Sources, 'incidents'>,
+  incidentId: string,
+): Promise<boolean | undefined> {
+  return await incidents?.isOpen(incidentId).catch(() => undefined);
+}
+
 async function pastGrants(store: Store, person: Person, entitlement: Entitlement): Promise<readonly Grant[]> {
   const records = await store.list({
     person: person.id,

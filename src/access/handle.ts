@@ -18,6 +18,7 @@ import {
   askSubjects,
   circumstancesOf,
   groupsOf,
+  incidentsToEndWith,
   keysFor,
   messageOf,
   type Sources,
@@ -258,16 +259,18 @@ export function createHandler(parts: HandlerParts): Handler {
     attempt: number,
     correlation: Correlation,
   ): Promise<RequestFacts> {
-    const [subjects, users, groups, open, approvers, circumstances, freezes, requestsLately] = await Promise.all([
-      askSubjects(people, entitlement.policy.requesters, person),
-      usersOf(people, entitlement, person),
-      groupsOf(people, entitlement),
-      store.open(person.id, entitlement.id),
-      whoApproves(people, entitlement, person.id),
-      circumstancesOf(parts, person, entitlement),
-      store.freezes(),
-      store.requestsSince(person.id, clock.now() - REQUESTS_WITHIN_MS),
-    ]);
+    const [subjects, users, groups, open, approvers, circumstances, openIncidents, freezes, requestsLately] =
+      await Promise.all([
+        askSubjects(people, entitlement.policy.requesters, person),
+        usersOf(people, entitlement, person),
+        groupsOf(people, entitlement),
+        store.open(person.id, entitlement.id),
+        whoApproves(people, entitlement, person.id),
+        circumstancesOf(parts, person, entitlement),
+        incidentsToEndWith(parts, entitlement),
+        store.freezes(),
+        store.requestsSince(person.id, clock.now() - REQUESTS_WITHIN_MS),
+      ]);
     const inactive = users.find((user) => !user.active);
     if (inactive !== undefined)
       throw new PeopleError('deactivated', `The account ${inactive.login} in ${inactive.directory} is not active.`);
@@ -283,6 +286,7 @@ export function createHandler(parts: HandlerParts): Handler {
       standing: await standingOf(parts, keysFor(groups, users)),
       approvers,
       circumstances,
+      openIncidents,
       freezes,
       requestsLately,
       timezone: catalog().timezone,

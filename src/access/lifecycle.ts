@@ -75,7 +75,7 @@ export function endGrant(record: GrantRecord, ending: Ending, now: Instant): Cha
     ...(ending.note === undefined ? {} : { endNote: ending.note }),
   });
   const changes: Change[] = [change];
-  for (const ring of ['end', 'add_by', 'warn'] as const)
+  for (const ring of ['end', 'add_by', 'warn', ...(grant.incident === undefined ? [] : ['incident' as const])] as const)
     changes.push({ drop: 'job', id: timerId({ ring, grantId: grant.id }) });
   for (const membership of record.memberships) {
     if (membership.membership === undefined) continue;

@@ -104,6 +104,8 @@ export interface Policy {
   readonly escalate?: readonly Step[];
   /** Whoever can answer is reminded this often; absent: never. */
   readonly remindEveryMs?: number;
+  /** What is asked for while an incident of the resource is open ends with it. */
+  readonly endWithIncident?: boolean;
   readonly duration: {
     readonly defaultMs: number;
     readonly maxMs: number;
@@ -175,6 +177,16 @@ export interface Entitlement {
   readonly link?: string;
 }
 
+/** An incident that access is tied to. Its title is somebody's text. */
+export interface TiedIncident {
+  readonly id: string;
+  readonly title: string;
+  readonly url?: string;
+  /** When it was seen to be closed, and the end that followed from it. */
+  readonly closedAt?: Instant;
+  readonly endsAt?: Instant;
+}
+
 export type RequestState = 'pending' | 'approved' | 'denied' | 'cancelled' | 'lapsed' | 'withdrawn';
 
 /** The requester's identity in one directory, pinned when the request is made. */
@@ -210,6 +222,8 @@ export interface AccessRequest {
   readonly automatic?: string;
   /** Who is asked, stage by stage, and how far that has come; absent for what was asked before there were stages. */
   readonly asking?: Asking;
+  /** The access ends with this incident. */
+  readonly incident?: TiedIncident;
   /** Set when this asks for more time on a live grant instead of a new one. */
   readonly extendsGrant?: GrantId;
   /** Taken without approval: `under_freeze` where the policy lets that happen in spite of a freeze. */
@@ -315,6 +329,7 @@ export interface Grant {
   /** When the first addition was sent that was accepted or may have happened. */
   readonly startsAt?: Instant;
   readonly expiresAt?: Instant;
+  readonly incident?: TiedIncident;
   readonly endReason?: EndReason;
   readonly endingAt?: Instant;
   readonly endedAt?: Instant;
@@ -483,7 +498,8 @@ export interface Freezes {
 
 /** A timer is a doorbell, not an order: it names what to look at again, and may ring early, late or twice. */
 export type Ring =
-  | { readonly ring: 'end' | 'add_by' | 'warn'; readonly grantId: GrantId }
+  /** `incident`: whether the incident that a grant is tied to is still open. */
+  | { readonly ring: 'end' | 'add_by' | 'warn' | 'incident'; readonly grantId: GrantId }
   | { readonly ring: 'lapse'; readonly requestId: RequestId }
   /** Who is to be asked now: the next stage, a step of the ladder, whoever came on call, a reminder. */
   | { readonly ring: 'ask'; readonly requestId: RequestId }

@@ -76,6 +76,8 @@ export interface GrantView {
   /** Sessions already open may last until then; absent when nothing is known of a tail. */
   readonly sessionsUntil?: Instant;
   readonly memberships: readonly MembershipView[];
+  /** The end is what it is because this incident was closed. */
+  readonly incidentClosed?: string;
   readonly pendingExtension?: { readonly requestId: RequestId; readonly until: Instant };
 }
 
@@ -127,6 +129,8 @@ export interface RequestView {
   readonly automatic?: string;
   /** Taken without approval. */
   readonly breakGlass?: true;
+  /** The access ends with this incident. */
+  readonly incident?: { readonly id: string; readonly title: string; readonly url?: string };
   /** Stage by stage; absent where there is only one. */
   readonly stages?: readonly StageView[];
   /** While it is pending: who is asked now, and who would be asked next. */
@@ -230,6 +234,7 @@ export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
     ...(pending ? { shorter: shorterThan(grantedMs) } : {}),
     ...(request.automatic === undefined ? {} : { automatic: request.automatic }),
     ...(request.breakGlass === undefined ? {} : { breakGlass: true as const }),
+    ...(request.incident === undefined ? {} : { incident: request.incident }),
     ...stagesView(seen.record),
     ...(denial === undefined
       ? {}
@@ -334,6 +339,10 @@ function grantView(record: GrantRecord): GrantView {
       ? { sessionsUntil: goneAt + grant.sessionTailMs }
       : {}),
     memberships,
+    // An end that people have moved since is theirs.
+    ...(grant.incident?.endsAt === undefined || endsAt(grant) > grant.incident.endsAt
+      ? {}
+      : { incidentClosed: grant.incident.id }),
     ...(extension === undefined
       ? {}
       : { pendingExtension: { requestId: extension.id, until: endsAt(grant) + extension.durationMs } }),
@@ -484,7 +493,7 @@ function grantHeadline(
           ...(there === '' ? [] : [`${there} was there before.`]),
           ...ruledParts(grant),
           ...(maybe === '' ? [] : [`Perhaps added to ${maybe}: the directory's answer was lost.`]),
-          `${ended ? 'Was due to end' : 'Ends'} ${time(end)}.${missing === '' ? '' : ` Not added to ${missing}.`}${extension}`,
+          `${ended ? 'Was due to end' : 'Ends'} ${time(end)}${grant.incidentClosed === undefined ? '' : `: incident ${grant.incidentClosed} is closed`}.${missing === '' ? '' : ` Not added to ${missing}.`}${extension}`,
         ].join(' '),
       };
     }
@@ -570,7 +579,9 @@ function endingWords(grant: GrantView): string {
     case 'removed_outside':
       return 'Somebody else removed the membership in the directory.';
     default:
-      return 'The time is over.';
+      return grant.incidentClosed === undefined
+        ? 'The time is over.'
+        : `The time is over: incident ${grant.incidentClosed} is closed.`;
   }
 }
 

@@ -13,6 +13,7 @@ import type {
   PinnedGroup,
   Review,
   Revocation,
+  TiedIncident,
 } from '../access/model.ts';
 import type { ChainLink, LeasedJob, MessageRow, Place } from '../access/ports.ts';
 import type { Tables } from './schema.ts';
@@ -34,13 +35,14 @@ const parse = <T>(text: string): T => JSON.parse(text) as T;
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
 
 export function toRequest(row: RowOf<'requests'>): AccessRequest {
-  const { requesterAccount, users, groups, asking, audiences, ...plain } = row;
+  const { requesterAccount, users, groups, asking, incident, audiences, ...plain } = row;
   return {
     ...present(plain),
     ...(requesterAccount === null ? {} : { requesterAccount: parse<AccountRef>(requesterAccount) }),
     users: parse<AccessRequest['users']>(users),
     groups: parse<AccessRequest['groups']>(groups),
     ...(asking === null ? {} : { asking: parse<NonNullable<AccessRequest['asking']>>(asking) }),
+    ...(incident === null ? {} : { incident: parse<TiedIncident>(incident) }),
     audiences: parse<AccessRequest['audiences']>(audiences),
   };
 }
@@ -52,6 +54,7 @@ export function fromRequest(request: AccessRequest): object {
     users: json(request.users),
     groups: json(request.groups),
     asking: json(request.asking),
+    incident: json(request.incident),
     audiences: json(request.audiences),
   };
 }
@@ -102,11 +105,19 @@ export const toMessage = (row: RowOf<'messages'>): MessageRow => present(row);
 export const toPlace = (row: RowOf<'places'>): Place => present(row);
 
 export function toGrant(row: RowOf<'grants'>): Grant {
-  const { memberships, ...plain } = row;
-  return { ...present(plain), memberships: parse<readonly MembershipKey[]>(memberships) };
+  const { memberships, incident, ...plain } = row;
+  return {
+    ...present(plain),
+    ...(incident === null ? {} : { incident: parse<TiedIncident>(incident) }),
+    memberships: parse<readonly MembershipKey[]>(memberships),
+  };
 }
 
-export const fromGrant = (grant: Grant): object => ({ ...grant, memberships: json(grant.memberships) });
+export const fromGrant = (grant: Grant): object => ({
+  ...grant,
+  incident: json(grant.incident),
+  memberships: json(grant.memberships),
+});
 
 export function toMembership(row: RowOf<'memberships'>): Membership {
   const { directory, groupId, userId, ...plain } = row;

@@ -3,9 +3,10 @@
 import { ringAsk } from '../access/decide-ask.ts';
 import { type Rung, ringAddBy, ringEnd, ringLapse, ringWarn } from '../access/decide-close.ts';
 import { ringFreeze } from '../access/decide-freeze.ts';
+import { ringIncident } from '../access/decide-incident.ts';
 import { timerId } from '../access/decision.ts';
 import { CLOSED_AT_ONCE, waitingIn } from '../access/emergency.ts';
-import { askFacts, type Sources } from '../access/gather.ts';
+import { askFacts, type Sources, stillOpen } from '../access/gather.ts';
 import type { Instant, Ring } from '../access/model.ts';
 import { type Clock, type LeasedJob, StaleStateError, type Store } from '../access/ports.ts';
 import { lookAtRevocation } from '../access/revocations.ts';
@@ -25,7 +26,7 @@ export interface TimerParts {
   readonly clock: Clock;
 }
 
-export interface AskParts extends TimerParts, Pick<Sources, 'people' | 'catalog'> {}
+export interface AskParts extends TimerParts, Pick<Sources, 'people' | 'catalog' | 'incidents'> {}
 
 export function timerLane(parts: TimerParts): Lane<LeasedJob> {
   const { store, clock } = parts;
@@ -107,6 +108,11 @@ export async function ring(
 
 /** What is asked outside is asked before anything is decided, and never inside a transaction. */
 async function lookOutside(parts: AskParts, ring: Ring, now: Instant): Promise<Rung> {
+  if (ring.ring === 'incident') {
+    const grant = await parts.store.grant(ring.grantId);
+    const incident = grant?.grant.incident;
+    return ringIncident(grant, incident === undefined ? undefined : await stillOpen(parts, incident.id), now);
+  }
   if (ring.ring !== 'ask') return await lookInside(parts.store, ring, now);
   const record = await parts.store.request(ring.requestId);
   return ringAsk(record, await askFacts(parts, record, now), now);
@@ -120,7 +126,8 @@ async function lookInside(store: Store, ring: Ring, now: Instant): Promise<Rung>
       return ringFreeze(freeze, await waitingIn(store, freeze.scope, CLOSED_AT_ONCE), now);
     }
     case 'ask':
-      throw new Error('who is asked is looked up in a lane of its own');
+    case 'incident':
+      throw new Error(`what ${timerId(ring)} rests on is looked up in a lane of its own`);
     case 'revocation':
       return await lookAtRevocation(store, ring.revocationId, now);
     case 'lapse':

@@ -321,6 +321,7 @@ function facts(request: RequestView, context: RenderContext): KnownBlock {
     ['What', `${request.title} (${request.entitlement})`, 400],
     ['Groups', listed(request.groups.map(({ directory, group }) => `${cut(group, 120)} in ${directory}`)), 800],
     ['How long', howLong(request, context), 200],
+    ...incident(request),
     ...approvals(request),
   ];
   const { denial } = request;
@@ -368,6 +369,13 @@ function howLong(request: RequestView, context: RenderContext): string {
   if (request.grant?.expiresAt !== undefined) return `${length}, until ${time(request.grant.expiresAt)}`;
   if (request.state !== 'pending') return length;
   return `${length}; if approved at ${time(context.now)}, until ${time(context.now + (request.approvedMs ?? request.durationMs))}`;
+}
+
+function incident({ incident }: RequestView): [label: string, value: string, max: number][] {
+  if (incident === undefined) return [];
+  return [
+    ['Incident', `${cut(incident.id, 80)}: ${cut(incident.title, 200)}. The access ends when it is closed.`, 400],
+  ];
 }
 
 /** ` (asked 2 h, Ben approved for 1 h)` */

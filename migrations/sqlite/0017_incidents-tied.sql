@@ -1,0 +1,2 @@
+ALTER TABLE `grants` ADD `incident` text;--> statement-breakpoint
+ALTER TABLE `requests` ADD `incident` text;
