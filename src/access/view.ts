@@ -25,7 +25,7 @@ import type { GrantRecord, MembershipRecord, RequestRecord } from './ports.ts';
 import type { ReportView } from './report.ts';
 import type { ReviewView } from './review-view.ts';
 import { approvedMs, countedApprovals, nextStep } from './stages.ts';
-import { durationText, listed, timeText } from './words.ts';
+import { cut, durationText, listed, timeText } from './words.ts';
 
 /**
  * How one membership stands for one grant.
@@ -590,6 +590,14 @@ export function askedFor(view: RequestView): string {
   return view.extension === undefined
     ? `${view.entitlement} for ${durationText(view.durationMs)}`
     : `${durationText(view.durationMs)} more on ${view.entitlement}`;
+}
+
+/** `asked 2 h, Ben approved for 1 h`; absent while nobody has shortened it. */
+export function shortenedText(view: RequestView): string | undefined {
+  if (view.approvedMs === undefined) return undefined;
+  const by = view.approvals.filter(({ durationMs }) => durationMs !== undefined);
+  const said = by.map(({ name, durationMs }) => `${cut(name, 80)} approved for ${durationText(durationMs ?? 0)}`);
+  return `asked ${durationText(view.durationMs)}, ${listed(said)}`;
 }
 
 /** Read alone it must say what is waited for, and how long still. */

@@ -7,6 +7,7 @@ import type { ReportView } from '../../src/access/report.ts';
 import type { MessageView, RequestView } from '../../src/access/view.ts';
 import { plainText, readActivity } from '../../src/chat/teams/activity.ts';
 import { CARD_MAX, type Rendered, sizeOf } from '../../src/chat/teams/card.ts';
+import { parseCardAction } from '../../src/chat/teams/parse.ts';
 import { renderAnswer, renderMessage } from '../../src/chat/teams/render.ts';
 import { renderAsk, renderChoose } from '../../src/chat/teams/render-form.ts';
 import { renderHome } from '../../src/chat/teams/render-home.ts';
@@ -113,6 +114,28 @@ it('an approver has Approve and Deny, which carry the card alone, and a reason c
   for (const { data } of inspect(rendered).buttons)
     if (data !== undefined) expect(data).toMatchObject({ hallpass: { card: 'card-0123456789abcdef' } });
   expect(JSON.stringify(rendered.card)).toContain('"id":"reason"');
+});
+
+it('an approver may give less: from a list, or as it was typed, and nothing else is taken for a time', () => {
+  const asked = requestView({ shorter: [900_000, 600_000] });
+  const rendered = renderMessage({ kind: 'request', audience: 'approver', request: asked }, context);
+  expect(labels(rendered)).toEqual(['Approve', 'Approve for less…', 'Approve for less', 'Deny…', 'Deny']);
+  expect(JSON.stringify(rendered.card)).toContain('{"title":"15 min","value":"900"}');
+  const typed = renderAnswer({ say: 'card', request: asked, durationMs: 600_000 }, context);
+  expect(labels(typed)).toEqual(['Approve for 10 min', 'Deny…', 'Deny']);
+
+  const by = { platform: 'teams', tenant: TENANT, id: BEN } as const;
+  const read = readActivity(inChannel('https://smba.trafficmanager.net/', 'x'));
+  const press = (data: object) => read && parseCardAction({ ...read, value: { action: { data } } }, by, 'teams:1');
+  const wanted = { do: 'approve', target: { card: 'c1' }, durationMs: 600_000 };
+  expect(press({ hallpass: { do: 'approve_for', card: 'c1' }, seconds: '600' })).toMatchObject({
+    incoming: { command: wanted },
+  });
+  expect(press({ hallpass: { do: 'approve', card: 'c1', seconds: '600' } })).toMatchObject({
+    incoming: { command: wanted },
+  });
+  expect(press({ hallpass: { do: 'approve_for', card: 'c1' } })).toMatchObject({ refusal: { code: 'expired_button' } });
+  expect(press({ hallpass: { do: 'approve', card: 'c1', seconds: '-1' } })).toMatchObject({ is: 'ignored' });
 });
 
 it('every action of a card has a way for clients that know only Submit', () => {

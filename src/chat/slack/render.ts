@@ -8,7 +8,7 @@ import type { Answer, ListWhich, Refusal } from '../../access/command.ts';
 import { listCursor, REASON_MAX } from '../../access/grammar.ts';
 import type { AccountRef, Audience, Instant } from '../../access/model.ts';
 import type { ReviewView } from '../../access/review-view.ts';
-import type { MessageView, RequestView } from '../../access/view.ts';
+import { type MessageView, type RequestView, shortenedText } from '../../access/view.ts';
 import {
   answerText,
   cut,
@@ -378,12 +378,9 @@ function incident({ incident }: RequestView): [label: string, value: string, max
   ];
 }
 
-/** ` (asked 2 h, Ben approved for 1 h)` */
 function shortened(request: RequestView): string {
-  if (request.approvedMs === undefined) return '';
-  const by = request.approvals.filter(({ durationMs }) => durationMs !== undefined);
-  const said = by.map(({ name, durationMs }) => `${cut(name, NAME_MAX)} approved for ${durationText(durationMs ?? 0)}`);
-  return ` (asked ${durationText(request.durationMs)}, ${listed(said)})`;
+  const said = shortenedText(request);
+  return said === undefined ? '' : ` (${said})`;
 }
 
 function approvals(request: RequestView): [label: string, value: string, max: number][] {

@@ -39,9 +39,19 @@ const name = z.string().regex(/^[A-Za-z][A-Za-z0-9._/-]{0,74}$/);
 export const cardId = z.string().regex(/^[A-Za-z0-9_-]{1,75}$/);
 const text = z.string().max(4_000).optional().catch(undefined);
 
+/** A shorter time is only asked for: none longer than what was requested counts. */
+const length = z.string().regex(/^[1-9]\d{0,8}$/);
+
 const pressed = z.object({
-  hallpass: z.object({ do: z.string().max(40), card: cardId.optional(), cursor: z.string().max(60).optional() }),
+  hallpass: z.object({
+    do: z.string().max(40),
+    card: cardId.optional(),
+    cursor: z.string().max(60).optional(),
+    seconds: length.optional(),
+  }),
   reason: text,
+  /** Chosen from the list of shorter times. */
+  seconds: length.optional().catch(undefined),
 });
 /** What `adaptiveCard/action` carries around the data. */
 const action = z.object({ action: z.object({ data: z.unknown().optional() }) });
@@ -94,7 +104,7 @@ export function parseCardAction(read: Activity, by: AccountRef, key: string): Pa
 function parsePressed(data: unknown, read: Activity, by: AccountRef, key: string): Parsed {
   const found = pressed.safeParse(data);
   if (!found.success) return { is: 'ignored', why: 'malformed' };
-  const { hallpass, reason: typedReason } = found.data;
+  const { hallpass, reason: typedReason, seconds: chosen } = found.data;
   if (hallpass.do === 'home') return { is: 'home' };
   if (hallpass.do === 'list') {
     const cursor = parseListCursor(hallpass.cursor ?? '');
@@ -108,10 +118,16 @@ function parsePressed(data: unknown, read: Activity, by: AccountRef, key: string
       ? { is: 'refused', refusal: { code: 'expired_button' } }
       : commanded({ do: 'confirm-revocation', by, id }, read, by, key);
   }
-  const button = BUTTONS.find((one) => one === hallpass.do);
+  const forLess = hallpass.do === 'approve_for';
+  const button = forLess ? 'approve' : BUTTONS.find((one) => one === hallpass.do);
   if (button === undefined) return { is: 'ignored', why: 'unknown_button' };
   const { card } = hallpass;
   if (card === undefined) return { is: 'refused', refusal: { code: 'expired_button' } };
+  const seconds = forLess ? chosen : hallpass.seconds;
+  // The list always says for how long; approving for all of it instead would be more than was meant.
+  if (forLess && seconds === undefined) return { is: 'refused', refusal: { code: 'expired_button' } };
+  if (button === 'approve' && seconds !== undefined)
+    return commanded({ do: 'approve', by, target: { card }, durationMs: Number(seconds) * 1000 }, read, by, key);
   if (button === 'look') return { is: 'look', card };
   const target = { card };
   if (button !== 'deny') return commanded({ do: button, by, target }, read, by, key);

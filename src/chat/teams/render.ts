@@ -4,7 +4,7 @@ import { listCursor, REASON_MAX } from '../../access/grammar.ts';
 import type { Audience, Instant } from '../../access/model.ts';
 import { fitted, moreText, type ReportView, reportText } from '../../access/report.ts';
 import type { ReviewView } from '../../access/review-view.ts';
-import type { MessageView, RequestView } from '../../access/view.ts';
+import { type MessageView, type RequestView, shortenedText } from '../../access/view.ts';
 import {
   answerText,
   cut,
@@ -206,7 +206,7 @@ function drawAnswer(answer: Answer, context: AnswerContext, scale: number): Rend
           ...facts(request, context, scale),
           ...asked(request),
         ],
-        actions: buttons(request, offered),
+        actions: buttons(request, offered, answer.say === 'card' ? answer.durationMs : undefined),
         summary: answer.say === 'card' ? spoken(request, context, text) : summary,
       });
     }
@@ -375,7 +375,16 @@ function facts(request: RequestView, context: RenderContext, scale: number): rea
     labelled('Who', request.requesterName, NAME_MAX * 2),
     labelled('What', `${request.title} (${request.entitlement})`, 400),
     labelled('Groups', listed(request.groups.map(({ directory, group }) => `${cut(group, 120)} in ${directory}`)), 800),
-    labelled('How long', howLong(request, context), 200),
+    labelled('How long', howLong(request, context), 400),
+    ...(request.incident === undefined
+      ? []
+      : [
+          labelled(
+            'Incident',
+            `${cut(request.incident.id, 80)}: ${cut(request.incident.title, 200)}. The access ends when it is closed.`,
+            400,
+          ),
+        ]),
     ...approvals(request).map(([label, text]) => labelled(label, text, 500)),
     ...(denial === undefined
       ? []
@@ -402,12 +411,19 @@ function facts(request: RequestView, context: RenderContext, scale: number): rea
 
 function howLong(request: RequestView, context: RenderContext): string {
   const time = (at: Instant) => timeText(at, context.now, request.zone);
-  if (request.extension !== undefined)
-    return `until ${time(request.extension.until)} instead of ${time(request.extension.from)} (${request.extension.grantId})`;
-  const length = durationText(request.durationMs);
+  const said = shortenedText(request);
+  const shortened = said === undefined ? '' : ` (${said})`;
+  if (request.extension !== undefined) {
+    const { from, until, grantId } = request.extension;
+    // Once it is approved the end has moved, and what it was before is gone.
+    const instead = request.state === 'approved' ? '' : ` instead of ${time(from)}`;
+    return `until ${time(until)}${instead} (${grantId})${shortened}`;
+  }
+  const approvedMs = request.approvedMs ?? request.durationMs;
+  const length = `${durationText(approvedMs)}${shortened}`;
   if (request.grant?.expiresAt !== undefined) return `${length}, until ${time(request.grant.expiresAt)}`;
   if (request.state !== 'pending') return length;
-  return `${length}; if approved at ${time(context.now)}, until ${time(context.now + request.durationMs)}`;
+  return `${length}; if approved at ${time(context.now)}, until ${time(context.now + approvedMs)}`;
 }
 
 function approvals(request: RequestView): readonly (readonly [label: string, text: string])[] {
@@ -460,7 +476,7 @@ const LABELS: Readonly<Record<ButtonName, string>> = {
 };
 
 /** Of the buttons that belong here, those that can do something now. */
-export function buttons(request: RequestView, offered: readonly ButtonName[]): readonly Element[] {
+export function buttons(request: RequestView, offered: readonly ButtonName[], approveMs?: number): readonly Element[] {
   const can: Readonly<Record<ButtonName, boolean>> = {
     approve: request.can.answer,
     deny: request.can.answer,
@@ -469,7 +485,52 @@ export function buttons(request: RequestView, offered: readonly ButtonName[]): r
     extend: request.can.extend,
     return: request.can.return,
   };
-  return offered.filter((name) => can[name]).map((name) => button(name, request));
+  return offered
+    .filter((name) => can[name])
+    .flatMap((name) => (name === 'approve' ? approveButtons(request, approveMs) : [button(name, request)]));
+}
+
+/** An approver may shorten: what was typed is what the button says, else there is a list of shorter times. */
+function approveButtons(request: RequestView, durationMs: number | undefined): readonly Element[] {
+  const data = { do: 'approve', card: request.cardId };
+  if (durationMs !== undefined) {
+    const label = `Approve for ${durationText(durationMs)}`;
+    return [
+      execute(
+        label,
+        { ...data, seconds: seconds(durationMs) },
+        { tooltip: `${label} ${request.id}`, style: 'positive' },
+      ),
+    ];
+  }
+  const { shorter = [] } = request;
+  if (shorter.length === 0) return [button('approve', request)];
+  const choices = shorter.map((ms) => ({ title: durationText(ms), value: seconds(ms) }));
+  return [
+    button('approve', request),
+    unfold(
+      'Approve for less…',
+      [
+        {
+          type: 'Input.ChoiceSet',
+          id: 'seconds',
+          label: 'For how long? The shortest approval holds.',
+          style: 'compact',
+          choices,
+          value: choices[0]?.value,
+        },
+      ],
+      execute(
+        'Approve for less',
+        { ...data, do: 'approve_for' },
+        { style: 'positive', tooltip: `Approve for less ${request.id}` },
+      ),
+    ),
+  ];
+}
+
+function seconds(ms: number): string {
+  return String(Math.max(1, Math.floor(ms / 1000)));
 }
 
 function button(name: ButtonName, request: RequestView): Element {
