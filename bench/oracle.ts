@@ -14,12 +14,14 @@ export interface OracleLimits {
 export function bestPossible(dueAt: readonly number[], limits: OracleLimits): readonly number[] {
   const lines = Array.from({ length: limits.atOnce }, () => 0);
   let { left, endsAt } = limits.first;
+  let opensAt = 0;
   return dueAt.map((due) => {
     const line = lines.indexOf(Math.min(...lines));
-    let at = Math.max(due, lines[line] ?? 0);
+    let at = Math.max(due, lines[line] ?? 0, opensAt);
     // A window opens with the first call after the last one is over, and ends on a whole second, as the server has it.
     if (left <= 0) at = Math.max(at, endsAt);
     if (at >= endsAt) {
+      opensAt = at;
       left = limits.limit;
       endsAt = Math.ceil((at + limits.windowMs) / 1_000) * 1_000;
     }
