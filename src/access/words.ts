@@ -417,7 +417,14 @@ const DONE: Readonly<Record<ChangeMade, string>> = {
 };
 
 /** What was just done, in a word or two; the request's headline says what follows from it. */
-export function doneText(what: ChangeMade): string {
+/** `Approved. R-7KQ2: Adding to prod-db-read.`: what was done, and what holds now, without saying the same twice. */
+export function doneSentence(what: ChangeMade, { id, headline }: Pick<RequestView, 'id' | 'headline'>): string {
+  const done = doneText(what);
+  const rest = headline.startsWith(`${done} `) ? headline.slice(done.length + 1) : headline;
+  return `${done} ${id}: ${rest}`;
+}
+
+function doneText(what: ChangeMade): string {
   return DONE[what];
 }
 
@@ -453,7 +460,7 @@ export function answerText(answer: Answer, commandWord: string = COMMAND_WORD): 
     }
     case 'done': {
       const asked = answer.asked !== undefined && answer.asked.length > 0 ? ` Asked: ${listed(answer.asked)}.` : '';
-      return `${doneText(answer.what)} ${answer.request.id}: ${answer.request.headline}${asked}`;
+      return `${doneSentence(answer.what, answer.request)}${asked}`;
     }
     case 'card':
       return `${answer.request.id}: ${answer.request.requesterName} asks for ${answer.request.title} (${answer.request.entitlement}) for ${durationText(answer.request.durationMs)}. Reason: ${answer.request.reason} ${answer.request.headline}${

@@ -39,7 +39,7 @@ export function shell(): string {
 <body data-shown="chat" data-usage="${attribute(JSON.stringify(Object.values(USAGE)))}" data-resources="${attribute(JSON.stringify(resources()))}">
 <header class="top">
   <h1><img src="/page/icon.svg" alt="" width="22" height="22"> Hallpass <span>sandbox</span></h1>
-  <p class="top-note">A local Slack, a local Okta and the real bot, all on this machine.</p>
+  <p class="top-note">A local Slack, Okta and Google, and the real bot, all on this machine.</p>
   <p class="top-clock"><span class="quiet">Now</span> <time id="clock-top">…</time></p>
 </header>
 <p id="lost" class="lost" role="alert" hidden></p>

@@ -12,7 +12,7 @@ import { type MessageView, type RequestView, shortenedText } from '../../access/
 import {
   answerText,
   cut,
-  doneText,
+  doneSentence,
   durationText,
   helpText,
   listEmpty,
@@ -112,7 +112,7 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
       return {
         text,
         blocks: [
-          section(`${doneText(answer.what)} ${answer.request.id}: ${answer.request.headline}`),
+          section(doneSentence(answer.what, answer.request)),
           ...asked,
           // Whoever answered somebody else's request could only press it to be refused.
           ...buttons(

@@ -8,7 +8,7 @@ import { type MessageView, type RequestView, shortenedText } from '../../access/
 import {
   answerText,
   cut,
-  doneText,
+  doneSentence,
   durationText,
   helpText,
   listEmpty,
@@ -181,7 +181,7 @@ function drawAnswer(answer: Answer, context: AnswerContext, scale: number): Rend
     case 'done':
       return cardOf({
         body: [
-          paragraph(`${doneText(answer.what)} ${answer.request.id}: ${answer.request.headline}`, TEXT_MAX * scale),
+          paragraph(doneSentence(answer.what, answer.request), TEXT_MAX * scale),
           ...(answer.asked !== undefined && answer.asked.length > 0
             ? [aside(`Asked: ${listed(answer.asked)}.`, TEXT_MAX * scale)]
             : []),
