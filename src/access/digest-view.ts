@@ -191,7 +191,13 @@ function trailSection(trail: TrailSeal | undefined): ReportSection[] {
       : verified.ok
         ? `${many(seq, 'event')}, each as it was written and linked to the one before`
         : `NOT as it was written: ${verified.why}`;
-  return [{ title: 'Audit trail', lines: [{ lead: said, rest: '' }], note: `Ends at ${seq}:${hash}` }];
+  return [
+    {
+      title: 'Audit trail',
+      lines: [{ lead: said, rest: '' }],
+      note: `Ends at ${seq}:${hash} (what hallpass audit verify can hold it against)`,
+    },
+  ];
 }
 
 function trailRemark({ lines, note }: ReportSection): string {

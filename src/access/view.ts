@@ -408,7 +408,8 @@ function headline(view: Omit<RequestView, 'headline' | 'severity'>): Pick<Reques
     case 'lapsed':
       return {
         severity: 'over',
-        headline: `Lapsed ${time(view.decidedAt ?? view.at)}: nobody approved it in time. Ask again if you still need it.`,
+        // It could not be approved after that, whenever somebody came to write it down.
+        headline: `Lapsed ${time(Math.min(view.decidedAt ?? view.at, view.lapsesAt))}: nobody approved it in time. Ask again if you still need it.`,
       };
     case 'withdrawn': {
       const note = view.closedNote === undefined ? '' : `: ${view.closedNote}`;
@@ -664,7 +665,7 @@ export function noticeView(notice: Notice, zone: string): Extract<MessageView, {
       ...(who === undefined ? [] : [who]),
       ...(notice.says ?? [holds[notice.code]]),
       ...(notice.error === undefined ? [] : [`Error: ${notice.error}`]),
-      `Since ${time(notice.at)}.`,
+      `As of ${time(notice.at)}.`,
     ],
   };
 }

@@ -96,7 +96,7 @@ export async function startPage(world: World, options: { readonly port?: number 
     switches,
     note(note) {
       noted += 1;
-      notes.push({ id: noted, at: Date.now(), ...note });
+      notes.push({ id: noted, at: Date.now() + world.clockOffsetMs, ...note });
       notes.splice(0, notes.length - NOTES_KEPT);
       teller.look();
     },

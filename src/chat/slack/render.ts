@@ -365,8 +365,12 @@ function howLong(request: RequestView, context: RenderContext): string {
     const instead = request.state === 'approved' ? '' : ` instead of ${time(from)}`;
     return `until ${time(until)}${instead} (${grantId})${shortened(request)}`;
   }
-  const length = `${durationText(request.approvedMs ?? request.durationMs)}${shortened(request)}`;
-  if (request.grant?.expiresAt !== undefined) return `${length}, until ${time(request.grant.expiresAt)}`;
+  const { startsAt, expiresAt } = request.grant ?? {};
+  const granted = request.approvedMs ?? request.durationMs;
+  // Extended, it lasts longer than was asked for at first.
+  const lasts = startsAt === undefined || expiresAt === undefined ? granted : Math.max(granted, expiresAt - startsAt);
+  const length = `${durationText(lasts)}${shortened(request)}`;
+  if (expiresAt !== undefined) return `${length}, until ${time(expiresAt)}`;
   if (request.state !== 'pending') return length;
   return `${length}; if approved at ${time(context.now)}, until ${time(context.now + (request.approvedMs ?? request.durationMs))}`;
 }
@@ -509,17 +513,30 @@ function button(name: ButtonName, request: RequestView): Button {
     accessibility_label: cut(`${LABELS[name]}, ${request.id}`, 75),
     ...(name === 'approve' ? { style: 'primary' as const } : {}),
     ...(name === 'deny' ? { style: 'danger' as const } : {}),
-    ...(name === 'return'
-      ? {
-          confirm: {
-            title: plain('Return access?', 100),
-            text: plain('It is removed now. Getting it back takes a new request.', 300),
-            confirm: plain('Return', 30),
-            deny: plain('Keep', 30),
-          },
-        }
-      : {}),
+    ...confirmation(name),
   };
+}
+
+/** What cannot be taken back by pressing again is asked about first: a button may appear where another one was. */
+function confirmation(name: ButtonName): Pick<Button, 'confirm'> {
+  const asked = (title: string, said: string, yes: string, no: string): Pick<Button, 'confirm'> => ({
+    confirm: { title: plain(title, 100), text: plain(said, 300), confirm: plain(yes, 30), deny: plain(no, 30) },
+  });
+  switch (name) {
+    case 'return':
+      return asked('Return access?', 'It is removed now. Getting it back takes a new request.', 'Return', 'Keep');
+    case 'extend':
+      return asked(
+        'Ask for more time?',
+        'The same approvers are asked, for as long as the policy gives by default or what is left of its maximum, with the same reason. For another length or reason type extend.',
+        'Ask',
+        'Not now',
+      );
+    case 'cancel':
+      return asked('Take the request back?', 'Nobody can approve it any more.', 'Take back', 'Keep');
+    default:
+      return {};
+  }
 }
 
 /** The pages before and after, by their numbers: whoever presses is shown what they may see then. */

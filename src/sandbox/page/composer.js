@@ -132,7 +132,9 @@ export function startComposer(onSent, say) {
     if (line === '') return;
     const text = /^\/access(?:\s+([\s\S]*))?$/.exec(line);
     if (text === null) {
-      say('Only /access is understood here; nobody else reads this.');
+      const only = 'Only /access is understood here. Begin with it, for example: /access help';
+      byId('composer-hint').textContent = only;
+      say(only);
       return;
     }
     sent.set(me.as, [...(sent.get(me.as) ?? []).filter((one) => one !== line), line]);

@@ -46,6 +46,7 @@ export function tick() {
     const ms = Number(left.dataset.until) - now;
     const words = ms > 0 ? `${leftText(ms)} left` : 'time is over';
     if (left.textContent !== words) left.textContent = words;
+    left.parentElement?.classList.toggle('over', ms <= 0);
   }
 }
 
