@@ -1,5 +1,6 @@
 /**
- * Loaded into a process that is not ours before anything else: whatever it listens on, it listens on this machine alone.
+ * Loaded into a process that is not ours before anything else: whatever it listens on, it listens on this machine alone,
+ * and it ends with whoever started it.
  * The Playground offers no address to bind, and would be open to the whole network.
  */
 import { Server } from 'node:net';
@@ -16,4 +17,7 @@ const local: Listen = function (...args) {
     return listen.call(this, first, LOOPBACK, ...(typeof second === 'string' ? rest : args.slice(1)));
   return listen.apply(this, args);
 };
+// The sandbox is gone: nobody is left to look at it.
+process.once('disconnect', () => process.exit(0));
+
 Server.prototype.listen = local as unknown as typeof Server.prototype.listen;

@@ -72,7 +72,8 @@ export async function startPlayground({ folder, botUrl, people, port = 0 }: Play
     cwd: folder,
     // Its whole environment: neither a browser nor anything that is set around the sandbox.
     env: { PATH: process.execPath, HOME: folder, TEAMSAPPTESTER_BROWSER: 'none' },
-    stdio: ['ignore', 'pipe', 'ignore'],
+    // The channel tells it when the sandbox is gone, however that ended.
+    stdio: ['ignore', 'pipe', 'ignore', 'ipc'],
   });
   const listening = await portOf(child);
   const url = `http://127.0.0.1:${listening}`;
