@@ -4,10 +4,11 @@
  * get, so it says the whole thing.
  */
 import type { ActionsBlock, Button, KnownBlock, ModalView, RichTextText, StaticSelect } from '@slack/types';
-import type { Answer, ListWhich, Refusal } from '../../access/command.ts';
+import type { Answer, ListWhich } from '../../access/command.ts';
 import { listCursor, REASON_MAX } from '../../access/grammar.ts';
-import type { AccountRef, Audience, Instant } from '../../access/model.ts';
+import type { AccountRef, Instant } from '../../access/model.ts';
 import type { ReviewView } from '../../access/review-view.ts';
+import { messageTitle, ruledOut, stateOf, titleOf } from '../../access/titles.ts';
 import { type MessageView, type RequestView, shortenedText } from '../../access/view.ts';
 import {
   answerText,
@@ -222,11 +223,6 @@ function notes(lines: readonly string[] | undefined): KnownBlock[] {
   return lines === undefined || lines.length === 0 ? [] : [section(lines.join('\n'))];
 }
 
-/** The rules said no. A look-up that failed, or an attempt that is repeated, is something else. */
-function ruledOut({ code }: Refusal): boolean {
-  return code !== 'cannot_check' && code !== 'busy' && code !== 'being_retried';
-}
-
 /** A few words of our own, such as "Checking…". */
 export function renderNote(text: string): Rendered {
   return { text: inert(text), blocks: [section(text)] };
@@ -277,41 +273,6 @@ export function renderDenyModal(card: string): ModalView {
       },
     ],
   };
-}
-
-function titleOf(request: RequestView): string {
-  return request.extension === undefined ? `Access request ${request.id}` : `More time, ${request.id}`;
-}
-
-/** The requester's later messages ring, so they begin with the news; everybody else's begin with the request. */
-function messageTitle(request: RequestView, audience: Audience['kind']): string {
-  const what = `${cut(request.title, 80)} (${request.entitlement})`;
-  if (request.grant?.state === 'active') {
-    if (audience === 'holder') return `You have access: ${what}`;
-    if (audience === 'warning') return `Your access ends soon: ${what}`;
-  }
-  return `${titleOf(request)}: ${stateOf(request)}`;
-}
-
-/** One word for where it stands, so that neither colour nor a symbol is the only sign. */
-function stateOf(request: RequestView): string {
-  if (request.state !== 'approved') return request.state === 'pending' ? 'waiting for approval' : request.state;
-  const { grant } = request;
-  if (grant === undefined) return 'approved';
-  switch (grant.state) {
-    case 'adding':
-      return 'approved, being added';
-    case 'active':
-      return 'active';
-    case 'ending':
-      return 'ending';
-    case 'ended':
-      return 'ended';
-    default: {
-      const never: never = grant.state;
-      return never;
-    }
-  }
 }
 
 /** Everything an approver decides by, one labelled line each. */

@@ -1,9 +1,10 @@
 /** Views drawn as Adaptive Cards. Pure; nothing that a person wrote is ever interpreted. */
-import type { Answer, ListWhich, Refusal } from '../../access/command.ts';
+import type { Answer, ListWhich } from '../../access/command.ts';
 import { listCursor, REASON_MAX } from '../../access/grammar.ts';
-import type { Audience, Instant } from '../../access/model.ts';
+import type { Instant } from '../../access/model.ts';
 import { fitted, moreText, type ReportView, reportText } from '../../access/report.ts';
 import type { ReviewView } from '../../access/review-view.ts';
+import { messageTitle, ruledOut, stateOf, titleOf } from '../../access/titles.ts';
 import { type MessageView, type RequestView, shortenedText } from '../../access/view.ts';
 import {
   answerText,
@@ -326,46 +327,6 @@ const STYLES: Readonly<Record<RequestView['severity'], string>> = {
 
 function head(text: string, request: RequestView, scale: number): Element {
   return container(STYLES[request.severity], [title(text), paragraph(request.headline, 800 * scale)]);
-}
-
-/** The rules said no. A look-up that failed, or an attempt that is repeated, is something else. */
-function ruledOut({ code }: Refusal): boolean {
-  return code !== 'cannot_check' && code !== 'busy' && code !== 'being_retried';
-}
-
-function titleOf(request: RequestView): string {
-  return request.extension === undefined ? `Access request ${request.id}` : `More time, ${request.id}`;
-}
-
-/** The requester's later messages ring, so they begin with the news; everybody else's begin with the request. */
-function messageTitle(request: RequestView, audience: Audience['kind']): string {
-  const what = `${cut(request.title, 80)} (${request.entitlement})`;
-  if (request.grant?.state === 'active') {
-    if (audience === 'holder') return `You have access: ${what}`;
-    if (audience === 'warning') return `Your access ends soon: ${what}`;
-  }
-  return `${titleOf(request)}: ${stateOf(request)}`;
-}
-
-/** One word for where it stands, so that neither colour nor a symbol is the only sign. */
-function stateOf(request: RequestView): string {
-  if (request.state !== 'approved') return request.state === 'pending' ? 'waiting for approval' : request.state;
-  const { grant } = request;
-  if (grant === undefined) return 'approved';
-  switch (grant.state) {
-    case 'adding':
-      return 'approved, being added';
-    case 'active':
-      return 'active';
-    case 'ending':
-      return 'ending';
-    case 'ended':
-      return 'ended';
-    default: {
-      const never: never = grant.state;
-      return never;
-    }
-  }
 }
 
 /** Everything an approver decides by, one labelled line each. */
