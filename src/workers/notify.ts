@@ -184,8 +184,9 @@ async function tellRequest(parts: NotifyParts, id: string, what: Notification & 
     ...(await mentions(parts, stored, audience)),
   };
   const place = { id, requestId: what.requestId, platform: platformOf(audience), target: targetOf(audience) };
-  await show(parts, place, view);
-  if (audience.kind === 'channel') await channelWorks(parts, audience.conversation);
+  const sent = await show(parts, place, view);
+  // A message that was given up, or had nothing new to say, has not tried the channel.
+  if (sent && audience.kind === 'channel') await channelWorks(parts, audience.conversation);
 }
 
 /** Below the message that it is about; where that could not be posted there is nothing to remind of. */
@@ -235,22 +236,23 @@ interface Place {
   readonly target: MessageTarget;
 }
 
-async function show(parts: NotifyParts, place: Place, view: MessageView): Promise<void> {
+/** Whether the platform was asked to show something, and did. */
+async function show(parts: NotifyParts, place: Place, view: MessageView): Promise<boolean> {
   const { store, clock, ids } = parts;
   const { id, requestId } = place;
   const messenger = messengerOf(parts, place.platform);
   const shown = ids.hash(JSON.stringify(timeless(view)));
   let row = await store.message(id);
-  if (row?.state === 'gone') return;
+  if (row?.state === 'gone') return false;
   if (row?.state === 'sending' || row?.state === 'unknown') row = await reconcile(parts, place, row);
   if (row?.state === 'posted' && row.conversation !== undefined && row.ts !== undefined) {
-    if (row.shown === shown) return;
+    if (row.shown === shown) return false;
     await messenger.update({ conversation: row.conversation, ts: row.ts }, view);
     await store.putMessage({ ...row, shown, at: clock.now() });
-    return;
+    return true;
   }
   // A later message to the requester is not worth starting once there is nothing left to say in it.
-  if (!actionableMessage(view)) return;
+  if (!actionableMessage(view)) return false;
   const again = row?.state === 'sending' || row?.state === 'unknown';
   await store.putMessage({ id, requestId, state: again ? 'unknown' : 'sending', at: clock.now() });
   let posted: Awaited<ReturnType<Messenger['post']>>;
@@ -263,6 +265,7 @@ async function show(parts: NotifyParts, place: Place, view: MessageView): Promis
     throw error;
   }
   await store.putMessage({ id, requestId, state: 'posted', ...posted, shown, at: clock.now() });
+  return true;
 }
 
 /**
