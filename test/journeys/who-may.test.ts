@@ -526,8 +526,8 @@ describe('a request that does not come from Slack', () => {
   async function expectNothing(): Promise<void> {
     await journey.idle();
     expect(await journey.bot.store.list({ limit: 10 })).toEqual([]);
-    const events = await journey.bot.store.trailEvents(0, 10);
-    expect(events.map(({ event }) => event.kind)).toEqual(['config.loaded']);
+    const links = await journey.bot.store.chain(0, 10);
+    expect(links.map(({ canonical }) => JSON.parse(canonical).kind)).toEqual(['config.loaded']);
     expect(journey.slack.state.messages).toEqual([]);
     const later = journey.now() + MINUTE;
     expect(await journey.bot.store.unanswered(later, later, 10)).toEqual([]);
