@@ -3,9 +3,9 @@
  * command line then has the database and Okta, and nothing else. A bot that is to leave something due behind runs two
  * hours behind the real clock, by which the host goes.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { verifyChain } from '../src/audit/chain.ts';
 import { button, dmsOf, messagesIn, textOf } from '../src/sandbox/slack-reading.ts';
@@ -50,7 +50,8 @@ afterEach(async () => {
 async function begin(dialect: 'sqlite' | 'postgres', agoMs: number): Promise<void> {
   database = await freshDatabase(dialect);
   world = await createWorld({ databaseUrl: database.url, logLevel: 'fatal' });
-  await writeFile(join(folder, 'hallpass.yaml'), configuration(world.okta.url));
+  await writeFile(join(folder, 'hallpass.yaml'), configuration(world.okta.url, world.google.url));
+  await copyFile(join(dirname(world.configPath), 'google.json'), join(folder, 'google.json'));
   await world.moveClock(-agoMs);
   await world.startBot();
 }

@@ -145,6 +145,8 @@ export interface World {
   readonly teams: Playground | undefined;
   readonly google: GoogleServer;
   readonly databaseUrl: string;
+  /** The bot's `hallpass.yaml`, with the key of the local Google beside it. */
+  readonly configPath: string;
   /** Absent while none runs. */
   readonly bot: Bot | undefined;
   /** Whether the bot's process lives; it may have ended by itself. */
@@ -247,6 +249,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     slack,
     okta,
     google,
+    configPath,
     databaseUrl,
     get teams() {
       return teams;
