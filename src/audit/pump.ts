@@ -1,7 +1,8 @@
 /**
  * Tells the outside what is in the trail: the end of the chain is signed and noted elsewhere, and every event is told to
  * each sink, in order and at least once. Where each of them is stands in the database, so that it goes on after a
- * restart, and several processes tell nothing twice but what was told in the moment one of them ended.
+ * restart. Several processes share that place: a page may be told by two of them in the same moment, and whoever reads
+ * tells one from another by `seq`.
  *
  * Memory does not grow while a sink is away: what it has not been told stays in the trail.
  */
@@ -44,6 +45,8 @@ const PAGE = 500;
 /** In one go; the rest comes with the next ring, so that a stop never waits for a whole history. */
 const PAGES_MAX = 40;
 const BACK_OFF_MAX_MS = 300_000;
+/** A sink that hangs does not hold a stop up: what it may not have taken is told again after the next start. */
+const STOP_WAITS_MS = 1_000;
 /** Events are told this soon after they were committed. */
 const SOON_MS = 1_000;
 
@@ -152,7 +155,12 @@ export function createPump(parts: PumpParts): Pump {
     async stop() {
       stopped = true;
       clearTimeout(soon);
-      await running;
+      let waited: NodeJS.Timeout | undefined;
+      const enough = new Promise<void>((resolve) => {
+        waited = setTimeout(resolve, STOP_WAITS_MS);
+      });
+      await Promise.race([running, enough]);
+      clearTimeout(waited);
     },
     problems: () => [
       ...(parts.unsigned === undefined ? [] : [`checkpoints of the trail are not signed: ${parts.unsigned}`]),

@@ -157,6 +157,17 @@ describe('a sink', () => {
   });
 });
 
+it('a sink that never answers does not hold a stop up, and is told again afterwards', async () => {
+  await happened(1);
+  const hanging: Outlet = { write: () => new Promise<void>(() => undefined) };
+  const one = pump({ sinks: { siem: hanging } });
+  void one.ring();
+  await expect.poll(() => store.lastCheckpoint()).toBeDefined();
+  await one.stop();
+  await pump({ sinks: { siem: toFile('late.jsonl') } }).ring();
+  expect(await lines('late.jsonl')).toHaveLength(1);
+});
+
 describe('the key', () => {
   it('is made once, for nobody else to read, and found again', async () => {
     const place = { file: file('audit.pem') };
