@@ -19,6 +19,7 @@
  * - command, facts, decision, refusal: what is asked, what is known, what follows, why not
  */
 
+import type { Finding, GrantActivity, SourceCursor, Use } from './activity.ts';
 import type { Condition } from './condition.ts';
 import type { DigestView } from './digest-view.ts';
 
@@ -673,6 +674,11 @@ export type Change =
   | { readonly put: 'freeze'; readonly row: Freeze; readonly was?: number }
   | { readonly put: 'review'; readonly row: Review; readonly was?: number }
   | { readonly put: 'revocation'; readonly row: Revocation; readonly was?: number }
+  /** Each only once; one that is known makes the whole list stale. */
+  | { readonly put: 'activities'; readonly row: readonly GrantActivity[] }
+  | { readonly put: 'use'; readonly row: Use; readonly was?: number }
+  | { readonly put: 'finding'; readonly row: Finding; readonly was?: number }
+  | { readonly put: 'source_cursor'; readonly row: SourceCursor; readonly was?: number }
   /**
    * Moved on by whatever freezes or lifts; put under the version it had by whatever may open access, which is then
    * stale when somebody froze anything in between.

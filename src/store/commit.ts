@@ -4,7 +4,9 @@ import { type Commit, type Delivery, type JobSettlement, StaleStateError } from 
 import { valuesFor } from './prepare.ts';
 import { knownPriority } from './queue.ts';
 import {
+  fromActivity,
   fromDrift,
+  fromFinding,
   fromFreeze,
   fromGrant,
   fromJob,
@@ -13,6 +15,7 @@ import {
   fromRequest,
   fromReview,
   fromRevocation,
+  fromUse,
 } from './rows.ts';
 import type { Tables } from './schema.ts';
 import { type Program, type Rows, run, type Session } from './session.ts';
@@ -135,6 +138,43 @@ function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing, s
         versioned(`review ${row.id}`, row.version, was, {
           insert: (s) => s.statements.insertReview(values),
           update: (s, version) => s.statements.updateReview({ ...values, was: version }),
+        }),
+      );
+    }
+    case 'activities': {
+      const rows = change.row.map(fromActivity).sort((a, b) => (String(a.uid) < String(b.uid) ? -1 : 1));
+      return write(`7 ${change.row[0]?.source ?? ''}`, function* () {
+        for (const values of rows)
+          yield* guard(`the activity ${values.uid} of ${values.source}`, (s) => s.statements.insertActivity(values));
+      });
+    }
+    case 'use': {
+      const { row, was } = change;
+      const values = valuesFor(tables.grantUses, fromUse(row));
+      return write(`4 use ${row.grantId}`, () =>
+        versioned(`the use of ${row.grantId}`, row.version, was, {
+          insert: (s) => s.statements.insertUse(values),
+          update: (s, version) => s.statements.updateUse({ ...values, was: version }),
+        }),
+      );
+    }
+    case 'finding': {
+      const { row, was } = change;
+      const values = valuesFor(tables.findings, fromFinding(row));
+      return write(`2 finding ${row.id}`, () =>
+        versioned(`finding ${row.id}`, row.version, was, {
+          insert: (s) => s.statements.insertFinding(values),
+          update: (s, version) => s.statements.updateFinding({ ...values, was: version }),
+        }),
+      );
+    }
+    case 'source_cursor': {
+      const { row, was } = change;
+      const values = valuesFor(tables.sourceCursors, row);
+      return write(`2 source ${row.source}`, () =>
+        versioned(`how far ${row.source} was read`, row.version, was, {
+          insert: (s) => s.statements.insertSourceCursor(values),
+          update: (s, version) => s.statements.updateSourceCursor({ ...values, was: version }),
         }),
       );
     }

@@ -1,7 +1,9 @@
 /** Opens the record: `sqlite:<path>` or `postgres://…`, migrated, with the same promises either way. */
 import { fileURLToPath } from 'node:url';
+import type { ActivityStore } from '../access/activity.ts';
 import type { Instant } from '../access/model.ts';
 import type { DigestStore, DriftStore, PlaceStore, Store, TrailStore } from '../access/ports.ts';
+import { activitiesOn } from './activities.ts';
 import { commitProgram, type Writing } from './commit.ts';
 import { readDigestFacts, readExplained } from './digests.ts';
 import { readDrifts, readFilledGroups, readLedgerOf } from './drift.ts';
@@ -48,7 +50,7 @@ export interface StoreOptions extends Secrets {
   readonly poolSize?: number;
 }
 
-export interface OpenStore extends Store, DigestStore, DriftStore, PlaceStore, TrailStore {
+export interface OpenStore extends Store, DigestStore, DriftStore, PlaceStore, TrailStore, ActivityStore {
   readonly dialect: Dialect;
   /** The wall clock that all processes on this database share; absent on SQLite. */
   serverTime(): Promise<Instant | undefined>;
@@ -247,6 +249,7 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
     },
 
     ...trailOn(driver),
+    ...activitiesOn(driver),
 
     async lastDigest() {
       const [row] = await each(run((s) => s.statements.lastDigest({})));

@@ -1,4 +1,5 @@
 /** Between rows and the domain's records: null becomes absent, JSON text becomes lists. */
+import type { Finding, GrantActivity, Use } from '../access/activity.ts';
 import type {
   AccessRequest,
   AccountRef,
@@ -98,6 +99,32 @@ export function toRevocation({ content, ...row }: RowOf<'revocations'>): Revocat
 export function fromRevocation(revocation: Revocation): object {
   const { id, version, state, createdAt, confirmedAt, doneAt, ...content } = revocation;
   return { id, version, state, createdAt, confirmedAt, doneAt, content: JSON.stringify(content) };
+}
+
+/** As of a revocation: what is asked for is a column, and the rest of it is in `content`. */
+export function toActivity({ content, ...row }: RowOf<'activities'>): GrantActivity {
+  return { ...parse<Omit<GrantActivity, keyof typeof row>>(content), ...row };
+}
+
+export function fromActivity(activity: GrantActivity): Values {
+  const { source, uid, grantId, fit, kind, at, receivedAt, ...content } = activity;
+  return { source, uid, grantId, fit, kind, at, receivedAt, content: JSON.stringify(content) };
+}
+
+export function toUse({ content, ...row }: RowOf<'grantUses'>): Use {
+  return { ...parse<Omit<Use, keyof typeof row>>(content), ...row };
+}
+
+export function fromUse({ grantId, version, person, firstAt, ...content }: Use): object {
+  return { grantId, version, person, firstAt, content: JSON.stringify(content) };
+}
+
+export function toFinding({ content, ...row }: RowOf<'findings'>): Finding {
+  return { ...parse<Omit<Finding, keyof typeof row>>(content), ...row };
+}
+
+export function fromFinding({ id, version, state, grantId, rule, createdAt, ...content }: Finding): object {
+  return { id, version, state, grantId, rule, createdAt, content: JSON.stringify(content) };
 }
 
 export const toMessage = (row: RowOf<'messages'>): MessageRow => present(row);

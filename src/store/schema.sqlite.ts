@@ -26,5 +26,9 @@ export const {
   drifts,
   revocations,
   reviews,
+  activities,
+  grantUses,
+  findings,
+  sourceCursors,
   chainHead,
 } = defineTables('sqlite');

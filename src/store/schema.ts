@@ -7,6 +7,7 @@
 import { sql } from 'drizzle-orm';
 import * as pg from 'drizzle-orm/pg-core';
 import * as lite from 'drizzle-orm/sqlite-core';
+import type { ActivityFit, ActivityKind, FindingState } from '../access/activity.ts';
 import type {
   AccessRequest,
   AccountRef,
@@ -445,6 +446,66 @@ export function defineTables(dialect: Dialect) {
     doneAt: number('done_at'),
   });
 
+  /** What was done under grants, until it is forgotten. What is only carried along of it is one text. */
+  const activities = table(
+    'activities',
+    {
+      source: text('source').notNull(),
+      uid: text('uid').notNull(),
+      grantId: text('grant_id').notNull(),
+      fit: text('fit').$type<ActivityFit>().notNull(),
+      kind: text('kind').$type<ActivityKind>().notNull(),
+      at: number('at').notNull(),
+      receivedAt: number('received_at').notNull(),
+      content: text('content').notNull(),
+    },
+    (t) => [
+      primaryKey({ columns: [t.source, t.uid] }),
+      index('activities_by_grant').on(t.grantId, t.at),
+      index('activities_by_receipt').on(t.receivedAt),
+    ],
+  );
+
+  /** What was counted of them: one row for each grant in which anything was seen. */
+  const grantUses = table(
+    'grant_uses',
+    {
+      grantId: text('grant_id').primaryKey(),
+      version: number('version').notNull(),
+      person: text('person').notNull(),
+      firstAt: number('first_at').notNull(),
+      content: text('content').notNull(),
+    },
+    (t) => [index('grant_uses_by_person').on(t.person, t.firstAt)],
+  );
+
+  const findings = table(
+    'findings',
+    {
+      id: text('id').primaryKey(),
+      version: number('version').notNull(),
+      state: text('state').$type<FindingState>().notNull(),
+      grantId: text('grant_id').notNull(),
+      rule: text('rule').notNull(),
+      createdAt: number('created_at').notNull(),
+      content: text('content').notNull(),
+    },
+    (t) => [
+      index('findings_by_grant').on(t.grantId, t.createdAt),
+      index('findings_by_creation').on(t.createdAt),
+      // While it is not over, more of the same is counted in it.
+      uniqueIndex('findings_one_open').on(t.grantId, t.rule).where(sql`state <> 'dismissed' and state <> 'revoked'`),
+    ],
+  );
+
+  /** How far each source of activities was read. */
+  const sourceCursors = table('source_cursors', {
+    source: text('source').primaryKey(),
+    version: number('version').notNull(),
+    cursor: text('cursor').notNull(),
+    readAt: number('read_at').notNull(),
+  });
+
   /** The one row that every commit locks that may open access; whoever freezes or lifts moves it on. */
   const freezeHead = table('freeze_head', {
     id: number('id').primaryKey(),
@@ -498,6 +559,10 @@ export function defineTables(dialect: Dialect) {
     auditCursors,
     revocations,
     reviews,
+    activities,
+    grantUses,
+    findings,
+    sourceCursors,
     chainHead,
   };
 }

@@ -1,5 +1,6 @@
 /** Every statement with a fixed shape, prepared once per connection: built for each call they cost more than they do. */
 import { and, asc, desc, eq, getTableColumns, gt, sql } from 'drizzle-orm';
+import { activityStatements, findingStatements } from './activities.ts';
 import { digestStatements } from './digests.ts';
 import { driftStatements } from './drift.ts';
 import { forgottenStatements } from './forgotten.ts';
@@ -24,6 +25,8 @@ export function prepareStatements(db: Database, t: Tables, dialect: Dialect) {
     ...forgottenStatements(db, t, prepare),
     ...digestStatements(db, t, prepare),
     ...driftStatements(db, t, prepare),
+    ...activityStatements(db, t, prepare),
+    ...findingStatements(db, t, prepare),
   };
 }
 

@@ -9,6 +9,7 @@
 import { afterEach, describe } from 'vitest';
 import type { OpenStore } from '../../src/store/database.ts';
 import { openTestStore, type TestDatabase } from '../support/databases.ts';
+import { activityContract } from './store-activities.ts';
 import { auditContract } from './store-audit.ts';
 import { commitContract } from './store-commit.ts';
 import { digestContract } from './store-digests.ts';
@@ -68,6 +69,7 @@ export function storeContract(subject: StoreUnderTest): void {
     describe('the trail, read for an audit', () => trailContract(bench));
     describe('the digest', () => digestContract(bench));
     describe('drift', () => driftContract(bench));
+    describe('activities and findings', () => activityContract(bench));
     describe('places', () => placeContract(bench));
   });
 }

@@ -1,0 +1,282 @@
+/** What was done under grants, what was counted of it, and what was found in it. */
+import { and, asc, desc, eq, getTableColumns, gt, gte, inArray, lt, lte, sql } from 'drizzle-orm';
+import type { ActivityStore, GrantWindow, Use } from '../access/activity.ts';
+import type { GrantId, PinnedUser } from '../access/model.ts';
+import { columns, columnsBeside, type Prepare, value } from './prepare.ts';
+import { toActivity, toFinding, toUse } from './rows.ts';
+import type { Tables } from './schema.ts';
+import { type Database, type Driver, type Program, run } from './session.ts';
+
+export function activityStatements(db: Database, t: Tables, prepare: Prepare) {
+  const { activities, grantUses, sourceCursors, grants, requests } = t;
+  const limit = sql.placeholder('limit');
+  const windows = () =>
+    db
+      .select({ grant: getTableColumns(grants), request: getTableColumns(requests) })
+      .from(grants)
+      .innerJoin(requests, eq(requests.id, grants.requestId));
+  const begun = sql`${grants.startsAt} is not null`;
+  return {
+    insertActivity: prepare(
+      'insert_activity',
+      db.insert(activities).values(columns(activities)).onConflictDoNothing().returning({ at: activities.at }),
+    ),
+    activitiesOf: prepare(
+      'activities_of',
+      db
+        .select()
+        .from(activities)
+        .where(eq(activities.grantId, value('grantId')))
+        .orderBy(desc(activities.at), desc(activities.uid))
+        .limit(limit),
+    ),
+    use: prepare(
+      'use',
+      db
+        .select()
+        .from(grantUses)
+        .where(eq(grantUses.grantId, value('grantId'))),
+    ),
+    insertUse: prepare(
+      'insert_use',
+      db.insert(grantUses).values(columns(grantUses)).onConflictDoNothing().returning({ id: grantUses.grantId }),
+    ),
+    updateUse: prepare(
+      'update_use',
+      db
+        .update(grantUses)
+        .set(columnsBeside(grantUses, 'grantId'))
+        .where(and(eq(grantUses.grantId, value('grantId')), eq(grantUses.version, value('was'))))
+        .returning({ id: grantUses.grantId }),
+    ),
+    usesOf: prepare(
+      'uses_of',
+      db
+        .select()
+        .from(grantUses)
+        .where(eq(grantUses.person, value('person')))
+        .orderBy(desc(grantUses.firstAt), desc(grantUses.grantId))
+        .limit(limit),
+    ),
+    sourceCursor: prepare(
+      'source_cursor',
+      db
+        .select()
+        .from(sourceCursors)
+        .where(eq(sourceCursors.source, value('source'))),
+    ),
+    insertSourceCursor: prepare(
+      'insert_source_cursor',
+      db
+        .insert(sourceCursors)
+        .values(columns(sourceCursors))
+        .onConflictDoNothing()
+        .returning({ source: sourceCursors.source }),
+    ),
+    updateSourceCursor: prepare(
+      'update_source_cursor',
+      db
+        .update(sourceCursors)
+        .set(columnsBeside(sourceCursors, 'source'))
+        .where(and(eq(sourceCursors.source, value('source')), eq(sourceCursors.version, value('was'))))
+        .returning({ source: sourceCursors.source }),
+    ),
+    // The two halves each go by an index of their own.
+    windowsOpen: prepare(
+      'windows_open',
+      windows()
+        .where(and(sql`${grants.state} <> 'ended'`, begun))
+        .orderBy(asc(grants.id))
+        .limit(limit),
+    ),
+    windowsEnded: prepare(
+      'windows_ended',
+      windows()
+        .where(and(gt(grants.endedAt, value('after')), lte(grants.endedAt, value('to')), begun))
+        .orderBy(asc(grants.endedAt), asc(grants.id))
+        .limit(limit),
+    ),
+    forgetActivities: prepare(
+      'forget_activities',
+      db
+        .delete(activities)
+        .where(
+          sql`(${activities.source}, ${activities.uid}) in (${db
+            .select({ source: activities.source, uid: activities.uid })
+            .from(activities)
+            .where(lt(activities.receivedAt, value('before')))
+            .orderBy(asc(activities.receivedAt))
+            .limit(limit)})`,
+        )
+        .returning({ uid: activities.uid }),
+    ),
+  };
+}
+
+export function findingStatements(db: Database, t: Tables, prepare: Prepare) {
+  const { findings } = t;
+  const limit = sql.placeholder('limit');
+  return {
+    finding: prepare(
+      'finding',
+      db
+        .select()
+        .from(findings)
+        .where(eq(findings.id, value('id'))),
+    ),
+    insertFinding: prepare(
+      'insert_finding',
+      db.insert(findings).values(columns(findings)).onConflictDoNothing().returning({ id: findings.id }),
+    ),
+    updateFinding: prepare(
+      'update_finding',
+      db
+        .update(findings)
+        .set(columnsBeside(findings, 'id'))
+        .where(and(eq(findings.id, value('id')), eq(findings.version, value('was'))))
+        .returning({ id: findings.id }),
+    ),
+    findingsOf: prepare(
+      'findings_of',
+      db
+        .select()
+        .from(findings)
+        .where(eq(findings.grantId, value('grantId')))
+        .orderBy(asc(findings.createdAt), asc(findings.id))
+        .limit(limit),
+    ),
+    openFindings: prepare(
+      'open_findings',
+      db
+        .select()
+        .from(findings)
+        .where(sql`${findings.state} <> 'dismissed' and ${findings.state} <> 'revoked'`)
+        .orderBy(asc(findings.createdAt), asc(findings.id))
+        .limit(limit),
+    ),
+    findingsSince: prepare(
+      'findings_since',
+      db
+        .select()
+        .from(findings)
+        .where(gte(findings.createdAt, value('from')))
+        .orderBy(asc(findings.createdAt), asc(findings.id))
+        .limit(limit),
+    ),
+  };
+}
+
+/** So many ids fit into one statement of either database. */
+const IDS_AT_ONCE = 500;
+const FINDINGS_MAX = 200;
+
+function* readUses(ids: readonly GrantId[]): Program<readonly Use[]> {
+  const found: Use[] = [];
+  for (let from = 0; from < ids.length; from += IDS_AT_ONCE) {
+    const some = ids.slice(from, from + IDS_AT_ONCE);
+    const rows = yield* run(({ db, fetch, tables: { grantUses } }) =>
+      fetch(db.select().from(grantUses).where(inArray(grantUses.grantId, some))),
+    );
+    found.push(...rows.map(toUse));
+  }
+  return found;
+}
+
+function* readKnown(source: string, uids: readonly string[]): Program<ReadonlySet<string>> {
+  const known = new Set<string>();
+  for (let from = 0; from < uids.length; from += IDS_AT_ONCE) {
+    const some = uids.slice(from, from + IDS_AT_ONCE);
+    const rows = yield* run(({ db, fetch, tables: { activities } }) =>
+      fetch(
+        db
+          .select({ uid: activities.uid })
+          .from(activities)
+          .where(and(eq(activities.source, source), inArray(activities.uid, some))),
+      ),
+    );
+    for (const { uid } of rows) known.add(uid);
+  }
+  return known;
+}
+
+interface WindowRow {
+  readonly grant: Tables['grants']['$inferSelect'];
+  readonly request: Tables['requests']['$inferSelect'];
+}
+
+function toWindow({ grant, request }: WindowRow): GrantWindow {
+  const users = JSON.parse(request.users) as readonly PinnedUser[];
+  return {
+    grantId: grant.id,
+    requestId: grant.requestId,
+    holder: grant.holder,
+    holderName: grant.holderName,
+    entitlement: grant.entitlement,
+    resource: request.resource,
+    role: request.role,
+    reason: request.reason,
+    durationMs: grant.durationMs,
+    breakGlass: request.breakGlass !== null,
+    sessionTailMs: grant.sessionTailMs,
+    startsAt: grant.startsAt ?? grant.approvedAt,
+    ...(grant.endedAt === null ? {} : { endedAt: grant.endedAt }),
+    accounts: [
+      ...new Set([
+        grant.holder.toLowerCase(),
+        ...users.flatMap(({ directory, userId, login }) => [
+          `${directory}/${userId}`.toLowerCase(),
+          login.toLowerCase(),
+        ]),
+      ]),
+    ],
+  };
+}
+
+export function activitiesOn({ each, writeOne, snapshot }: Driver): ActivityStore {
+  return {
+    async activityOf(grantId) {
+      const [row] = await each(run((s) => s.statements.use({ grantId })));
+      return row && toUse(row);
+    },
+    async findingsOf(grantId) {
+      return (await each(run((s) => s.statements.findingsOf({ grantId, limit: FINDINGS_MAX })))).map(toFinding);
+    },
+    async activitiesOf(grantId, limit) {
+      return (await each(run((s) => s.statements.activitiesOf({ grantId, limit })))).map(toActivity);
+    },
+    async finding(id) {
+      const [row] = await each(run((s) => s.statements.finding({ id })));
+      return row && toFinding(row);
+    },
+    async openFindings(limit) {
+      return (await each(run((s) => s.statements.openFindings({ limit })))).map(toFinding);
+    },
+    async findingsSince(from, limit) {
+      return (await each(run((s) => s.statements.findingsSince({ from, limit })))).map(toFinding);
+    },
+    uses: (ids) => snapshot(readUses(ids)),
+    async usesOf(person, limit) {
+      return (await each(run((s) => s.statements.usesOf({ person, limit })))).map(toUse);
+    },
+    knownActivities: (source, uids) => snapshot(readKnown(source, uids)),
+    grantWindows: (endedSince, limit) =>
+      snapshot(
+        (function* () {
+          const open = yield* run((s) => s.statements.windowsOpen({ limit }));
+          const to = Number.MAX_SAFE_INTEGER;
+          const ended = yield* run((s) => s.statements.windowsEnded({ after: endedSince - 1, to, limit }));
+          return [...open, ...ended].map(toWindow);
+        })(),
+      ),
+    async windowsEnded(after, to, limit) {
+      return (await each(run((s) => s.statements.windowsEnded({ after, to, limit })))).map(toWindow);
+    },
+    async sourceCursor(source) {
+      const [row] = await each(run((s) => s.statements.sourceCursor({ source })));
+      return row;
+    },
+    async forgetActivities(before, limit) {
+      return (await writeOne(() => run((s) => s.statements.forgetActivities({ before, limit })))).length;
+    },
+  };
+}
