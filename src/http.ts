@@ -1,6 +1,9 @@
 /** The one listening socket. It knows paths, methods and limits; what a request means is its route's business. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream as NodeWebStream } from 'node:stream/web';
 
 export interface HttpRequest {
   readonly method: string;
@@ -27,8 +30,24 @@ export interface HttpRoute {
   handle(request: HttpRequest): Promise<HttpReply> | HttpReply;
 }
 
+/**
+ * Everything at and below a path that no route names, spoken to in the words of the web platform, whatever the method.
+ * Its own headers go before those that every answer has. An answer may be a stream: it is cut when the caller leaves
+ * and when we stop.
+ */
+export interface HttpMount {
+  /** `/api/v1`. The longest one that fits answers. */
+  readonly prefix: string;
+  /** In bytes; the server's own limit when left out. */
+  readonly maxBody?: number;
+  fetch(request: Request, from: { readonly remoteAddress: string }): Promise<Response> | Response;
+  /** What is said where `fetch` is not asked, or has thrown. Left out: plain text. */
+  refuse?(status: 413 | 500): Response;
+}
+
 export interface HttpOptions {
   readonly routes: readonly HttpRoute[];
+  readonly mounts?: readonly HttpMount[];
   /** In bytes, for routes without a limit of their own; 1 MiB when left out. */
   readonly maxBody?: number;
   /** Told of a handler that threw, and of a socket error while listening. */
@@ -64,7 +83,9 @@ export function createHttp(options: HttpOptions): Http {
     if (methods.has(route.method)) throw new Error(`two routes for ${route.method} ${route.path}`);
     byPath.set(route.path, methods.set(route.method, route));
   }
+  const mounts = [...(options.mounts ?? [])].sort((a, b) => b.prefix.length - a.prefix.length);
   const report = options.onError ?? (() => {});
+  const streams = new Set<ServerResponse>();
   let stopping = false;
 
   const server = createServer(
@@ -87,6 +108,8 @@ export function createHttp(options: HttpOptions): Http {
     const methods = target === undefined ? undefined : byPath.get(target.path);
     const route = methods?.get(method === 'HEAD' ? 'GET' : method);
     if (target === undefined) return send(message, response, { status: 400, body: 'bad request\n' });
+    const mount = methods === undefined ? mounts.find(({ prefix }) => isBelow(prefix, target.path)) : undefined;
+    if (mount !== undefined) return await serveMount(mount, message, response);
     if (methods === undefined) return send(message, response, { status: 404, body: 'not found\n' });
     if (route === undefined) {
       const allow = [...methods.keys(), ...(methods.has('GET') ? ['HEAD'] : [])].sort().join(', ');
@@ -106,6 +129,57 @@ export function createHttp(options: HttpOptions): Http {
       reply = { status: 500, body: 'internal error\n' };
     }
     send(message, response, reply);
+  }
+
+  async function serveMount(mount: HttpMount, message: IncomingMessage, response: ServerResponse): Promise<void> {
+    // The web platform has no requests of these, for good reason.
+    if (/^(?:TRACE|TRACK|CONNECT)$/i.test(message.method ?? ''))
+      return send(message, response, { status: 405, body: 'method not allowed\n' });
+    const body = await readBody(message, mount.maxBody ?? options.maxBody ?? MAX_BODY);
+    if (body === 'aborted') {
+      response.destroy();
+      return;
+    }
+    const refuse = (status: 413 | 500) =>
+      mount.refuse?.(status) ?? new Response(status === 413 ? 'too large\n' : 'internal error\n', { status });
+    if (body === 'too_large') return await stream(message, response, refuse(413));
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    let answer: Response;
+    try {
+      const request = webRequest(message, body, gone.signal);
+      answer = await mount.fetch(request, { remoteAddress: message.socket.remoteAddress ?? '' });
+    } catch (error) {
+      report(error, `${message.method ?? ''} ${message.url ?? ''}`);
+      answer = refuse(500);
+    }
+    await stream(message, response, answer);
+  }
+
+  /** As it comes; what is short enough to be whole already gets its length. */
+  async function stream(message: IncomingMessage, response: ServerResponse, answer: Response): Promise<void> {
+    const headers: Record<string, string | string[]> = { ...SECURITY_HEADERS, ...Object.fromEntries(answer.headers) };
+    const cookies = answer.headers.getSetCookie();
+    if (cookies.length > 0) headers['set-cookie'] = cookies;
+    if (stopping || !message.complete) headers['connection'] = 'close';
+    if (!message.complete) message.resume();
+    if (response.destroyed) return void (await answer.body?.cancel());
+    response.writeHead(answer.status, headers);
+    if (message.method === 'HEAD' || answer.body === null) {
+      await answer.body?.cancel();
+      response.end();
+      return;
+    }
+    response.flushHeaders();
+    streams.add(response);
+    try {
+      await pipeline(Readable.fromWeb(answer.body as NodeWebStream), response);
+    } catch (error) {
+      // Whoever asked has left, or we stop: there is nobody to tell.
+      if (!response.destroyed) throw error;
+    } finally {
+      streams.delete(response);
+    }
   }
 
   function send(message: IncomingMessage, response: ServerResponse, reply: HttpReply): void {
@@ -149,8 +223,29 @@ export function createHttp(options: HttpOptions): Http {
           resolve();
         });
         server.closeIdleConnections();
+        // They would last as long as whoever watches them.
+        for (const response of streams) response.destroy();
       }),
   };
+}
+
+function isBelow(prefix: string, path: string): boolean {
+  return path === prefix || path.startsWith(`${prefix}/`);
+}
+
+/** The host is not the caller's to say: whoever needs an address of ours takes it from the configuration. */
+function webRequest(message: IncomingMessage, body: Buffer, signal: AbortSignal): Request {
+  const headers = new Headers();
+  for (const [name, values = []] of Object.entries(message.headersDistinct))
+    for (const value of values) headers.append(name, value);
+  const method = message.method ?? 'GET';
+  const none = method === 'GET' || method === 'HEAD';
+  return new Request(`http://localhost${message.url ?? '/'}`, {
+    method,
+    headers,
+    signal,
+    ...(none ? {} : { body: new Uint8Array(body) }),
+  });
 }
 
 /** Absent for what is no path of ours: `*`, an absolute address, or broken bytes. */

@@ -273,6 +273,7 @@ export async function run(options: RunOptions): Promise<Running> {
       };
     },
     store,
+    session: (id) => store.session(id),
     clock,
     metrics,
     trusted: () => trustedGroups(current()),

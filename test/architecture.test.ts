@@ -83,6 +83,7 @@ function code(file: string): string {
 /** Where a package may be imported. Those that are not named here: nowhere. */
 const HOMES: Readonly<Record<string, RegExp>> = {
   '@bufbuild/cel': /^conditions\//,
+  '@hono/zod-openapi': /^api\//,
   '@slack/bolt': /^chat\/slack\//,
   '@slack/types': /^chat\/slack\//,
   'better-sqlite3': /^store\//,
@@ -91,14 +92,16 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   commander: /^cli\.ts$/,
   'drizzle-orm': /^store\//,
   googleapis: /^(directories\/google|people\/google-calendar\.ts$)/,
+  hono: /^(api|console)\//,
   fflate: /^chat\/teams\/manifest\.ts$/,
-  jose: /^(directories\/|sandbox\/(okta|google))/,
+  jose: /^(directories\/|people\/|sandbox\/(okta|google))/,
   'node-cron': /^workers\//,
+  'openid-client': /^people\//,
   pg: /^store\//,
   pino: /^log\.ts$/,
   'prom-client': /^metrics\.ts$/,
   yaml: /^(config|chat\/slack\/manifest\.ts|sandbox\/playground\.ts)/,
-  zod: /^(config|audit\/|directories\/|people\/|chat\/)/,
+  zod: /^(config|api\/|audit\/|directories\/|people\/|chat\/)/,
 };
 
 describe('the rooms', () => {

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createHttp, type Http, type HttpRoute } from '../src/http.ts';
+import { createHttp, type Http, type HttpMount, type HttpRoute } from '../src/http.ts';
 
 let http: Http | undefined;
 afterEach(() => http?.stop(500));
@@ -142,5 +142,78 @@ describe('stopping', () => {
     await http?.stop(20);
     await http?.stop(20);
     await cut;
+  });
+});
+
+describe('a mount', () => {
+  async function mounted(mount: Partial<HttpMount>, onError?: (error: unknown) => void): Promise<string> {
+    http = createHttp({
+      routes: [alive, { ...alive, path: '/app/exact' }],
+      mounts: [{ prefix: '/app', fetch: () => new Response('app'), ...mount }],
+      maxBody: 100,
+      ...(onError === undefined ? {} : { onError }),
+    });
+    await http.start(0, '127.0.0.1');
+    return `http://127.0.0.1:${http.address?.port}`;
+  }
+
+  test('answers for everything at and below its path that no route names, whatever the method', async () => {
+    const url = await mounted({
+      fetch: async (request) => new Response(`${request.method} ${request.url} ${await request.text()}`),
+    });
+    expect(await (await fetch(`${url}/app/a/b?c=d`, { method: 'PATCH', body: 'ä' })).text()).toBe(
+      'PATCH http://localhost/app/a/b?c=d ä',
+    );
+    expect(await (await fetch(`${url}/app`)).text()).toBe('GET http://localhost/app ');
+    expect(await (await fetch(`${url}/app/exact?x=1`)).text()).toBe('ok 1');
+    expect((await fetch(`${url}/apple`)).status).toBe(404);
+    expect((await raw('TRACE /app HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')).slice(0, 12)).toBe(
+      'HTTP/1.1 405',
+    );
+  });
+
+  test('has the headers of every answer unless it says otherwise, and each of its cookies', async () => {
+    const headers = new Headers({ 'content-security-policy': "default-src 'self'" });
+    headers.append('set-cookie', 'a=1; Secure');
+    headers.append('set-cookie', 'b=2; Secure');
+    const url = await mounted({ fetch: () => new Response('page', { headers }) });
+    const answer = await fetch(`${url}/app`);
+    expect(answer.headers.getSetCookie()).toEqual(['a=1; Secure', 'b=2; Secure']);
+    expect(answer.headers.get('content-security-policy')).toBe("default-src 'self'");
+    expect(answer.headers.get('x-frame-options')).toBe('DENY');
+  });
+
+  test('is not asked about a body over the limit, and its own words say what went wrong', async () => {
+    const told: unknown[] = [];
+    const url = await mounted(
+      {
+        fetch: () => Promise.reject(new Error('a secret')),
+        refuse: (status) => Response.json({ status }, { status }),
+      },
+      (error) => told.push(error),
+    );
+    const over = await fetch(`${url}/app`, { method: 'POST', body: 'x'.repeat(101) });
+    expect([over.status, await over.json()]).toEqual([413, { status: 413 }]);
+    const failed = await fetch(`${url}/app`);
+    expect([failed.status, await failed.json()]).toEqual([500, { status: 500 }]);
+    expect(told).toHaveLength(1);
+  });
+
+  test('may stream: what it says arrives at once, and a stop does not wait for it to end', async () => {
+    const cancelled = Promise.withResolvers<void>();
+    const url = await mounted({
+      fetch: () =>
+        new Response(
+          new ReadableStream({
+            start: (stream) => stream.enqueue(new TextEncoder().encode('data: 1\n\n')),
+            cancel: () => cancelled.resolve(),
+          }),
+        ),
+    });
+    const reader = (await fetch(`${url}/app`)).body?.getReader();
+    expect(new TextDecoder().decode((await reader?.read())?.value)).toBe('data: 1\n\n');
+    await http?.stop(60_000);
+    await cancelled.promise;
+    await expect(reader?.read()).rejects.toThrow();
   });
 });

@@ -1,5 +1,5 @@
 /** What can be asked, from every door, and what is said back at once. */
-import type { AccountRef, EntitlementId, Freeze, GrantId, Instant, RequestId, Revocation } from './model.ts';
+import type { AccountRef, Caller, EntitlementId, Freeze, GrantId, Instant, RequestId, Revocation } from './model.ts';
 import type { ReportView } from './report.ts';
 import type { ReviewView } from './review-view.ts';
 import type { RequestView } from './view.ts';
@@ -19,13 +19,13 @@ export type Aim =
   | { readonly email: string }
   | { readonly resource: string };
 
-/** Who asks: a chat account, identified afresh each time, or a shell on the host. */
-export type By = AccountRef | { readonly operator: string };
+/** Whoever asks, identified afresh each time, or a shell on the host. */
+export type By = Caller | { readonly operator: string };
 
 export type Command =
   | {
       readonly do: 'request';
-      readonly by: AccountRef;
+      readonly by: Caller;
       readonly resource: string;
       readonly role?: string;
       /** Left out: the policy's default. */
@@ -34,29 +34,29 @@ export type Command =
     }
   | {
       readonly do: 'approve';
-      readonly by: AccountRef;
+      readonly by: Caller;
       readonly target: { readonly card: string };
       /** For less than was asked, never for more; left out: for all of it. */
       readonly durationMs?: number;
     }
   /** `approve <id> [duration]` typed: shows what would be approved, with the button. */
-  | { readonly do: 'show'; readonly by: AccountRef; readonly target: Target; readonly duration?: DurationWish }
-  | { readonly do: 'deny'; readonly by: AccountRef; readonly target: Target; readonly reason?: string }
-  | { readonly do: 'cancel'; readonly by: AccountRef; readonly target: Target }
+  | { readonly do: 'show'; readonly by: Caller; readonly target: Target; readonly duration?: DurationWish }
+  | { readonly do: 'deny'; readonly by: Caller; readonly target: Target; readonly reason?: string }
+  | { readonly do: 'cancel'; readonly by: Caller; readonly target: Target }
   | {
       readonly do: 'extend';
-      readonly by: AccountRef;
+      readonly by: Caller;
       readonly target: Target;
       /** Left out (the button): as long as the policy's default. */
       readonly duration?: DurationWish;
       readonly reason?: string;
     }
-  | { readonly do: 'return'; readonly by: AccountRef; readonly target: Target }
+  | { readonly do: 'return'; readonly by: Caller; readonly target: Target }
   | { readonly do: 'revoke'; readonly by: By; readonly target: Target; readonly reason: string }
   /** At once and without approval, where the policy has it. */
   | {
       readonly do: 'break-glass';
-      readonly by: AccountRef;
+      readonly by: Caller;
       readonly resource: string;
       readonly role?: string;
       readonly duration?: DurationWish;
@@ -64,7 +64,7 @@ export type Command =
     }
   | {
       readonly do: 'review';
-      readonly by: AccountRef;
+      readonly by: Caller;
       readonly target: Target;
       readonly verdict: 'sign_off' | 'question';
       readonly note?: string;
@@ -82,25 +82,25 @@ export type Command =
   | { readonly do: 'confirm-revocation'; readonly by: By; readonly id: string }
   /** Nothing new is granted there until it is lifted. */
   /** Makes what a live grant added permanent; never given on the host, where nobody is known. */
-  | { readonly do: 'adopt'; readonly by: AccountRef; readonly target: Target; readonly reason: string }
+  | { readonly do: 'adopt'; readonly by: Caller; readonly target: Target; readonly reason: string }
   | { readonly do: 'freeze'; readonly by: By; readonly aim: Aim; readonly reason: string }
   | { readonly do: 'unfreeze'; readonly by: By; readonly aim: Aim }
-  | { readonly do: 'status'; readonly by: AccountRef; readonly target?: Target }
+  | { readonly do: 'status'; readonly by: Caller; readonly target?: Target }
   /** `page` counts from 1; left out: the first. */
-  | { readonly do: 'list'; readonly by: AccountRef; readonly which: ListWhich; readonly page?: number }
-  | { readonly do: 'who'; readonly by: AccountRef; readonly resource: string; readonly role?: string }
+  | { readonly do: 'list'; readonly by: Caller; readonly which: ListWhich; readonly page?: number }
+  | { readonly do: 'who'; readonly by: Caller; readonly resource: string; readonly role?: string }
   | {
       readonly do: 'explain';
-      readonly by: AccountRef;
+      readonly by: Caller;
       readonly resource: string;
       readonly role?: string;
       readonly duration?: DurationWish;
       /** Left out: what rests on a reason is not judged. */
       readonly reason?: string;
     }
-  | { readonly do: 'on-call'; readonly by: AccountRef; readonly resource?: string; readonly role?: string }
-  | { readonly do: 'digest'; readonly by: AccountRef; readonly span: DigestSpan }
-  | { readonly do: 'help'; readonly by: AccountRef };
+  | { readonly do: 'on-call'; readonly by: Caller; readonly resource?: string; readonly role?: string }
+  | { readonly do: 'digest'; readonly by: Caller; readonly span: DigestSpan }
+  | { readonly do: 'help'; readonly by: Caller };
 
 export type ListWhich = 'mine' | 'pending' | 'active';
 
@@ -204,6 +204,8 @@ export type Refusal =
   | { readonly code: 'already_member'; readonly groups: readonly string[] }
   | { readonly code: 'nobody_to_ask'; readonly entitlement: EntitlementId }
   | { readonly code: 'own_request' }
+  /** A machine may ask, and never answers. */
+  | { readonly code: 'person_needed' }
   | { readonly code: 'not_an_approver'; readonly entitlement: EntitlementId; readonly wanted: readonly string[] }
   | { readonly code: 'already_answered'; readonly requestId: RequestId }
   | { readonly code: 'longer_than_asked'; readonly requestId: RequestId; readonly askedMs: number }

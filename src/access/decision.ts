@@ -17,6 +17,7 @@ import type {
   Place,
   RequestId,
   Ring,
+  Via,
 } from './model.ts';
 import { PRIORITY } from './model.ts';
 
@@ -198,12 +199,14 @@ export function personActor(person: {
   readonly id: PersonId;
   readonly name: string;
   readonly account?: AccountRef;
+  readonly via?: Via;
 }): Actor {
   return {
     kind: 'person',
     id: person.id,
     name: person.name,
     ...(person.account === undefined ? {} : { account: person.account }),
+    ...(person.via === undefined ? {} : { via: person.via }),
   };
 }
 

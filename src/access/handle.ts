@@ -11,6 +11,7 @@ import { decideAdopt } from './decide-adopt.ts';
 import { decideApprove, decideDeny } from './decide-answer.ts';
 import { decideCancel, decideReturn, decideRevoke, respondersFor } from './decide-close.ts';
 import { decideExtend, decideRequest, durationOf, type RequestFacts } from './decide-request.ts';
+import { isMachine, needsPerson } from './decide-session.ts';
 import { isRefused, type Outcome, refused } from './decision.ts';
 import { type Carried, createEmergency, isRefusedCarried } from './emergency.ts';
 import { type ExplainWish, type Explanation, explain } from './explain.ts';
@@ -27,7 +28,7 @@ import {
   whoApproves,
 } from './gather.ts';
 import { createHomes } from './home.ts';
-import type { AccountRef, Change, Entitlement, Person, RequestId } from './model.ts';
+import type { Caller, Change, Entitlement, Person, RequestId } from './model.ts';
 import {
   type Clock,
   type Delivery,
@@ -160,6 +161,8 @@ export function createHandler(parts: HandlerParts): Handler {
   }
 
   async function route(command: Command, attempt: number, correlation: Correlation): Promise<Handled> {
+    if ('session' in command.by && needsPerson(command) && isMachine(await people.identify(command.by)))
+      return { outcome: refused({ code: 'person_needed' }) };
     switch (command.do) {
       case 'help':
         return { answer: { say: 'help' } };
@@ -458,7 +461,7 @@ export function createHandler(parts: HandlerParts): Handler {
     return decideAdopt(command, { ...facts, ...('code' in record ? { missing: record } : { record }) }, clock.now());
   }
 
-  async function status(by: AccountRef, target: Target | undefined): Promise<Answer> {
+  async function status(by: Caller, target: Target | undefined): Promise<Answer> {
     if (target === undefined) return await queries.list({ do: 'list', by, which: 'mine' });
     const person = await people.identify(by);
     const record = await recordAt(target, person, 'any');

@@ -44,6 +44,50 @@ export interface AccountRef {
   readonly id: string;
 }
 
+/**
+ * Who asks: a chat account, or whoever holds a credential that we gave out. Either is identified afresh with each
+ * command; the door has only made sure that the account or the session is the one it says.
+ */
+export type Caller = AccountRef | { readonly session: string };
+
+/** `token` and `workload` are machines: they may ask and give back, and never answer. */
+export type SessionKind = 'web' | 'cli' | 'token' | 'workload';
+
+/**
+ * A credential that we gave out, for one person and a time. Only a hash of its secret is kept: the secret has 256 random
+ * bits, so that a plain SHA-256 cannot be guessed back.
+ */
+export interface Session {
+  /** Shown in lists and in the trail; stands for nothing by itself. */
+  readonly id: string;
+  readonly version: number;
+  readonly kind: SessionKind;
+  readonly secretHash: string;
+  readonly person: PersonId;
+  readonly personName: string;
+  /** What it is for, in the words of whoever made it. */
+  readonly label?: string;
+  /** What a machine may do with it; people may do whatever they may. */
+  readonly scopes: readonly string[];
+  /** What the issuer said of the sign-in: when, how strong, and by what means. */
+  readonly signedInAt?: Instant;
+  readonly acr?: string;
+  readonly amr?: readonly string[];
+  readonly createdAt: Instant;
+  readonly createdBy: string;
+  readonly expiresAt: Instant;
+  readonly endedAt?: Instant;
+  readonly endedBy?: string;
+  /** To the minute. */
+  readonly lastUsedAt?: Instant;
+}
+
+/** By which credential of ours somebody acts. */
+export interface Via {
+  readonly kind: SessionKind;
+  readonly session: string;
+}
+
 export interface DirectoryUser {
   readonly directory: string;
   /** The directory's immutable id; logins and emails can be renamed and re-used. */
@@ -64,6 +108,8 @@ export interface Person {
   readonly account?: AccountRef;
   /** All the accounts to write to, at most one for each platform; looked up only of people who are to be asked. */
   readonly accounts?: readonly AccountRef[];
+  /** Absent: they act in chat. */
+  readonly via?: Via;
   readonly active: boolean;
 }
 
@@ -415,7 +461,13 @@ export type DirectoryErrorCode = 'rate_limited' | 'unavailable' | 'not_found' | 
 
 /** Who did it. `operator` is a shell on the host, which may end access but never give it. */
 export type Actor =
-  | { readonly kind: 'person'; readonly id: PersonId; readonly name: string; readonly account?: AccountRef }
+  | {
+      readonly kind: 'person';
+      readonly id: PersonId;
+      readonly name: string;
+      readonly account?: AccountRef;
+      readonly via?: Via;
+    }
   | { readonly kind: 'account'; readonly account: AccountRef }
   | { readonly kind: 'operator'; readonly name: string }
   | { readonly kind: 'hallpass'; readonly part: string };
@@ -679,6 +731,7 @@ export type Change =
   | { readonly put: 'use'; readonly row: Use; readonly was?: number }
   | { readonly put: 'finding'; readonly row: Finding; readonly was?: number }
   | { readonly put: 'source_cursor'; readonly row: SourceCursor; readonly was?: number }
+  | { readonly put: 'session'; readonly row: Session; readonly was?: number }
   /**
    * Moved on by whatever freezes or lifts; put under the version it had by whatever may open access, which is then
    * stale when somebody froze anything in between.

@@ -8,6 +8,7 @@ import type {
   Approval,
   Audience,
   AuditEvent,
+  Caller,
   Card,
   Change,
   DigestRecord,
@@ -35,6 +36,8 @@ import type {
   Review,
   Revocation,
   Ring,
+  Session,
+  SessionKind,
   Subject,
 } from './model.ts';
 import type { Choice, FormView, FormWish } from './preview.ts';
@@ -275,6 +278,14 @@ export interface Store {
   pinned(space: Pin['space'], name: string): Promise<string | undefined>;
   /** The chat account last pinned to a person on a platform. */
   accountOf(person: PersonId, platform: AccountRef['platform']): Promise<AccountRef | undefined>;
+
+  session(id: string): Promise<Session | undefined>;
+  /** The one whose secret hashes to this, live or not. */
+  sessionBySecret(secretHash: string): Promise<Session | undefined>;
+  /** Newest first; of one kind, or of all. */
+  sessions(filter: { readonly kind?: SessionKind; readonly limit: number }): Promise<readonly Session[]>;
+  /** That it was used, outside the trail: nothing rests on it. */
+  sessionUsed(id: string, at: Instant): Promise<void>;
 
   /** The chain in order, from `afterSeq`: canonical text as stored, and hashes. */
   chain(afterSeq: number, limit: number): Promise<readonly ChainLink[]>;
@@ -585,6 +596,7 @@ export type PeopleErrorCode =
   | 'unmapped'
   | 'ambiguous'
   | 'identity_changed'
+  | 'signed_out'
   | 'unavailable';
 
 /** Why an account is nobody we may act for. `unavailable`: could not be looked up, so it approves nothing. */
@@ -599,8 +611,8 @@ export class PeopleError extends Error {
 
 /** Who is who. Answers are at most 60 s old. Throws `PeopleError`, and `unavailable` rather than guessing. */
 export interface People {
-  /** The employee behind an account, pinned at first use. */
-  identify(account: AccountRef): Promise<Person>;
+  /** The employee behind an account, pinned at first use, or behind a session that holds. */
+  identify(caller: Caller): Promise<Person>;
   /** Whether the person is (in) the subject now. */
   holds(subject: Subject, person: Person): Promise<boolean>;
   /** The people a subject stands for now, with a chat account where one is known; for asking them. */

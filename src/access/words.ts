@@ -189,6 +189,11 @@ export function refusalText(
         reason: 'You cannot approve or deny your own request.',
         next: `Somebody else must answer it. To take it back, use ${commandWord} cancel.`,
       };
+    case 'person_needed':
+      return {
+        reason: 'A token may ask for access and give it back, and never answers.',
+        next: 'Answer in chat, or sign in as yourself.',
+      };
     case 'not_an_approver':
       return {
         reason: `You may not answer requests for ${refusal.entitlement}.`,

@@ -4,8 +4,19 @@
  * Names and whatever a message carries never identify anybody.
  */
 
+import { holds as holdsNow } from '../access/decide-session.ts';
 import { cleanName } from '../access/grammar.ts';
-import type { AccountRef, DirectoryUser, GroupName, Person, PersonId, PinnedGroup, Subject } from '../access/model.ts';
+import type {
+  AccountRef,
+  Caller,
+  DirectoryUser,
+  GroupName,
+  Person,
+  PersonId,
+  PinnedGroup,
+  Session,
+  Subject,
+} from '../access/model.ts';
 import {
   type AccountFacts,
   DirectoryError,
@@ -36,6 +47,8 @@ export interface PeopleOptions extends Sources {
   /** Asked each time, so that a reloaded file holds at once. */
   readonly settings: () => PeopleSettings;
   readonly metrics: Metrics;
+  /** Absent: there is no door but chat. */
+  readonly session?: (id: string) => Promise<Session | undefined>;
   /** Groups that the configuration relies on for authority, and where it does. Asked each time. */
   readonly trusted?: () => readonly Trusted[];
   /** Told whenever somebody is met under another identity than before; never rejects. */
@@ -102,7 +115,29 @@ export function createPeople(options: PeopleOptions): People {
     return facts.email;
   }
 
-  async function identify(account: AccountRef): Promise<Person> {
+  async function identify(caller: Caller): Promise<Person> {
+    return 'session' in caller ? await signedIn(caller.session) : await inChat(caller);
+  }
+
+  /** Whoever a credential was given out to; it holds no longer than their account in the directory does. */
+  async function signedIn(id: string): Promise<Person> {
+    const session = await asked('The record of sessions could not be read', async () => options.session?.(id));
+    if (session === undefined || !holdsNow(session, clock.now()))
+      throw new PeopleError('signed_out', 'This session is over. Sign in again.');
+    const user = await userIn(identityDirectory, session.person);
+    if (!user.active)
+      throw new PeopleError('deactivated', `${user.login} is deactivated in the directory "${identityDirectory}".`);
+    const person = { id: session.person, name: nameOf(user), email: user.email || user.login, active: true };
+    const accounts = await accountsFor(person);
+    const account = accounts[0];
+    return {
+      ...person,
+      ...(account === undefined ? {} : { account, accounts }),
+      via: { kind: session.kind, session: session.id },
+    };
+  }
+
+  async function inChat(account: AccountRef): Promise<Person> {
     const facts = employee(account, await look.account(account));
     const email = emailOf(account, facts);
     const user = await look.userByEmail(identityDirectory, email);

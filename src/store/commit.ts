@@ -15,6 +15,7 @@ import {
   fromRequest,
   fromReview,
   fromRevocation,
+  fromSession,
   fromUse,
 } from './rows.ts';
 import type { Tables } from './schema.ts';
@@ -175,6 +176,16 @@ function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing, s
         versioned(`how far ${row.source} was read`, row.version, was, {
           insert: (s) => s.statements.insertSourceCursor(values),
           update: (s, version) => s.statements.updateSourceCursor({ ...values, was: version }),
+        }),
+      );
+    }
+    case 'session': {
+      const { row, was } = change;
+      const values = valuesFor(tables.sessions, fromSession(row));
+      return write(`2 session ${row.id}`, () =>
+        versioned(`session ${row.id}`, row.version, was, {
+          insert: (s) => s.statements.insertSession(values),
+          update: (s, version) => s.statements.updateSession({ ...values, was: version }),
         }),
       );
     }

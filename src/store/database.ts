@@ -33,6 +33,7 @@ import {
   toPlace,
   toReview,
   toRevocation,
+  toSession,
 } from './rows.ts';
 import { type Dialect, defineTables } from './schema.ts';
 import { type Driver, run } from './session.ts';
@@ -59,6 +60,9 @@ export interface OpenStore extends Store, DigestStore, DriftStore, PlaceStore, T
   /** The settings that a commit's durability rests on, as the database has them now. */
   durability(): Promise<Readonly<Record<string, string>>>;
 }
+
+/** Written down so often at most. */
+const USED_TO_THE_MS = 60_000;
 
 const SHIPPED = fileURLToPath(new URL('../../migrations', import.meta.url));
 
@@ -153,6 +157,23 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
         ),
       );
       return rows.map(toReview);
+    },
+    async session(id) {
+      const [row] = await each(run((s) => s.statements.session({ id })));
+      return row && toSession(row);
+    },
+    async sessionBySecret(secretHash) {
+      const [row] = await each(run((s) => s.statements.sessionBySecret({ secretHash })));
+      return row && toSession(row);
+    },
+    async sessions({ kind, limit }) {
+      const rows = await each(
+        run((s) => (kind === undefined ? s.statements.sessions({ limit }) : s.statements.sessionsOf({ kind, limit }))),
+      );
+      return rows.map(toSession);
+    },
+    async sessionUsed(id, at) {
+      await writeOne(() => run((s) => s.statements.sessionUsed({ id, at, before: at - USED_TO_THE_MS })));
     },
     async revocation(id) {
       const [row] = await each(run((s) => s.statements.revocation({ id })));

@@ -14,6 +14,7 @@ import type {
   PinnedGroup,
   Review,
   Revocation,
+  Session,
   TiedIncident,
 } from '../access/model.ts';
 import type { ChainLink, LeasedJob, MessageRow, Place } from '../access/ports.ts';
@@ -75,6 +76,20 @@ export const fromFreeze = (freeze: Freeze): object => ({
   ...freeze,
   scope: json(freeze.scope),
   except: json(freeze.except),
+});
+
+export function toSession({ scopes, amr, ...row }: RowOf<'sessions'>): Session {
+  return {
+    ...present(row),
+    scopes: parse<Session['scopes']>(scopes),
+    ...(amr === null ? {} : { amr: parse<NonNullable<Session['amr']>>(amr) }),
+  };
+}
+
+export const fromSession = (session: Session): object => ({
+  ...session,
+  scopes: json(session.scopes),
+  amr: json(session.amr),
 });
 
 export function toReview({ reviewers, tell, ...row }: RowOf<'reviews'>): Review {

@@ -30,5 +30,6 @@ export const {
   grantUses,
   findings,
   sourceCursors,
+  sessions,
   chainHead,
 } = defineTables('sqlite');

@@ -23,6 +23,7 @@ import type {
   Review,
   Revocation,
   Ruling,
+  SessionKind,
 } from '../access/model.ts';
 import type { MessageState } from '../access/ports.ts';
 
@@ -405,6 +406,35 @@ export function defineTables(dialect: Dialect) {
     (t) => [index('freezes_live').on(t.at).where(sql`lifted_at is null`)],
   );
 
+  /** Only hashes of secrets: a copy of the database signs nobody in. */
+  const sessions = table(
+    'sessions',
+    {
+      id: text('id').primaryKey(),
+      version: number('version').notNull(),
+      kind: text('kind').$type<SessionKind>().notNull(),
+      secretHash: text('secret_hash').notNull(),
+      person: text('person').notNull(),
+      personName: text('person_name').notNull(),
+      label: text('label'),
+      scopes: text('scopes').notNull(),
+      signedInAt: number('signed_in_at'),
+      acr: text('acr'),
+      amr: text('amr'),
+      createdAt: number('created_at').notNull(),
+      createdBy: text('created_by').notNull(),
+      expiresAt: number('expires_at').notNull(),
+      endedAt: number('ended_at'),
+      endedBy: text('ended_by'),
+      lastUsedAt: number('last_used_at'),
+    },
+    (t) => [
+      uniqueIndex('sessions_by_secret').on(t.secretHash),
+      index('sessions_by_kind').on(t.kind, t.createdAt),
+      index('sessions_by_age').on(t.createdAt),
+    ],
+  );
+
   const reviews = table(
     'reviews',
     {
@@ -563,6 +593,7 @@ export function defineTables(dialect: Dialect) {
     grantUses,
     findings,
     sourceCursors,
+    sessions,
     chainHead,
   };
 }

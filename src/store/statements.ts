@@ -9,6 +9,7 @@ import { columns, columnsBeside, type Prepare, preparer, value } from './prepare
 import { inboxStatements, queueStatements } from './queue-statements.ts';
 import type { Dialect, Tables } from './schema.ts';
 import type { Database } from './session.ts';
+import { sessionStatements } from './sessions.ts';
 import { trailStatements } from './trail-reads.ts';
 
 export type Statements = ReturnType<typeof prepareStatements>;
@@ -21,6 +22,7 @@ export function prepareStatements(db: Database, t: Tables, dialect: Dialect) {
     ...inboxStatements(db, t, dialect, prepare),
     ...trail(db, t, dialect, prepare),
     ...freezeStatements(db, t, dialect, prepare),
+    ...sessionStatements(db, t, prepare),
     ...trailStatements(db, t, prepare),
     ...forgottenStatements(db, t, prepare),
     ...digestStatements(db, t, prepare),

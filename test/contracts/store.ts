@@ -19,6 +19,7 @@ import { jobContract } from './store-jobs.ts';
 import { placeContract } from './store-places.ts';
 import { readContract } from './store-reads.ts';
 import { T0 } from './store-rows.ts';
+import { sessionContract } from './store-sessions.ts';
 import { trailContract } from './store-trail.ts';
 
 export interface Bench {
@@ -71,5 +72,6 @@ export function storeContract(subject: StoreUnderTest): void {
     describe('drift', () => driftContract(bench));
     describe('activities and findings', () => activityContract(bench));
     describe('places', () => placeContract(bench));
+    describe('sessions', () => sessionContract(bench));
   });
 }

@@ -3,7 +3,7 @@
  * email, a lenient directory or an outage; and what cannot be looked up approves nothing.
  */
 import { beforeEach, expect, test } from 'vitest';
-import type { AccountRef, DirectoryUser, Pin, PinnedGroup } from '../../src/access/model.ts';
+import type { AccountRef, DirectoryUser, Pin, PinnedGroup, Session } from '../../src/access/model.ts';
 import {
   type AccountFacts,
   type Directory,
@@ -51,6 +51,7 @@ let people: People;
 let counted: string[];
 let pins: Map<string, string>;
 let disputes: string[];
+let sessions: Map<string, Session>;
 let trusted: { directory: string; group: string; by: string }[];
 
 function directory(name: string): Directory {
@@ -101,6 +102,7 @@ beforeEach(() => {
   counted = [];
   pins = new Map();
   disputes = [];
+  sessions = new Map();
   trusted = [];
   accounts = new Map([
     ['UANN', fact('UANN', 'ann@acme.com', { zone: 'Asia/Tokyo' })],
@@ -148,6 +150,7 @@ beforeEach(() => {
     ]),
     identityDirectory: 'okta',
     settings: () => settings,
+    session: async (id) => sessions.get(id),
     onCall: new Map([
       [
         'web',
@@ -466,4 +469,52 @@ test('a trusted group that cannot be looked up might be the one that is asked fo
   await expect(people.group('okta', 'dba')).rejects.toMatchObject({ code: 'unavailable' });
   down.clear();
   expect((await people.group('okta', 'dba')).groupId).toBe('00gdba');
+});
+
+function aSession(change: Partial<Session> = {}): void {
+  const session: Session = {
+    id: 'S-1',
+    version: 1,
+    kind: 'web',
+    secretHash: 'hash',
+    person: 'okta/00uann',
+    personName: 'Ann',
+    scopes: [],
+    createdAt: 0,
+    createdBy: 'Ann',
+    expiresAt: 1_000,
+    ...change,
+  };
+  sessions.set(session.id, session);
+}
+
+test('whoever holds a session is the person it was given to, and is written to in chat', async () => {
+  aSession();
+  expect(await people.identify({ session: 'S-1' })).toEqual({
+    id: 'okta/00uann',
+    name: '00uann',
+    email: 'ann@acme.com',
+    account: ref('UANN'),
+    accounts: [ref('UANN')],
+    via: { kind: 'web', session: 'S-1' },
+    active: true,
+  });
+});
+
+test('a session that is over, was ended or was never begun is nobody', async () => {
+  await expect(people.identify({ session: 'S-1' })).rejects.toMatchObject({ code: 'signed_out' });
+  aSession({ endedAt: 0, endedBy: 'Sam' });
+  await expect(people.identify({ session: 'S-1' })).rejects.toMatchObject({ code: 'signed_out' });
+  aSession();
+  now = 1_000;
+  await expect(people.identify({ session: 'S-1' })).rejects.toMatchObject({ code: 'signed_out' });
+});
+
+test('a session holds no longer than the account in the directory, and is not believed while that cannot be asked', async () => {
+  aSession({ expiresAt: 1_000_000 });
+  users.set('okta', [user('00uann', 'ann@acme.com', { active: false })]);
+  await expect(people.identify({ session: 'S-1' })).rejects.toMatchObject({ code: 'deactivated' });
+  now += 60_001;
+  down.add('okta');
+  await expect(people.identify({ session: 'S-1' })).rejects.toMatchObject({ code: 'unavailable' });
 });

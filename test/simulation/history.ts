@@ -173,7 +173,7 @@ function draw(world: World): Plan {
   }
 
   const say = (wanted: Command) => {
-    const reply = 'operator' in wanted.by ? account(0) : wanted.by;
+    const reply = 'platform' in wanted.by ? wanted.by : account(0);
     const incoming = { key: `d${deliveries++}`, command: wanted, reply: { account: reply } };
     sent.push(incoming);
     world.take(alive(), incoming);

@@ -184,7 +184,7 @@ export const MUTANTS: Readonly<{ [name: string]: Mutant }> = {
   'a person with two accounts is two people': mistake((people) => ({
     async identify(account) {
       const person = await people.identify(account);
-      return account.platform === 'teams' ? { ...person, id: `${person.id}#2` } : person;
+      return 'platform' in account && account.platform === 'teams' ? { ...person, id: `${person.id}#2` } : person;
     },
     holds: (subject, person) => people.holds(subject, { ...person, id: person.id.replace(/#.*$/, '') }),
     userIn: (directory, person) => people.userIn(directory, person.replace(/#.*$/, '')),

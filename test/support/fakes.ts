@@ -360,6 +360,7 @@ export function createFakePeople(parts: {
     port: {
       async identify(account) {
         lookedUp();
+        if ('session' in account) throw new PeopleError('signed_out', account.session);
         const found = humans.find((one) =>
           one.accounts.some((own) => own.platform === account.platform && own.id === account.id),
         );
