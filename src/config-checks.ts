@@ -15,6 +15,7 @@ import {
   expressionsOf,
   groupSubject,
   reasonOf,
+  reviewRuleOf,
   silence,
 } from './config-policy.ts';
 import type { Path } from './config-positions.ts';
@@ -170,6 +171,15 @@ export function checkConfig(
       trust(glass.by, `policies.${policyName}.breakGlass.by`);
       trust(glass.review.by, `policies.${policyName}.breakGlass.review.by`);
     }
+    const rule = reviewRuleOf(
+      section.review,
+      at('review'),
+      content.requesters,
+      (texts, path) => (mine('review') ? subjectsOf(texts, path) : parsedSubjects(texts)),
+      mine('review') ? report : silence,
+    );
+    const review = rule === undefined ? {} : { review: rule };
+    if (rule !== undefined) trust(rule.by, `policies.${policyName}.review.by`);
     const here: Path = ['policies', policyName];
     const stated = file.policies[policyName]?.duration;
     if (content.duration.defaultMs > content.duration.maxMs) {
@@ -219,8 +229,9 @@ export function checkConfig(
     policies.set(policyName, {
       ...content,
       ...breakGlass,
+      ...review,
       ...conditions,
-      hash: hash({ ...content, ...breakGlass, ...expressionsOf(conditions) }),
+      hash: hash({ ...content, ...breakGlass, ...review, ...expressionsOf(conditions) }),
     });
   }
   trust(viewers, 'viewers', true);

@@ -65,6 +65,31 @@ export function reasonOf(
   };
 }
 
+const REVIEW_WITHIN = '24h';
+
+/** Who looks at what was done once a grant has ended. */
+export function reviewRuleOf(
+  section: PolicySection['review'],
+  path: Path,
+  requesters: readonly Subject[],
+  subjects: (texts: readonly string[], path: Path) => readonly Subject[],
+  report: Report,
+): Policy['review'] {
+  if (section === undefined) return undefined;
+  const by = subjects(section.by, [...path, 'by']);
+  const [only] = by;
+  const [holder] = requesters;
+  if (
+    by.length === 1 &&
+    requesters.length === 1 &&
+    only?.kind === 'user' &&
+    holder?.kind === 'user' &&
+    only.email.toLowerCase() === holder.email.toLowerCase()
+  )
+    report([...path, 'by'], 'the only one who may ask is the only one who could review it', 'somebody else');
+  return { by, withinMs: parseDuration(section.within ?? REVIEW_WITHIN) ?? 0 };
+}
+
 /** Access without approval; more than the policy's own maximum would make it the better way of asking. */
 export function breakGlassOf(
   section: PolicySection['breakGlass'],
@@ -95,7 +120,7 @@ export function breakGlassOf(
   return {
     by,
     maxMs,
-    review: { by: reviewers, withinMs: parseDuration(section.review.within ?? '24h') ?? 0 },
+    review: { by: reviewers, withinMs: parseDuration(section.review.within ?? REVIEW_WITHIN) ?? 0 },
     ...(section.block === true && { block: true as const }),
     ...(section.underFreeze === true && { underFreeze: true as const }),
   };

@@ -161,6 +161,15 @@ const policy = z
       })
       .optional()
       .describe('What the reason must be like.'),
+    review: z
+      .strictObject({
+        by: subjects
+          .min(1, 'name who reviews it')
+          .describe('Who signs each grant off or questions it; never its holder.'),
+        within: duration.optional().describe('By when, counted from the end of the grant. Default 24h.'),
+      })
+      .optional()
+      .describe('The post-access review that each grant owes when it has ended. Default: there is none.'),
     breakGlass: z
       .strictObject({
         by: subjects.min(1, 'name who may use it').describe('Who may take access at once, without approval.'),

@@ -289,6 +289,7 @@ export async function run(options: RunOptions): Promise<Running> {
     settings: () =>
       settings.env.slackBotToken === undefined && settings.teams === undefined ? undefined : current().digest,
     clock,
+    ids,
     log,
   });
   const handler = createHandler({ store, people, directories, incidents, catalog, clock, ids, reports: digests });
@@ -360,6 +361,7 @@ export async function run(options: RunOptions): Promise<Running> {
             view: handler.view,
             revocation: handler.revocation,
             review: handler.review,
+            digest: async (day) => (await record.digestOf(day))?.view,
             clock,
             ids,
             log,

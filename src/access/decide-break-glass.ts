@@ -5,10 +5,10 @@
 import type { DurationWish, Refusal } from './command.ts';
 import { giveGrant, holderOf } from './decide-grant.ts';
 import { audiences, durationOf, isBaseline, made, type RequestFacts, requestOf, zoneOf } from './decide-request.ts';
-import { event, eventRow, type Outcome, personActor, refused, tellSecurity } from './decision.ts';
+import { reviewersToTell, showReview } from './decide-review.ts';
+import { event, eventRow, type Outcome, personActor, refused, tellSecurity, timer } from './decision.ts';
 import { frozenBy, frozenRefusal, personFrozen } from './freeze.ts';
-import type { AccessRequest, AccountRef, BreakGlass, Change, Instant, Notice, Person, Review } from './model.ts';
-import { PRIORITY } from './model.ts';
+import type { AccessRequest, BreakGlass, Change, Instant, Notice, Person, Review } from './model.ts';
 import { anyHolds, type SubjectAnswer, subjectName } from './policy.ts';
 import { durationText } from './words.ts';
 
@@ -60,8 +60,12 @@ export function decideBreakGlass(
     breakGlass: breakGlass.underFreeze === true ? 'under_freeze' : 'usual',
   };
   const review = reviewOf(facts, breakGlass, request, now);
-  // Its own maximum bounds it, extensions and all, and not the policy's.
-  const policy = { ...entitlement.policy, duration: { ...duration, maxMs: breakGlass.maxMs } };
+  // Its own maximum bounds it, extensions and all, and not the policy's; so with the review.
+  const policy = {
+    ...entitlement.policy,
+    duration: { ...duration, maxMs: breakGlass.maxMs },
+    review: breakGlass.review,
+  };
   return giveGrant(
     {
       request,
@@ -87,7 +91,8 @@ export function decideBreakGlass(
           ...(facts.correlation === undefined ? {} : { correlation: facts.correlation }),
         }),
         ...loud(facts, request, review, now),
-        ...showReview(review, now),
+        ...showReview(review, [], now),
+        timer({ ring: 'review', grantId: review.grantId }, review.dueAt),
       ],
       detail: { breakGlass: true },
       ...(facts.correlation === undefined ? {} : { correlation: facts.correlation }),
@@ -125,7 +130,6 @@ function frozenNow(
 
 function reviewOf(facts: BreakGlassFacts, breakGlass: BreakGlass, request: AccessRequest, now: Instant): Review {
   const { person, entitlement } = facts;
-  const reviewers = facts.reviewers.filter(({ id }) => id !== person.id);
   return {
     id: facts.reviewId,
     version: 1,
@@ -139,7 +143,7 @@ function reviewOf(facts: BreakGlassFacts, breakGlass: BreakGlass, request: Acces
     durationMs: request.durationMs,
     reason: request.reason,
     reviewers: breakGlass.review.by,
-    tell: reviewers.flatMap(({ account, accounts }) => accounts ?? (account === undefined ? [] : [account])),
+    tell: reviewersToTell(facts.reviewers, person.id),
     createdAt: now,
     dueAt: now + breakGlass.review.withinMs,
   };
@@ -160,87 +164,4 @@ function loud(facts: BreakGlassFacts, request: AccessRequest, review: Review, no
     ],
   };
   return tellSecurity(`break_glass_used:${review.grantId}`, notice);
-}
-
-/** The security channels and each reviewer's own messages, drawn from what holds when they are sent. */
-export function showReview(review: Review, now: Instant): readonly Change[] {
-  const message = (where: string, account?: AccountRef): Change => ({
-    put: 'job',
-    row: {
-      kind: 'notification',
-      id: `msg:review:${review.id}:${where}`,
-      lane: 'chat',
-      priority: PRIORITY.usual,
-      dueAt: now,
-      payload: { tell: 'review', reviewId: review.id, ...(account === undefined ? {} : { account }) },
-    },
-  });
-  return [
-    message('security'),
-    ...review.tell.map((account) => message(`${account.platform}:${account.tenant}:${account.id}`, account)),
-  ];
-}
-
-export interface ReviewFacts {
-  readonly person: Person;
-  readonly review: Review;
-  /** The person against `review.reviewers`. */
-  readonly subjects: readonly SubjectAnswer[];
-  readonly correlation?: string;
-}
-
-export function decideReview(
-  command: { readonly verdict: 'sign_off' | 'question'; readonly note?: string },
-  facts: ReviewFacts,
-  now: Instant,
-):
-  | { readonly review: Review; readonly changes: readonly Change[] }
-  | { readonly refusal: Refusal; readonly record?: ReturnType<typeof eventRow> } {
-  const { person, review } = facts;
-  const about = { requestId: review.requestId, grantId: review.grantId };
-  const attempt = (refusal: Refusal) =>
-    refused(
-      refusal,
-      eventRow('review.refused', now, personActor(person), {
-        ...about,
-        detail: { entitlement: review.entitlement, asked: command.verdict, code: refusal.code },
-        ...(facts.correlation === undefined ? {} : { correlation: facts.correlation }),
-      }),
-    );
-  if (person.id === review.holder) return attempt({ code: 'own_review' });
-  const verdict = anyHolds('eligible', review.reviewers, facts.subjects);
-  if (verdict.is === 'broken')
-    return refused({ code: 'cannot_check', what: 'whether you may review this', error: verdict.finding.why });
-  if (verdict.is === 'unsatisfied')
-    return attempt({ code: 'not_a_reviewer', wanted: review.reviewers.map(subjectName) });
-  if (review.state !== 'open')
-    return refused({ code: 'reviewed_already', grantId: review.grantId, by: review.decidedBy ?? '' });
-  const note = command.note ?? '';
-  if (command.verdict === 'question' && note === '') return refused({ code: 'reason_missing', minLength: 1 });
-  const row: Review = {
-    ...review,
-    version: review.version + 1,
-    state: command.verdict === 'sign_off' ? 'signed_off' : 'questioned',
-    decidedAt: now,
-    decidedBy: person.name,
-    ...(note === '' ? {} : { note }),
-  };
-  return {
-    review: row,
-    changes: [
-      { put: 'review', row, was: review.version },
-      event(command.verdict === 'sign_off' ? 'review.signed_off' : 'review.questioned', now, personActor(person), {
-        ...about,
-        detail: {
-          entitlement: review.entitlement,
-          holder: review.holder,
-          late: now > review.dueAt,
-          dueAt: review.dueAt,
-        },
-        ...(note === '' ? {} : { personal: { note } }),
-        ...(facts.correlation === undefined ? {} : { correlation: facts.correlation }),
-      }),
-      ...showReview(row, now),
-    ],
-  };
 }

@@ -67,6 +67,7 @@ export function giveGrant(approved: Approved, now: Instant): Decision {
     addBy,
     hardEndAt: addBy + approved.durationMs,
     ...(request.incident === undefined ? {} : { incident: request.incident }),
+    ...(entitlement.policy.review === undefined ? {} : { review: entitlement.policy.review }),
   };
   const { row, change } = approve(approved, {}, now);
   return {

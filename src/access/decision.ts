@@ -128,6 +128,7 @@ const TIMER_ID = {
   lapse: 'lapse',
   ask: 'ask',
   incident: 'incident',
+  review: 'review',
   freeze: 'freeze',
   revocation: 'revocation',
 } as const;
@@ -144,7 +145,7 @@ function rungFor(ring: Ring): string {
 
 /** Rings that first look something up outside have a lane of their own: a source that hangs must not hold up an end. */
 export function timerLaneOf(ring: Ring): 'timer' | 'ask' {
-  return ring.ring === 'ask' || ring.ring === 'incident' ? 'ask' : 'timer';
+  return ring.ring === 'ask' || ring.ring === 'incident' || ring.ring === 'review' ? 'ask' : 'timer';
 }
 
 export function timer(ring: Ring, dueAt: Instant): Change {

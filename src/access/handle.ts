@@ -47,6 +47,7 @@ import { createPreviews } from './preview.ts';
 import { createQueries } from './queries.ts';
 import type { ReportView } from './report.ts';
 import type { ReviewView } from './review-view.ts';
+import { createReviews } from './reviews.ts';
 import { createRevocations } from './revocations.ts';
 import { answerersOf, deniersOf, everAsked, laterAnswerers } from './stages.ts';
 import { type RequestView, viewOf } from './view.ts';
@@ -87,7 +88,8 @@ export function createHandler(parts: HandlerParts): Handler {
   const queries = createQueries({ ...parts, view });
   const emergency = createEmergency(parts);
   const revocations = createRevocations({ ...parts, view });
-  const breakGlasses = createBreakGlasses({ ...parts, facts: requestFacts, requestIdOf });
+  const breakGlasses = createBreakGlasses({ ...parts, facts: requestFacts });
+  const reviews = createReviews({ ...parts, requestIdOf });
 
   async function handle(command: Command, delivery?: string | Intake): Promise<Answer> {
     const intake = typeof delivery === 'object' ? delivery : undefined;
@@ -225,7 +227,7 @@ export function createHandler(parts: HandlerParts): Handler {
       case 'break-glass':
         return { outcome: await breakGlasses.use(command, attempt, correlation) };
       case 'review':
-        return carriedOut(await breakGlasses.review(command, correlation));
+        return carriedOut(await reviews.decide(command, correlation));
       case 'revoke-all':
         return carriedOut(await revocations.preview(command, correlation));
       case 'confirm-revocation':
@@ -554,7 +556,7 @@ export function createHandler(parts: HandlerParts): Handler {
     view,
     explain: explained,
     revocation: revocations.report,
-    review: breakGlasses.view,
+    review: reviews.view,
     ...createPreviews({ ...parts, facts, refusalOf: lookupRefusal }),
     ...createHomes({ ...parts, view, refusalOf: lookupRefusal }),
   };

@@ -102,7 +102,7 @@ export function endGrant(record: GrantRecord, ending: Ending, now: Instant): Cha
       ...(ending.correlation === undefined ? {} : { correlation: ending.correlation }),
     }),
   );
-  if (settled) changes.push(ended(row, request, now));
+  if (settled) changes.push(...ended(row, request, now));
   if (record.extension !== undefined)
     changes.push(...closeRequest(record.extension, 'withdrawn', ending.by, now, `${grant.id} is over`));
   changes.push(...show(request, settled ? [outcomeAudience(request)] : [], now));
@@ -113,22 +113,28 @@ function touchedMembership(row: Membership): Change {
   return { put: 'membership', row: touched(row), was: row.version };
 }
 
-function ended(grant: Grant, request: AccessRequest, now: Instant): Change {
-  return event(
-    'grant.ended',
-    now,
-    { kind: 'hallpass', part: 'ledger' },
-    {
-      requestId: request.id,
-      grantId: grant.id,
-      detail: {
-        entitlement: grant.entitlement,
-        reason: grant.endReason ?? null,
-        dueAt: grant.endingAt ?? null,
-        endedAt: now,
+function ended(grant: Grant, request: AccessRequest, now: Instant): Change[] {
+  return [
+    event(
+      'grant.ended',
+      now,
+      { kind: 'hallpass', part: 'ledger' },
+      {
+        requestId: request.id,
+        grantId: grant.id,
+        detail: {
+          entitlement: grant.entitlement,
+          reason: grant.endReason ?? null,
+          dueAt: grant.endingAt ?? null,
+          endedAt: now,
+        },
       },
-    },
-  );
+    ),
+    // Of what never began there is nothing to review.
+    ...(grant.review === undefined || grant.startsAt === undefined
+      ? []
+      : [timer({ ring: 'review', grantId: grant.id }, now)]),
+  ];
 }
 
 /**
@@ -224,7 +230,7 @@ export function settleGrant(record: GrantRecord, now: Instant, lagMs: number): C
       if (!record.memberships.every((membership) => settledFor(grant, membership)))
         return [putGrant(grant, {}).change, ...showEverywhere(request, now)];
       const { row, change } = putGrant(grant, { state: 'ended', endedAt: now });
-      return [change, ended(row, request, now), ...show(request, [outcomeAudience(request)], now)];
+      return [change, ...ended(row, request, now), ...show(request, [outcomeAudience(request)], now)];
     }
     case 'ended':
       return [];

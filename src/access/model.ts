@@ -170,6 +170,8 @@ export interface Policy {
   readonly maxLive?: number;
   /** Access without approval; absent: there is none. */
   readonly breakGlass?: BreakGlass;
+  /** The post-access review that each grant owes when it has ended; absent: none. */
+  readonly review?: ReviewRule;
   /** Must hold when access is asked for and again when it is given; absent: nothing more is asked. */
   readonly when?: Condition;
   /** Where it holds, nobody needs to approve. */
@@ -178,10 +180,16 @@ export interface Policy {
   readonly warnBeforeMs: number;
 }
 
+/** Who signs off what was done, and how soon. */
+export interface ReviewRule {
+  readonly by: readonly Subject[];
+  readonly withinMs: number;
+}
+
 export interface BreakGlass {
   readonly by: readonly Subject[];
   readonly maxMs: number;
-  readonly review: { readonly by: readonly Subject[]; readonly withinMs: number };
+  readonly review: ReviewRule;
   /** Whoever has a use that nobody has reviewed may not use it again. */
   readonly block?: true;
   /** Also where the resource, or everything, is frozen; never by a person who is. */
@@ -377,6 +385,8 @@ export interface Grant {
   readonly startsAt?: Instant;
   readonly expiresAt?: Instant;
   readonly incident?: TiedIncident;
+  /** Owed once it has ended, as the policy said when it was given. */
+  readonly review?: ReviewRule;
   readonly endReason?: EndReason;
   readonly endingAt?: Instant;
   readonly endedAt?: Instant;
@@ -551,22 +561,22 @@ export interface Freezes {
 
 /** A timer is a doorbell, not an order: it names what to look at again, and may ring early, late or twice. */
 export type Ring =
-  /** `incident`: whether the incident that a grant is tied to is still open. */
-  | { readonly ring: 'end' | 'add_by' | 'warn' | 'incident'; readonly grantId: GrantId }
+  /** `incident`: whether the incident that a grant is tied to is still open. `review`: whether one is owed or overdue. */
+  | { readonly ring: 'end' | 'add_by' | 'warn' | 'incident' | 'review'; readonly grantId: GrantId }
   | { readonly ring: 'lapse'; readonly requestId: RequestId }
   /** Who is to be asked now: the next stage, a step of the ladder, whoever came on call, a reminder. */
   | { readonly ring: 'ask'; readonly requestId: RequestId }
   | { readonly ring: 'freeze'; readonly freezeId: string }
   | { readonly ring: 'revocation'; readonly revocationId: string };
 
-/** A person's word on what was done under a grant, owed from when it was given. */
+/** A person's word on what was done under a grant: owed when it has ended, of break-glass from when it was taken. */
 export interface Review {
   /** Opaque: what its buttons carry. */
   readonly id: string;
   readonly version: number;
   readonly state: 'open' | 'signed_off' | 'questioned';
   /** What made it necessary. */
-  readonly why: 'break_glass';
+  readonly why: 'break_glass' | 'policy';
   readonly grantId: GrantId;
   readonly requestId: RequestId;
   readonly holder: PersonId;
@@ -579,6 +589,9 @@ export interface Review {
   readonly tell: readonly AccountRef[];
   readonly createdAt: Instant;
   readonly dueAt: Instant;
+  /** How often, and when last, it was said that it is overdue. */
+  readonly reminders?: number;
+  readonly remindedAt?: Instant;
   readonly decidedAt?: Instant;
   readonly decidedBy?: string;
   readonly note?: string;
@@ -605,16 +618,23 @@ export type Notification =
   /** In the security channels, or in one other place. */
   | { readonly tell: 'security'; readonly notice: Notice; readonly place?: Place }
   | { readonly tell: 'alert'; readonly notice: Notice }
-  | { readonly tell: 'review'; readonly reviewId: string; readonly account?: AccountRef }
+  /** In the security channels, in person, or below the request's own message; `reminder`: that it is overdue. */
+  | {
+      readonly tell: 'review';
+      readonly reviewId: string;
+      readonly account?: AccountRef;
+      readonly below?: Audience;
+      readonly reminder?: number;
+    }
   /** How far a revocation is, in the security channels or to whoever confirmed it. */
   | { readonly tell: 'revocation'; readonly revocationId: string; readonly account?: AccountRef }
-  /** As it was drawn: what it counted is in the trail by then. */
+  /** A day's digest, as it was drawn, with who signed it. */
   | {
       readonly tell: 'digest';
       readonly conversation: string;
       /** Left out: Slack. */
       readonly platform?: AccountRef['platform'];
-      readonly digest: DigestView;
+      readonly day: string;
     };
 
 /** Something that went wrong, or right again, for security and for the alert webhook. */
@@ -685,13 +705,21 @@ export type Job =
       readonly payload: Ring;
     };
 
-/** That a day's digest was made. `toAt` is where the next one begins. */
+/** That a day's digest was made, and who signed it. `toAt` is where the next one begins. */
 export interface DigestRecord {
   /** The date it was due on, in the configured zone: `2026-11-23`. */
   readonly day: string;
+  readonly version: number;
   readonly fromAt: Instant;
   readonly toAt: Instant;
   readonly madeAt: Instant;
+  /** Opaque: what its button carries. Absent, like `view`, for the mark that the first start leaves. */
+  readonly id?: string;
+  /** As it was drawn: what it counted is in the trail. */
+  readonly view?: DigestView;
+  readonly signedAt?: Instant;
+  readonly signedBy?: string;
+  readonly note?: string;
 }
 
 /** One row for each person whose grants are counted. */
@@ -738,7 +766,7 @@ export type Change =
    */
   | { readonly put: 'freeze_head'; readonly row: { readonly version: number }; readonly was: number }
   /** At most one for each day. */
-  | { readonly put: 'digest'; readonly row: DigestRecord }
+  | { readonly put: 'digest'; readonly row: DigestRecord; readonly was?: number }
   /** Only where nothing is pinned yet. */
   | { readonly put: 'pin'; readonly row: Pin }
   | { readonly drop: 'pin'; readonly id: string; readonly space: Pin['space']; readonly name: string }

@@ -344,6 +344,10 @@ export interface DigestFacts {
 export interface DigestStore {
   /** The newest digest made. */
   lastDigest(): Promise<DigestRecord | undefined>;
+  digestOf(day: string): Promise<DigestRecord | undefined>;
+  digestById(id: string): Promise<DigestRecord | undefined>;
+  /** Those that nobody has signed, oldest first. */
+  unsignedDigests(limit: number): Promise<readonly { readonly day: string; readonly toAt: Instant }[]>;
   /** `from` belongs to the period, `to` to the next one. A removal is late when its proof came `lateMs` after it was due. */
   digestFacts(period: Period, lateMs: number, limit: number): Promise<DigestFacts>;
   /** Ids of those whom the ledger explains in a group: added by us, or removed by us at `removedSince` or later. */

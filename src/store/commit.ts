@@ -5,6 +5,7 @@ import { valuesFor } from './prepare.ts';
 import { knownPriority } from './queue.ts';
 import {
   fromActivity,
+  fromDigest,
   fromDrift,
   fromFinding,
   fromFreeze,
@@ -209,9 +210,13 @@ function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing, s
       );
     }
     case 'digest': {
-      const values = valuesFor(tables.digests, change.row);
-      return write(`2 digest ${change.row.day}`, () =>
-        guard(`the digest of ${change.row.day}`, (s) => s.statements.insertDigest(values)),
+      const { row, was } = change;
+      const values = valuesFor(tables.digests, fromDigest(row));
+      return write(`2 digest ${row.day}`, () =>
+        versioned(`the digest of ${row.day}`, row.version, was, {
+          insert: (s) => s.statements.insertDigest(values),
+          update: (s, version) => s.statements.updateDigest({ ...values, was: version }),
+        }),
       );
     }
     case 'pin': {

@@ -26,6 +26,7 @@ import {
 import {
   toAccount,
   toCard,
+  toDigest,
   toFreeze,
   toLink,
   toMessage,
@@ -274,7 +275,18 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
 
     async lastDigest() {
       const [row] = await each(run((s) => s.statements.lastDigest({})));
-      return row;
+      return row && toDigest(row);
+    },
+    async digestOf(day) {
+      const [row] = await each(run((s) => s.statements.digest({ day })));
+      return row && toDigest(row);
+    },
+    async digestById(id) {
+      const [row] = await each(run((s) => s.statements.digestById({ id })));
+      return row && toDigest(row);
+    },
+    async unsignedDigests(limit) {
+      return await each(run((s) => s.statements.unsignedDigests({ limit })));
     },
     digestFacts: (period, lateMs, limit) => snapshot(readDigestFacts(period, lateMs, limit)),
     explained: (directory, groupId, removedSince, limit) =>

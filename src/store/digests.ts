@@ -3,7 +3,7 @@ import { and, asc, desc, eq, getTableColumns, gte, lt, or, sql } from 'drizzle-o
 import type { EndReason, Instant } from '../access/model.ts';
 import type { DigestFacts, Period } from '../access/ports.ts';
 import { readDrifts } from './drift.ts';
-import { columns, type Prepare, value } from './prepare.ts';
+import { columns, columnsBeside, type Prepare, value } from './prepare.ts';
 import { readMemberships, withAnswers } from './reads.ts';
 import { toGrant } from './rows.ts';
 import type { Tables } from './schema.ts';
@@ -38,6 +38,37 @@ export function digestStatements(db: Database, t: Tables, prepare: Prepare) {
     insertDigest: prepare(
       'insert_digest',
       db.insert(digests).values(columns(digests)).onConflictDoNothing().returning({ day: digests.day }),
+    ),
+    updateDigest: prepare(
+      'update_digest',
+      db
+        .update(digests)
+        .set(columnsBeside(digests, 'day'))
+        .where(and(eq(digests.day, value('day')), eq(digests.version, value('was'))))
+        .returning({ day: digests.day }),
+    ),
+    digest: prepare(
+      'digest',
+      db
+        .select()
+        .from(digests)
+        .where(eq(digests.day, value('day'))),
+    ),
+    digestById: prepare(
+      'digest_by_id',
+      db
+        .select()
+        .from(digests)
+        .where(eq(digests.id, value('id'))),
+    ),
+    unsignedDigests: prepare(
+      'unsigned_digests',
+      db
+        .select({ day: digests.day, toAt: digests.toAt })
+        .from(digests)
+        .where(sql`${digests.id} is not null and ${digests.signedAt} is null`)
+        .orderBy(asc(digests.toAt))
+        .limit(limit),
     ),
     lastDigest: prepare(
       'last_digest',

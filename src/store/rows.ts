@@ -1,10 +1,12 @@
 /** Between rows and the domain's records: null becomes absent, JSON text becomes lists. */
 import type { Finding, GrantActivity, Use } from '../access/activity.ts';
+import type { DigestView } from '../access/digest-view.ts';
 import type {
   AccessRequest,
   AccountRef,
   Approval,
   Card,
+  DigestRecord,
   Drift,
   Freeze,
   Grant,
@@ -13,6 +15,7 @@ import type {
   MembershipKey,
   PinnedGroup,
   Review,
+  ReviewRule,
   Revocation,
   Session,
   TiedIncident,
@@ -142,15 +145,23 @@ export function fromFinding({ id, version, state, grantId, rule, createdAt, ...c
   return { id, version, state, grantId, rule, createdAt, content: JSON.stringify(content) };
 }
 
+export function toDigest(row: RowOf<'digests'>): DigestRecord {
+  const { view, ...plain } = row;
+  return { ...present(plain), ...(view === null ? {} : { view: parse<DigestView>(view) }) };
+}
+
+export const fromDigest = (digest: DigestRecord): object => ({ ...digest, view: json(digest.view) });
+
 export const toMessage = (row: RowOf<'messages'>): MessageRow => present(row);
 
 export const toPlace = (row: RowOf<'places'>): Place => present(row);
 
 export function toGrant(row: RowOf<'grants'>): Grant {
-  const { memberships, incident, ...plain } = row;
+  const { memberships, incident, review, ...plain } = row;
   return {
     ...present(plain),
     ...(incident === null ? {} : { incident: parse<TiedIncident>(incident) }),
+    ...(review === null ? {} : { review: parse<ReviewRule>(review) }),
     memberships: parse<readonly MembershipKey[]>(memberships),
   };
 }
@@ -158,6 +169,7 @@ export function toGrant(row: RowOf<'grants'>): Grant {
 export const fromGrant = (grant: Grant): object => ({
   ...grant,
   incident: json(grant.incident),
+  review: json(grant.review),
   memberships: json(grant.memberships),
 });
 

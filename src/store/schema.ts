@@ -156,6 +156,7 @@ export function defineTables(dialect: Dialect) {
       startsAt: number('starts_at'),
       expiresAt: number('expires_at'),
       incident: text('incident'),
+      review: text('review'),
       endReason: text('end_reason').$type<EndReason>(),
       endingAt: number('ending_at'),
       endedAt: number('ended_at'),
@@ -358,6 +359,7 @@ export function defineTables(dialect: Dialect) {
       index('audit_events_by_request').on(t.requestId, t.seq),
       index('audit_events_by_grant').on(t.grantId, t.seq),
       index('audit_events_by_time').on(t.at),
+      index('audit_events_of_policies').on(t.at).where(sql`kind = 'policy.changed'`),
     ],
   );
 
@@ -383,8 +385,18 @@ export function defineTables(dialect: Dialect) {
       fromAt: number('from_at').notNull(),
       toAt: number('to_at').notNull(),
       madeAt: number('made_at').notNull(),
+      version: number('version').notNull().default(1),
+      id: text('id'),
+      view: text('view'),
+      signedAt: number('signed_at'),
+      signedBy: text('signed_by'),
+      note: text('note'),
     },
-    (t) => [index('digests_by_end').on(t.toAt)],
+    (t) => [
+      index('digests_by_end').on(t.toAt),
+      uniqueIndex('digests_by_id').on(t.id),
+      index('digests_unsigned').on(t.toAt).where(sql`id is not null and signed_at is null`),
+    ],
   );
 
   /** One row for each scope that was ever frozen, as its last freeze left it; the trail has those before. */
@@ -455,6 +467,8 @@ export function defineTables(dialect: Dialect) {
       tell: text('tell').notNull(),
       createdAt: number('created_at').notNull(),
       dueAt: number('due_at').notNull(),
+      reminders: number('reminders'),
+      remindedAt: number('reminded_at'),
       decidedAt: number('decided_at'),
       decidedBy: text('decided_by'),
       note: text('note'),

@@ -12,6 +12,7 @@ import { PRIORITY } from '../access/model.ts';
 import {
   type Clock,
   type DigestStore,
+  type Ids,
   type Period,
   type Reports,
   StaleStateError,
@@ -38,6 +39,7 @@ export interface DigestParts {
   /** Absent: nothing is scheduled. */
   readonly settings: () => DigestSettings | undefined;
   readonly clock: Clock;
+  readonly ids: Pick<Ids, 'opaque'>;
   readonly log: LoopLog;
 }
 
@@ -95,7 +97,7 @@ export function createDigests(parts: DigestParts): Digests {
     if (last !== undefined && last.day >= due.day) return;
     if (last === undefined) {
       // The first start with a digest: there is no period to speak of yet. The next time makes the first one.
-      const row = { day: due.day, fromAt: settled, toAt: settled, madeAt: clock.now() };
+      const row = { day: due.day, version: 1, fromAt: settled, toAt: settled, madeAt: clock.now() };
       await store.commit({ changes: [{ put: 'digest', row }] });
       return;
     }
@@ -104,7 +106,7 @@ export function createDigests(parts: DigestParts): Digests {
     // Stopped while the directories were being asked: another process, or the next start, makes it.
     if (stopped) return;
     const at = clock.now();
-    committing = store.commit({ changes: made(digest, due, settings.channels, at) });
+    committing = store.commit({ changes: made(digest, due, settings.channels, parts.ids.opaque(), at) });
     await committing;
   }
 
@@ -145,11 +147,15 @@ function made(
   digest: DigestView,
   due: { readonly at: Instant; readonly day: string },
   channels: DigestSettings['channels'],
+  id: string,
   at: Instant,
 ): readonly Change[] {
   const { period } = digest;
   return [
-    { put: 'digest', row: { day: due.day, fromAt: period.from, toAt: period.to, madeAt: at } },
+    {
+      put: 'digest',
+      row: { day: due.day, version: 1, fromAt: period.from, toAt: period.to, madeAt: at, id, view: digest },
+    },
     ...channels.map(
       ({ platform, conversation }): Change => ({
         put: 'job',
@@ -159,7 +165,7 @@ function made(
           lane: 'chat',
           priority: PRIORITY.usual,
           dueAt: at,
-          payload: { tell: 'digest', platform, conversation, digest },
+          payload: { tell: 'digest', platform, conversation, day: due.day },
         },
       }),
     ),

@@ -5,7 +5,9 @@
  * That a message is about to be posted is written down first. When its answer is lost, or the process dies, it is
  * looked for by its mark before it is posted again.
  */
+
 import { messageId, showEverywhere, tellSecurity } from '../access/decision.ts';
+import type { DigestView } from '../access/digest-view.ts';
 import { actionableMessage } from '../access/messages.ts';
 import type { AccessRequest, AccountRef, Audience, Change, Job, Notification } from '../access/model.ts';
 import {
@@ -23,7 +25,7 @@ import {
   targetOf,
 } from '../access/ports.ts';
 import type { ReportView } from '../access/report.ts';
-import type { ReviewView } from '../access/review-view.ts';
+import { type ReviewView, reminding } from '../access/review-view.ts';
 import { type MessageView, noticeView, type RequestView, reminderText } from '../access/view.ts';
 import type { Lane, LoopLog } from './loop.ts';
 
@@ -54,6 +56,8 @@ export interface NotifyParts {
   readonly view: (requestId: string, zone?: string) => Promise<RequestView | undefined>;
   readonly review: (id: string) => Promise<ReviewView | undefined>;
   readonly revocation: (id: string) => Promise<ReportView | undefined>;
+  /** The digest of a day. */
+  readonly digest: (day: string) => Promise<DigestView | undefined>;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: LoopLog;
@@ -311,7 +315,9 @@ function timeless(view: MessageView): unknown {
 }
 
 async function tellDigest(parts: NotifyParts, id: string, what: Notification & { tell: 'digest' }): Promise<void> {
-  const { conversation, platform = 'slack', digest } = what;
+  const { conversation, platform = 'slack', day } = what;
+  const digest = await parts.digest(day);
+  if (digest === undefined) return;
   await show(parts, { id, requestId: '', platform, target: { conversation } }, { kind: 'digest', digest });
 }
 
@@ -323,6 +329,8 @@ async function tellDrawn(
 ): Promise<void> {
   const view = await drawn(parts, what);
   if (view === undefined) return;
+  if (what.tell === 'review' && what.below !== undefined && view.kind === 'review')
+    return await tellBelow(parts, id, what.below, view);
   const { account } = what;
   const places: readonly { readonly platform: AccountRef['platform']; readonly target: MessageTarget }[] =
     account === undefined
@@ -334,13 +342,28 @@ async function tellDrawn(
   });
 }
 
+/** Below the request's own message; where that could not be posted, the security channels have it. */
+async function tellBelow(
+  parts: NotifyParts,
+  id: string,
+  audience: Audience,
+  view: Extract<MessageView, { kind: 'review' }>,
+): Promise<void> {
+  const { requestId } = view.review;
+  const card = await parts.store.message(messageId(requestId, audience));
+  if (card?.state !== 'posted' || card.conversation === undefined || card.ts === undefined) return;
+  const target = { conversation: card.conversation, thread: card.ts };
+  await show(parts, { id, requestId, platform: platformOf(audience), target }, view);
+}
+
 async function drawn(
   parts: NotifyParts,
   what: Notification & { tell: 'revocation' | 'review' },
 ): Promise<MessageView | undefined> {
   if (what.tell === 'review') {
     const review = await parts.review(what.reviewId);
-    return review && { kind: 'review', review };
+    if (review === undefined) return undefined;
+    return { kind: 'review', review: what.reminder === undefined ? review : reminding(review, what.reminder) };
   }
   const report = await parts.revocation(what.revocationId);
   return report && { kind: 'revocation', report };

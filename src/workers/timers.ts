@@ -9,6 +9,7 @@ import { CLOSED_AT_ONCE, waitingIn } from '../access/emergency.ts';
 import { askFacts, type Sources, stillOpen } from '../access/gather.ts';
 import type { Instant, Ring } from '../access/model.ts';
 import { type Clock, type LeasedJob, StaleStateError, type Store } from '../access/ports.ts';
+import { lookAtReview } from '../access/reviews.ts';
 import { lookAtRevocation } from '../access/revocations.ts';
 import type { Lane } from './loop.ts';
 
@@ -113,6 +114,7 @@ async function lookOutside(parts: AskParts, ring: Ring, now: Instant): Promise<R
     const incident = grant?.grant.incident;
     return ringIncident(grant, incident === undefined ? undefined : await stillOpen(parts, incident.id), now);
   }
+  if (ring.ring === 'review') return await lookAtReview(parts, ring.grantId, now);
   if (ring.ring !== 'ask') return await lookInside(parts.store, ring, now);
   const record = await parts.store.request(ring.requestId);
   return ringAsk(record, await askFacts(parts, record, now), now);
@@ -127,6 +129,7 @@ async function lookInside(store: Store, ring: Ring, now: Instant): Promise<Rung>
     }
     case 'ask':
     case 'incident':
+    case 'review':
       throw new Error(`what ${timerId(ring)} rests on is looked up in a lane of its own`);
     case 'revocation':
       return await lookAtRevocation(store, ring.revocationId, now);

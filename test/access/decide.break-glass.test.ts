@@ -1,14 +1,8 @@
 /** Promise: access without approval is for those named, short, never secret, and owed a review by somebody else. */
 import { describe, expect, test } from 'vitest';
-import {
-  type BreakGlassFacts,
-  decideBreakGlass,
-  decideReview,
-  type ReviewFacts,
-} from '../../src/access/decide-break-glass.ts';
+import { type BreakGlassFacts, decideBreakGlass } from '../../src/access/decide-break-glass.ts';
 import { decideOperation } from '../../src/access/decide-operation.ts';
 import type { BreakGlass, Freeze, Review, Scope } from '../../src/access/model.ts';
-import { reviewSection, reviewView } from '../../src/access/review-view.ts';
 import {
   ana,
   ben,
@@ -33,6 +27,24 @@ import {
 import { changesOf, eventKinds, faultsOf, jobs, put, refusalOf } from '../support/given.ts';
 
 const DAY = 24 * HOUR;
+
+const review: Review = {
+  id: 'rev-1',
+  version: 1,
+  state: 'open',
+  why: 'break_glass',
+  grantId: 'G-7KQ2',
+  requestId: 'R-7KQ2',
+  holder: ana.id,
+  holderName: 'Ana',
+  entitlement: 'db-prod:read',
+  durationMs: 30 * MINUTE,
+  reason: 'orders are down, nobody answers',
+  reviewers: [group('security')],
+  tell: [],
+  createdAt: T0,
+  dueAt: T0 + DAY,
+};
 const GLASS: BreakGlass = {
   by: [onCall('dba')],
   maxMs: 30 * MINUTE,
@@ -81,6 +93,9 @@ describe('break-glass', () => {
       expect(told).toContain(id);
     // Rests on what is frozen, like everything that opens access.
     expect(put(changes, 'freeze_head')).toEqual([{ version: 0 }]);
+    // Its own review, and not the policy's, is what the grant owes.
+    expect(put(changes, 'grant')[0]?.review).toEqual(GLASS.review);
+    expect(jobs(changes).get('review:G-7KQ2')?.dueAt).toBe(T0 + DAY);
   });
 
   test('is for those named alone, and an attempt by anybody else is kept', () => {
@@ -99,7 +114,7 @@ describe('break-glass', () => {
   });
 
   test('waits for the review of the last use only where the policy says so', () => {
-    const openReviews = [review()];
+    const openReviews = [review];
     expect(use(facts({ openReviews }))).toMatchObject({ done: 'approved' });
     expect(refusalOf(use(facts({ openReviews }, { block: true })))).toMatchObject({
       code: 'review_open',
@@ -135,73 +150,5 @@ describe('break-glass', () => {
     expect(next('under_freeze', { kind: 'all' })).toEqual({ do: 'call', call: 'add' });
     expect(next('usual', { kind: 'all' })).toEqual({ do: 'done' });
     expect(next('under_freeze', { kind: 'person', person: ana.id })).toEqual({ do: 'done' });
-  });
-});
-
-function review(more: Partial<Review> = {}): Review {
-  return {
-    id: 'rev-1',
-    version: 1,
-    state: 'open',
-    why: 'break_glass',
-    grantId: 'G-7KQ2',
-    requestId: 'R-7KQ2',
-    holder: ana.id,
-    holderName: 'Ana',
-    entitlement: 'db-prod:read',
-    durationMs: 30 * MINUTE,
-    reason: REASON,
-    reviewers: [group('security')],
-    tell: [],
-    createdAt: T0,
-    dueAt: T0 + DAY,
-    ...more,
-  };
-}
-
-describe('the review of it', () => {
-  const of = (more: Partial<ReviewFacts> = {}): ReviewFacts => ({
-    person: cat,
-    review: review(),
-    subjects: [yes(group('security'))],
-    ...more,
-  });
-
-  test('is signed off or questioned once, with its reason, and told where it was shown', () => {
-    const signed = decideReview({ verdict: 'sign_off', note: 'as agreed' }, of(), T0 + HOUR);
-    if ('refusal' in signed) throw new Error('refused');
-    expect(put(signed.changes, 'review')).toMatchObject([
-      { version: 2, state: 'signed_off', decidedBy: 'Cat', note: 'as agreed' },
-    ]);
-    expect(eventKinds(signed.changes)).toEqual(['review.signed_off']);
-    expect(jobs(signed.changes).has('msg:review:rev-1:security')).toBe(true);
-    expect(reviewView(signed.review, T0 + HOUR, 'UTC')).toMatchObject({
-      open: false,
-      headline: 'Signed off by Cat 10:00 UTC: “as agreed”.',
-    });
-    expect(decideReview({ verdict: 'question' }, of(), T0)).toMatchObject({ refusal: { code: 'reason_missing' } });
-    expect(decideReview({ verdict: 'sign_off' }, of({ review: signed.review }), T0)).toMatchObject({
-      refusal: { code: 'reviewed_already', by: 'Cat' },
-    });
-  });
-
-  test('is never the holder’s, nor anybody’s who is not named; attempts are kept', () => {
-    expect(decideReview({ verdict: 'sign_off' }, of({ person: ana }), T0)).toMatchObject({
-      refusal: { code: 'own_review' },
-      record: { kind: 'review.refused' },
-    });
-    expect(decideReview({ verdict: 'sign_off' }, of({ subjects: [no(group('security'))] }), T0)).toMatchObject({
-      refusal: { code: 'not_a_reviewer' },
-      record: { kind: 'review.refused' },
-    });
-  });
-
-  test('that nobody has made stands in the digest with its age', () => {
-    expect(reviewSection([], T0)).toEqual([]);
-    const [section] = reviewSection([review()], T0 + DAY + 2 * HOUR);
-    expect(section?.lines[0]).toEqual({
-      lead: 'Ana',
-      rest: `db-prod:read (G-7KQ2), used 1 day 2 h ago, overdue by 2 h: ${REASON}`,
-    });
   });
 });

@@ -179,6 +179,20 @@ describe('a card', () => {
     expect(bench.desk.taken).toMatchObject([{ command: { do: 'approve', target: { card: 'card-1' } } }]);
   });
 
+  it('of a review signs it off, or questions it with what was written', async () => {
+    const signs = pressed(connector.url, { hallpass: { do: 'sign_off', card: 'review-1' } });
+    await deliver(bench.teams, signs, await genuine());
+    const questions = pressed(connector.url, {
+      hallpass: { do: 'question', card: 'review-1' },
+      reason: ' which order? ',
+    });
+    await deliver(bench.teams, { ...questions, id: 'another' }, await genuine());
+    expect(bench.desk.taken).toMatchObject([
+      { command: { do: 'review', target: { card: 'review-1' }, verdict: 'sign_off' } },
+      { command: { do: 'review', target: { card: 'review-1' }, verdict: 'question', note: 'which order?' } },
+    ]);
+  });
+
   it('that carries something else than our data does nothing, and says so', async () => {
     for (const data of [
       {},

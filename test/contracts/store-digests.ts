@@ -46,7 +46,7 @@ export function digestContract(bench: Bench): void {
 
   test('a day has one digest, whoever puts it', async () => {
     const [one, two] = [await bench.store(), await bench.another()];
-    const row = { day: '2026-11-23', fromAt: T0, toAt: T0 + 1, madeAt: T0 + 2 };
+    const row = { day: '2026-11-23', version: 1, fromAt: T0, toAt: T0 + 1, madeAt: T0 + 2 };
     const job = (id: string): Change => ({
       put: 'job',
       row: { kind: 'timer', id, lane: 'x', priority: 1, dueAt: T0, payload: { ring: 'lapse', requestId: 'R-1' } },

@@ -140,6 +140,8 @@ export function freezeContract(bench: Bench): void {
       ...row,
       version: 2,
       state: 'signed_off' as const,
+      reminders: 2,
+      remindedAt: T0,
       decidedAt: T0 + 1,
       decidedBy: 'Sam',
       note: 'fine',

@@ -100,6 +100,7 @@ export function readContract(bench: Bench): void {
       startsAt: T0 + 1,
       expiresAt: T0 + 2,
       incident: { id: 'Q1', title: 'down', closedAt: T0 + 1, endsAt: T0 + 2 },
+      review: { by: [{ kind: 'everyone' }], withinMs: 1 },
       endReason: 'revoked',
       endingAt: T0 + 3,
       endedAt: T0 + 4,

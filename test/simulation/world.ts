@@ -537,6 +537,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
           view: handler.view,
           revocation: handler.revocation,
           review: handler.review,
+          digest: async () => undefined,
           ids,
         }),
       );

@@ -31,6 +31,9 @@ function bench(options: { start: number; zone: string; at: { hour: number; minut
       return quietFacts();
     },
     explained: async () => [],
+    digestOf: async (day: string) => rows.get(day),
+    digestById: async () => undefined,
+    unsignedDigests: async () => [],
     commit: async (commit: Commit) => {
       for (const change of commit.changes)
         if ('put' in change && change.put === 'digest') {
@@ -47,6 +50,7 @@ function bench(options: { start: number; zone: string; at: { hour: number; minut
       catalog: () => catalog,
       settings: () => ({ ...options.at, channels: [{ platform: 'slack', conversation: 'C1' }] }),
       clock,
+      ids: { opaque: () => 'opaque' },
       log: silent,
     });
   const posted = (): readonly JobPut[] =>
@@ -114,7 +118,7 @@ test.each([
 });
 
 test('several missed days are one digest', async () => {
-  const { clock, process, posted } = bench({
+  const { clock, rows, process, posted } = bench({
     start: Date.UTC(2026, 2, 10, 15),
     zone: 'UTC',
     at: { hour: 9, minute: 0 },
@@ -124,7 +128,8 @@ test('several missed days are one digest', async () => {
   await process().ring();
   const [job, ...more] = posted();
   expect(more).toEqual([]);
-  expect(JSON.stringify(job?.row.payload)).toContain('is late');
+  expect(job?.row.payload).toMatchObject({ tell: 'digest', day: '2026-03-15' });
+  expect(JSON.stringify(rows.get('2026-03-15')?.view)).toContain('is late');
 });
 
 test('a process that is stopped while the directories are being asked makes none', async () => {

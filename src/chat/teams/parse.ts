@@ -6,7 +6,7 @@ import type { AccountRef } from '../../access/model.ts';
 import type { Incoming, ReplyTo } from '../../access/ports.ts';
 import type { FormWish } from '../../access/preview.ts';
 import { type Activity, isPersonal, plainText } from './activity.ts';
-import { BUTTONS, CONFIRM_REVOCATION } from './render.ts';
+import { BUTTONS, CONFIRM_REVOCATION, QUESTION, SIGN_OFF } from './render.ts';
 
 export type Parsed =
   | { readonly is: 'command'; readonly incoming: Incoming }
@@ -117,6 +117,15 @@ function parsePressed(data: unknown, read: Activity, by: AccountRef, key: string
     return id === undefined
       ? { is: 'refused', refusal: { code: 'expired_button' } }
       : commanded({ do: 'confirm-revocation', by, id }, read, by, key);
+  }
+  if (hallpass.do === SIGN_OFF || hallpass.do === QUESTION) {
+    const { card: id } = hallpass;
+    if (id === undefined) return { is: 'refused', refusal: { code: 'expired_button' } };
+    const note = cleanReason(hallpass.do === QUESTION ? (typedReason ?? '') : '');
+    if (typeof note !== 'string') return { is: 'refused', refusal: note };
+    const verdict = hallpass.do === QUESTION ? 'question' : 'sign_off';
+    const said = note === '' ? {} : { note };
+    return commanded({ do: 'review', by, target: { card: id }, verdict, ...said }, read, by, key);
   }
   const forLess = hallpass.do === 'approve_for';
   const button = forLess ? 'approve' : BUTTONS.find((one) => one === hallpass.do);

@@ -70,6 +70,9 @@ export const BUTTONS = ['approve', 'deny', 'cancel', 'extend', 'return', 'look']
 export type ButtonName = (typeof BUTTONS)[number];
 /** On the preview of a revocation; its card is the revocation's opaque id. */
 export const CONFIRM_REVOCATION = 'confirm_revocation';
+/** On a post-access review; its card is the review's opaque id. */
+export const SIGN_OFF = 'sign_off';
+export const QUESTION = 'question';
 
 /** What a channel, an approver, a requester or security sees. */
 export function renderMessage(view: MessageView, context: MessageContext): Rendered {
@@ -116,16 +119,32 @@ function notice(view: Extract<MessageView, { kind: 'notice' }>, scale: number): 
   });
 }
 
-/** It is answered by typing: a question needs its reason. */
 function review(view: ReviewView, scale: number): Rendered {
-  const how = `Write review ${view.grantId} sign-off, or review ${view.grantId} question and why.`;
+  const data = (what: string) => ({ do: what, card: view.id });
   return cardOf({
     body: [
       title(view.title),
       paragraph(view.headline, TEXT_MAX * scale),
       ...view.lines.map((line) => paragraph(line, TEXT_MAX * scale)),
-      ...(view.open ? [aside(how, TEXT_MAX)] : []),
     ],
+    actions: view.open
+      ? [
+          execute('Sign off', data(SIGN_OFF), { tooltip: `Sign off ${view.grantId}`, style: 'positive' }),
+          unfold(
+            'Question…',
+            [
+              {
+                type: 'Input.Text',
+                id: 'reason',
+                isMultiline: true,
+                maxLength: REASON_MAX,
+                label: 'What is wrong with it? Security sees this, and it is kept in the audit trail.',
+              },
+            ],
+            execute('Question', data(QUESTION), { tooltip: `Question ${view.grantId}`, style: 'destructive' }),
+          ),
+        ]
+      : [],
     summary: [view.title, view.headline, ...view.lines].join('. '),
   });
 }
