@@ -349,7 +349,6 @@ export function jsonSchema(): unknown {
 /** Keys of the full design that this version does not know, by the section they belong to ('' for the top). */
 const LATER: Readonly<Record<string, readonly string[]>> = {
   '': ['stepUp', 'workloads', 'retention', 'findings', 'activity'],
-  directories: ['nativeExpiry'],
   policies: ['proof'],
   resources: ['activity'],
 };

@@ -3,11 +3,12 @@
  * so it is said to security, and nobody does it for themselves.
  */
 import type { Refusal } from './command.ts';
-import { event, eventRow, type Outcome, personActor, putGrant, refused, tellSecurity } from './decision.ts';
+import { event, eventRow, type Outcome, operation, personActor, putGrant, refused, tellSecurity } from './decision.ts';
 import { frozenBy, frozenRefusal, personFrozen, restsOn } from './freeze.ts';
-import { isLive, keyText, madePermanent } from './ledger.ts';
+import { expiresNatively, isLive, keyText, madePermanent } from './ledger.ts';
 import { show } from './lifecycle.ts';
 import type { Freezes, Instant, Membership, Person, Subject } from './model.ts';
+import { PRIORITY } from './model.ts';
 import { anyHolds, type SubjectAnswer } from './policy.ts';
 import type { GrantRecord } from './ports.ts';
 
@@ -52,6 +53,8 @@ export function decideAdopt(command: { readonly reason: string }, facts: AdoptFa
       restsOn(freezes),
       ...rows.flatMap((row) => [
         { put: 'membership' as const, row: madePermanent(row, now), was: row.version },
+        // The directory must not end what is permanent now.
+        ...(expiresNatively(row) ? [operation(row.key, now, PRIORITY.addition)] : []),
         event('membership.adopted', now, actor, {
           ...about,
           membership: row.key,

@@ -12,8 +12,8 @@ import {
   showEverywhere,
   timer,
 } from './decision.ts';
-import { keyText, readyForGrant, sameKey, unknownMembership } from './ledger.ts';
-import { closeRequest, endsAt, outcomeAudience, stopAsking } from './lifecycle.ts';
+import { keyText, lastsUntil, readyForGrant, readyForLonger, sameKey, unknownMembership } from './ledger.ts';
+import { closeRequest, endsAt, moveEnd, outcomeAudience, stopAsking } from './lifecycle.ts';
 import type { AccessRequest, Actor, AuditEvent, Change, Entitlement, Grant, Instant, MembershipKey } from './model.ts';
 import { PRIORITY } from './model.ts';
 import type { GrantRecord, MembershipRecord } from './ports.ts';
@@ -133,38 +133,46 @@ export function prolongGrant(approved: Approved, now: Instant): Outcome {
       undefined,
       withdrawn('the maximum is reached'),
     );
-  const moved = putGrant(grant, { expiresAt, hardEndAt: Math.max(grant.hardEndAt, expiresAt) });
-  const outcome = outcomeAudience(request);
+  const held = distinct(approved.memberships).flatMap(({ membership }) =>
+    membership === undefined ? [] : [membership],
+  );
+  // A directory that ends it by itself moves its own end first: an end that people were told of would not hold else.
+  const first = held.filter((membership) => !lastsUntil(membership, expiresAt));
+  const outcome = first.length > 0 ? undefined : outcomeAudience(request);
   const { row, change } = approve(
     approved,
     outcome === undefined ? {} : { audiences: [...request.audiences, outcome] },
     now,
   );
   const original = extended?.request;
+  const more = { detail: { policyHash: request.policyHash, ...approved.detail }, ...correlationOf(approved) };
   return {
     done: 'approved',
     requestId: request.id,
     changes: [
       change,
-      moved.change,
-      timer({ ring: 'end', grantId: grant.id }, expiresAt),
-      ...(grant.warnBeforeMs > 0
-        ? [timer({ ring: 'warn', grantId: grant.id }, Math.max(now, expiresAt - grant.warnBeforeMs))]
-        : []),
+      // Put even where nothing changes: an end that is being told to a directory at this moment is decided on again.
+      ...held.map(
+        (membership): Change => ({
+          put: 'membership',
+          row: readyForLonger(membership),
+          was: membership.version,
+        }),
+      ),
+      ...first.map(({ key }) => operation(key, now, PRIORITY.addition)),
       ...askNoMore(approved),
       ...approved.because,
-      event('grant.extended', now, approved.by, {
-        requestId: request.id,
-        grantId: grant.id,
-        detail: {
-          entitlement: grant.entitlement,
-          from: endsAt(grant),
-          to: expiresAt,
-          policyHash: request.policyHash,
-          ...approved.detail,
-        },
-        ...correlationOf(approved),
-      }),
+      ...(first.length > 0
+        ? [
+            putGrant(grant, { extending: { requestId: request.id, toAt: expiresAt } }).change,
+            event('grant.extension_approved', now, approved.by, {
+              requestId: request.id,
+              grantId: grant.id,
+              ...more,
+              detail: { entitlement: grant.entitlement, from: endsAt(grant), to: expiresAt, ...more.detail },
+            }),
+          ]
+        : moveEnd(grant, request.id, expiresAt, approved.by, more, now)),
       ...showEverywhere(row, now),
       ...(original === undefined ? [] : showEverywhere(original, now)),
     ],

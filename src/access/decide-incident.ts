@@ -33,7 +33,9 @@ export function ringIncident(record: GrantRecord | undefined, open: boolean | un
   if (open !== false) return { dueAt: now + INCIDENT_LOOK_MS };
   // Only ever sooner: an end that comes before the grace is over stays what it is.
   const end = Math.min(endsAt(grant), now + INCIDENT_GRACE_MS);
-  const { change } = putGrant(grant, {
+  // More time that a directory has not come round to is not added to an end that has just come nearer.
+  const { extending: _, ...before } = grant;
+  const { change } = putGrant(before, {
     incident: { ...incident, closedAt: now, endsAt: end },
     // While nothing is added yet there is no other end than the hard one.
     ...(grant.expiresAt === undefined ? { hardEndAt: end } : { expiresAt: end }),

@@ -12,6 +12,7 @@ import {
   type Lesson,
   learn,
   markAddition,
+  markExpiry,
   markRemoval,
   nextStep,
   recordLostAnswer,
@@ -34,17 +35,21 @@ export interface OperationFacts {
   readonly freezes?: Freezes;
   readonly lagMs: number;
   readonly callDeadlineMs: number;
+  /** The directory ends memberships by itself. `untold`: where it turns out not to, security has not heard of that yet. */
+  readonly nativeExpiry?: 'told' | 'untold';
   /** Uniform in [0, 1). */
   readonly jitter: number;
   readonly correlation: string;
 }
 
-export type OperationCall = 'read' | 'add' | 'remove';
+export type OperationCall = 'read' | 'add' | 'remove' | 'expire';
 
 export interface OperationDecision {
   readonly changes: readonly Change[];
   readonly next:
-    | { readonly do: 'call'; readonly call: OperationCall }
+    | { readonly do: 'call'; readonly call: Exclude<OperationCall, 'expire'> }
+    /** Without a time: not any more. */
+    | { readonly do: 'call'; readonly call: 'expire'; readonly at?: Instant }
     | { readonly do: 'later'; readonly dueAt: Instant; readonly priority: number; readonly lastError?: string }
     | { readonly do: 'done' };
 }
@@ -94,7 +99,8 @@ export function decideOperation(facts: OperationFacts, lesson: Lesson | undefine
     );
   }
   const stopped = stoppedByFreeze(facts);
-  const wishBefore = wishOf(grantsOf(records), now, stopped);
+  const expires = facts.nativeExpiry !== undefined;
+  const wishBefore = wishOf(grantsOf(records), now, stopped, expires);
   if (lesson !== undefined) {
     row = learn(row, lesson, wishBefore, now, facts.lagMs);
     changes.push(
@@ -107,13 +113,25 @@ export function decideOperation(facts: OperationFacts, lesson: Lesson | undefine
 
   const settled: Change[] = [];
   if (lesson !== undefined || row !== before || needsSettling(records, row)) {
-    const after = settleHolders(records, row, now, facts.lagMs);
+    const after = settleHolders(
+      records,
+      row,
+      now,
+      facts.lagMs,
+      ({ id }) => facts.freezes !== undefined && !stopped.has(id),
+    );
     settled.push(...after.changes);
     records = after.records;
   }
   changes.push(...settled.filter((change) => !concernsThis(change, row.key)));
 
-  const wish = wishOf(grantsOf(records), now, stopped);
+  const wish = wishOf(grantsOf(records), now, stopped, expires);
+  // An approved extension comes into force, or is sent on its way, only while nothing that covers it is frozen.
+  const rests: Change[] =
+    facts.freezes !== undefined && facts.grants.some(({ grant }) => grant.extending !== undefined && isLive(grant))
+      ? [restsOn(facts.freezes)]
+      : [];
+  changes.push(...rests);
   changes.push(...notices(facts, before, row, lesson, wish.wanted, now));
 
   const failed = lesson?.learnt === 'failed' ? lesson : undefined;
@@ -123,7 +141,7 @@ export function decideOperation(facts: OperationFacts, lesson: Lesson | undefine
   const turned = step.do === 'remove' && row.removeStartedAt === undefined && failed?.retryAfterMs === undefined;
   if ((failed !== undefined || didNotHold) && step.do !== 'nothing' && !turned) {
     const wait = retryDelayMs(row.failures, wish.wanted, facts.jitter, failed?.retryAfterMs);
-    const priority = wish.wanted ? PRIORITY.addition : PRIORITY.removal;
+    const priority = wish.wanted || step.do === 'expire' ? PRIORITY.addition : PRIORITY.removal;
     return later(put(changes, before, row), now + wait, priority, row.lastError);
   }
   switch (step.do) {
@@ -146,8 +164,21 @@ export function decideOperation(facts: OperationFacts, lesson: Lesson | undefine
         }),
       );
       // Rests on what is frozen: an addition is not sent when a freeze came between the look and its mark.
-      if (facts.freezes !== undefined) changes.push(restsOn(facts.freezes));
+      if (facts.freezes !== undefined && rests.length === 0) changes.push(restsOn(facts.freezes));
       return { changes: put(changes, before, marked), next: { do: 'call', call: 'add' } };
+    }
+    case 'expire': {
+      const { at } = step;
+      changes.push(
+        event('membership.native_expiry_started', now, by, {
+          ...about(row),
+          detail: { grants, expiresAt: at ?? null },
+        }),
+      );
+      return {
+        changes: put(changes, before, markExpiry(row, at)),
+        next: { do: 'call', call: 'expire', ...(at === undefined ? {} : { at }) },
+      };
     }
     case 'remove':
       changes.push(
@@ -166,13 +197,14 @@ export function settleHolders(
   row: Membership,
   now: Instant,
   lagMs: number,
+  mayExtend: (grant: Grant) => boolean = () => false,
 ): { readonly changes: readonly Change[]; readonly records: readonly GrantRecord[] } {
   const changes: Change[] = [];
   let records = held;
   for (const { grant } of held) {
     const record = records.find((candidate) => candidate.grant.id === grant.id);
     if (record === undefined) continue;
-    const effects = settleGrant(withMembership(record, row), now, lagMs);
+    const effects = settleGrant(withMembership(record, row), now, lagMs, mayExtend(record.grant));
     changes.push(...effects);
     records = records.map((other) => withRows(other, effects));
   }
@@ -205,13 +237,16 @@ function later(changes: readonly Change[], dueAt: Instant, priority: number, las
 }
 
 /**
- * Two things follow without any call: a membership that is there already (another grant's, or a baseline) starts a
- * grant, and one that a newer grant took over lets an ending one end.
+ * Three things follow without any call: a membership that is there already (another grant's, or a baseline) starts a
+ * grant, one that a newer grant took over lets an ending one end, and one whose own end was moved lets an extension
+ * come into force.
  */
 function needsSettling(records: readonly GrantRecord[], row: Membership): boolean {
   const taken = row.origin !== 'ours' || records.some(({ grant }) => isLive(grant));
   return records.some(({ grant }) =>
-    grant.state === 'ending' ? taken : grant.state === 'adding' && row.origin !== 'none' && !unread(row),
+    grant.state === 'ending'
+      ? taken
+      : grant.extending !== undefined || (grant.state === 'adding' && row.origin !== 'none' && !unread(row)),
   );
 }
 
@@ -264,7 +299,12 @@ function lessonEvent(lesson: Lesson, before: Membership, row: Membership): strin
       return row.origin === 'baseline' ? 'membership.baseline_found' : 'membership.added';
     case 'removed':
       return 'membership.removed';
+    case 'expiry_set':
+      return lesson.at === undefined ? 'membership.native_expiry_lifted' : 'membership.native_expiry_set';
+    case 'expiry_unavailable':
+      return 'membership.native_expiry_unavailable';
     case 'failed':
+      if (lesson.call === 'expire') return 'membership.native_expiry_failed';
       if (lesson.call === 'read') return 'membership.read_failed';
       if (lesson.call === 'remove') return 'membership.removal_failed';
       if (lesson.effect === 'unknown') return 'membership.addition_unknown';
@@ -278,6 +318,7 @@ function lessonDetail(lesson: Lesson, row: Membership): AuditEvent['detail'] {
     return { ...standing, call: lesson.call, code: lesson.code, effect: lesson.effect, error: lesson.error };
   if (lesson.learnt === 'seen_absent' || lesson.learnt === 'seen_present')
     return { ...standing, readAt: lesson.readAt };
+  if (lesson.learnt === 'expiry_set') return { ...standing, expiresAt: lesson.at ?? null };
   return { ...standing, answer: lesson.learnt };
 }
 
@@ -314,6 +355,8 @@ function notices(
 
   if (lesson.learnt === 'failed' || (lesson.learnt === 'seen_present' && removalDidNotHold(row, facts.lagMs))) {
     const reached = row.failures === FAILURES_TOLD;
+    if (lesson.learnt === 'failed' && lesson.call === 'expire')
+      return reached ? tell('native_expiry_failing', 'warning') : [];
     if (lesson.learnt === 'failed' && lesson.call === 'add') {
       // Also when this very refusal has just ended the last grant that wanted it.
       if (row.addOutcome === 'refused') return tell('addition_abandoned', 'warning');
@@ -324,10 +367,29 @@ function notices(
     const locked = row.failures === 1 && row.lastErrorCode === 'unauthorized';
     return reached || locked ? tell('addition_failing', 'warning') : [];
   }
+  if (lesson.learnt === 'expiry_unavailable') {
+    if (facts.nativeExpiry !== 'untold') return [];
+    const { directory } = row.key;
+    return [
+      // Whoever puts this first tells it.
+      { put: 'pin', row: { space: 'told', name: nativeExpiryTold(directory), id: String(now), pinnedAt: now } },
+      ...tellSecurity(`native_expiry_unavailable:${directory}`, {
+        code: 'native_expiry_unavailable',
+        severity: 'warning',
+        at: now,
+        directory,
+      }),
+    ];
+  }
   if (row.provenAbsentAt !== undefined && before.failures >= FAILURES_TOLD)
     return tell('removal_recovered', 'info', { failures: before.failures });
   if (removedOutside(row, facts.lagMs)) return tell('removed_outside', 'warning');
   return [];
+}
+
+/** Where it is noted that security has heard that a directory ends no membership by itself. */
+export function nativeExpiryTold(directory: string): string {
+  return `native-expiry:${directory}`;
 }
 
 function concerned(grants: readonly GrantRecord[], key: MembershipKey, wanted: boolean): GrantRecord | undefined {

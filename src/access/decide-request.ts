@@ -183,8 +183,8 @@ export function decideExtend(
   if (no !== undefined) return refused(no);
   const frozen = frozenNow(facts);
   if (frozen !== undefined) return refused(frozen);
-  const pending = facts.pending[0];
-  if (pending !== undefined) return refused({ code: 'already_pending', requestId: pending.id });
+  const pending = facts.pending[0]?.id ?? grant.extending?.requestId;
+  if (pending !== undefined) return refused({ code: 'already_pending', requestId: pending });
   const span = { from: grant.startsAt, to: from + more, extends: grant };
   return judged(facts, { durationMs: more, reason, known: true }, span, facts.extended, now);
 }

@@ -15,6 +15,10 @@ export interface Wish {
   readonly wanted: boolean;
   /** One of them may still be added (`addBy` has not passed). */
   readonly mayAdd: boolean;
+  /** All of them are past their end, which nobody has come to yet. */
+  readonly over?: true;
+  /** When the directory is to end it by itself; absent where it does no such thing. */
+  readonly nativeExpiryAt?: Instant;
 }
 
 export type Step =
@@ -22,15 +26,20 @@ export type Step =
   | { readonly do: 'wait'; readonly until: Instant }
   | { readonly do: 'read' }
   | { readonly do: 'add' }
-  | { readonly do: 'remove' };
+  | { readonly do: 'remove' }
+  /** Without a time: the directory is not to end it by itself any more. */
+  | { readonly do: 'expire'; readonly at?: Instant };
 
 /** What a call to the directory taught us. `failed.effect` as in `DirectoryError`. */
 export type Lesson =
   | { readonly learnt: 'seen_present' | 'seen_absent'; readonly readAt: Instant }
   | { readonly learnt: 'added' | 'already_member' | 'removed' }
+  /** The directory accepted when it ends it by itself; without a time, that it does not. */
+  | { readonly learnt: 'expiry_set'; readonly at?: Instant }
+  | { readonly learnt: 'expiry_unavailable' }
   | {
       readonly learnt: 'failed';
-      readonly call: 'read' | 'add' | 'remove';
+      readonly call: 'read' | 'add' | 'remove' | 'expire';
       readonly code: DirectoryErrorCode;
       readonly effect: 'none' | 'unknown';
       readonly error: string;
@@ -44,6 +53,12 @@ const FRESH_READ_MS = 30_000;
  * absence counts. A database that takes longer to say that the mark is kept has the call put off.
  */
 export const UNKNOWN_MARGIN_MS = 5_000;
+
+/**
+ * A directory that ends memberships by itself is to do so this long after our own end: late enough that a removal which
+ * is retried comes first, soon enough for a day on which nothing of ours runs.
+ */
+export const NATIVE_EXPIRY_AFTER_MS = 5 * 60_000;
 
 /** No wait is longer: what is waited for is looked at again from time to time, whatever the clock did. */
 const WAIT_MAX_MS = 60_000;
@@ -60,10 +75,27 @@ export function isLive(grant: Grant): boolean {
   return grant.state === 'adding' || grant.state === 'active';
 }
 
-export function wishOf(holders: readonly Grant[], now: Instant, stopped: ReadonlySet<string> = new Set()): Wish {
+/** `stopped`: grants for which nothing more is opened. `expires`: the directory ends memberships by itself. */
+export function wishOf(
+  holders: readonly Grant[],
+  now: Instant,
+  stopped: ReadonlySet<string> = new Set(),
+  expires = false,
+): Wish {
   const live = holders.filter(isLive);
   const adds = (grant: Grant) => grant.state === 'adding' && now < grant.addBy && !stopped.has(grant.id);
-  return { wanted: live.length > 0, mayAdd: live.some(adds) };
+  const ends = live.map((grant) => {
+    const end = grant.expiresAt ?? grant.hardEndAt;
+    return { end, until: stopped.has(grant.id) ? end : Math.max(end, grant.extending?.toAt ?? end) };
+  });
+  return {
+    wanted: live.length > 0,
+    mayAdd: live.some(adds),
+    ...(live.length > 0 && ends.every(({ end }) => now >= end) ? { over: true as const } : {}),
+    ...(expires && live.length > 0
+      ? { nativeExpiryAt: Math.max(...ends.map(({ until }) => until)) + NATIVE_EXPIRY_AFTER_MS }
+      : {}),
+  };
 }
 
 export function unknownMembership(key: MembershipKey, groupName: string, login: string): Membership {
@@ -82,6 +114,7 @@ export function nextStep(row: Membership, wish: Wish, now: Instant, lagMs: numbe
 function towardsPresent(row: Membership, wish: Wish, now: Instant, lagMs: number): Step {
   switch (row.origin) {
     case 'baseline':
+      if (expiryToLift(row)) return { do: 'expire' };
       // The permanent membership may have been taken away since: `readyForGrant` forgets the old read.
       return wish.mayAdd && row.seen === undefined ? { do: 'read' } : { do: 'nothing' };
     case 'none': {
@@ -95,13 +128,14 @@ function towardsPresent(row: Membership, wish: Wish, now: Instant, lagMs: number
       if (uncertain) {
         // A late removal of our own took it away from a grant that already runs: putting it back starts nothing new.
         const undone = row.addOutcome === 'unknown' && row.seen === 'absent' && row.missingSinceAt === undefined;
-        if (wish.mayAdd || undone) return { do: 'add' };
+        if (wish.mayAdd || (undone && wish.over !== true)) return { do: 'add' };
         // Too late to send another addition. What is there is found out by looking.
         return row.seen === undefined ? { do: 'read' } : { do: 'nothing' };
       }
       // Somebody else took it away: its grants end, and nothing more is learnt by looking.
       if (removedOutside(row, lagMs)) return { do: 'nothing' };
       const settlesAt = removalsSettleAt(row, lagMs);
+      if (row.seen === 'present' && expiryDue(row, wish)) return { do: 'expire', at: wish.nativeExpiryAt };
       if (row.seen === 'present')
         // A removal whose answer was lost may land after this addition: look once more when it no longer can.
         return settlesAt === undefined || (row.seenAt ?? 0) > settlesAt ? { do: 'nothing' } : readAfter(settlesAt, now);
@@ -115,6 +149,7 @@ function towardsPresent(row: Membership, wish: Wish, now: Instant, lagMs: number
 }
 
 function towardsAbsent(row: Membership, now: Instant, lagMs: number): Step {
+  if (row.origin === 'baseline' && expiryToLift(row)) return { do: 'expire' };
   // Baseline is not ours to remove, and `none` is either proven gone or was never added.
   if (row.origin !== 'ours') return { do: 'nothing' };
   if (row.removeStartedAt === undefined || row.removeOutcome !== 'accepted') return { do: 'remove' };
@@ -125,6 +160,33 @@ function towardsAbsent(row: Membership, now: Instant, lagMs: number): Step {
   if ((row.seenAt ?? 0) > settled) return { do: 'remove' };
   // Only a clock that stepped back leaves more than the lag to wait for: sent again, the removal counts from now.
   return settled > now + lagMs ? { do: 'remove' } : readAfter(settled, now);
+}
+
+function expiryDue(row: Membership, wish: Wish): wish is Wish & { readonly nativeExpiryAt: Instant } {
+  if (wish.nativeExpiryAt === undefined || row.nativeExpiryOutcome === 'unavailable') return false;
+  return row.nativeExpiryAt !== wish.nativeExpiryAt || row.nativeExpirySent !== undefined;
+}
+
+/** It was made permanent, and the directory would still end it. */
+function expiryToLift(row: Membership): boolean {
+  return expiresNatively(row) && row.nativeExpiryOutcome !== 'unavailable';
+}
+
+/** The directory ends it by itself, or may. */
+export function expiresNatively(row: Membership): boolean {
+  return row.nativeExpiryAt !== undefined || row.nativeExpirySent !== undefined;
+}
+
+/** The directory has accepted to leave it until after this end, or does not end it by itself. */
+export function lastsUntil(row: Membership, end: Instant): boolean {
+  if (row.origin !== 'ours' || !expiresNatively(row)) return true;
+  return row.nativeExpirySent === undefined && (row.nativeExpiryAt ?? 0) >= end + NATIVE_EXPIRY_AFTER_MS;
+}
+
+/** By then the directory may have ended it by itself, so that nobody else need have done it. */
+export function expiredNatively(row: Membership, at: Instant): boolean {
+  const soonest = Math.min(row.nativeExpiryAt ?? Infinity, row.nativeExpirySent ?? Infinity);
+  return at >= soonest;
 }
 
 function readAfter(at: Instant, now: Instant): Step {
@@ -193,8 +255,24 @@ export function markAddition(row: Membership, now: Instant, callDeadlineMs: numb
     seenAt: undefined,
     missingSinceAt: undefined,
     provenAbsentAt: undefined,
+    ...NO_EXPIRY,
     ...NO_RULING,
   });
+}
+
+/** The mark before the directory is told when to end it by itself. Absent: that it is not to, which takes nothing away. */
+export function markExpiry(row: Membership, at: Instant | undefined): Membership {
+  if (at === undefined) return touched(row);
+  const lost = row.nativeExpirySent;
+  return changed(row, {
+    nativeExpirySent: Math.min(at, lost ?? at),
+    ...(lost === undefined ? {} : { nativeExpiryOutcome: 'unknown' as const }),
+  });
+}
+
+/** For a later end: a directory that ended nothing by itself is asked again. */
+export function readyForLonger(row: Membership): Membership {
+  return changed(row, row.nativeExpiryOutcome === 'unavailable' ? { nativeExpiryOutcome: undefined } : {});
 }
 
 /** For a new grant: what was refused is asked again, a baseline is looked at again, and everything else stays known. */
@@ -206,7 +284,7 @@ export function readyForGrant(row: Membership): Membership {
     case 'baseline':
       return changed(row, { seen: undefined, seenAt: undefined, ...SUCCESS });
     case 'ours':
-      return touched(row);
+      return readyForLonger(row);
   }
 }
 
@@ -255,6 +333,10 @@ export function learn(row: Membership, lesson: Lesson, wish: Wish, now: Instant,
     case 'removed':
       // `failures` stays: the removal is over when it is proven, not when it is accepted.
       return changed(row, { removeOutcome: 'accepted', removeAcceptedAt: now, seen: undefined, seenAt: undefined });
+    case 'expiry_set':
+      return changed(row, { ...NO_EXPIRY, nativeExpiryAt: lesson.at, ...SUCCESS });
+    case 'expiry_unavailable':
+      return changed(row, { ...expiryNotSent(row), nativeExpiryOutcome: 'unavailable', ...SUCCESS });
     case 'failed':
       return failed(row, lesson);
   }
@@ -273,6 +355,11 @@ const NO_REMOVAL = {
   removeDeadlineAt: undefined,
   removeOutcome: undefined,
 } as const;
+const NO_EXPIRY = {
+  nativeExpiryAt: undefined,
+  nativeExpirySent: undefined,
+  nativeExpiryOutcome: undefined,
+} as const;
 const CLOSED = {
   origin: 'none',
   seen: undefined,
@@ -280,6 +367,7 @@ const CLOSED = {
   missingSinceAt: undefined,
   ...NO_ADDITION,
   ...NO_REMOVAL,
+  ...NO_EXPIRY,
   ...SUCCESS,
 } as const;
 
@@ -311,7 +399,18 @@ export function baselineGone(row: Membership, now: Instant): Membership {
 
 /** Not ours to remove from here on: somebody who may say so did. */
 export function madePermanent(row: Membership, now: Instant): Membership {
-  return changed(row, { ...CLOSED, origin: 'baseline', seen: 'present', seenAt: now, ruling: 'adopted', ruledAt: now });
+  // What the directory was told of its end is kept: it is to be told that there is none.
+  const { nativeExpiryAt, nativeExpirySent } = row;
+  return changed(row, {
+    ...CLOSED,
+    origin: 'baseline',
+    seen: 'present',
+    seenAt: now,
+    nativeExpiryAt,
+    nativeExpirySent,
+    ruling: 'adopted',
+    ruledAt: now,
+  });
 }
 
 /**
@@ -370,6 +469,7 @@ function seenAbsent(row: Membership, wish: Wish, readAt: Instant, lagMs: number)
           missingSinceAt: undefined,
           ...NO_ADDITION,
           ...NO_REMOVAL,
+          ...NO_EXPIRY,
           ...NO_RULING,
           ...SUCCESS,
         })
@@ -383,6 +483,9 @@ function seenAbsent(row: Membership, wish: Wish, readAt: Instant, lagMs: number)
     return readAt > settlesAt
       ? changed(row, { seen: 'absent', seenAt: readAt, addOutcome: 'unknown', removeUnknownUntil: undefined })
       : changed(row, { seen: 'absent', seenAt: readAt });
+  // The directory ended it by itself, after our own end: nobody's doing, and added again for whoever may have it longer.
+  if (expiredNatively(row, readAt))
+    return changed(row, { ...NO_EXPIRY, seen: 'absent', seenAt: readAt, addOutcome: 'unknown' });
   return changed(row, { seen: 'absent', seenAt: readAt, missingSinceAt: row.missingSinceAt ?? readAt });
 }
 
@@ -393,6 +496,13 @@ function failed(row: Membership, lesson: Lesson & { learnt: 'failed' }): Members
     lastErrorCode: lesson.code,
   };
   if (lesson.call === 'read') return changed(row, trouble);
+  if (lesson.call === 'expire')
+    return changed(row, {
+      ...trouble,
+      ...(lesson.effect === 'none' ? expiryNotSent(row) : { nativeExpiryOutcome: 'unknown' as const }),
+      // Perhaps it is no longer there: looked at before anything else.
+      ...(lesson.code === 'not_found' ? { seen: undefined, seenAt: undefined } : {}),
+    });
   if (lesson.call === 'remove')
     return changed(row, {
       ...trouble,
@@ -418,6 +528,11 @@ function failed(row: Membership, lesson: Lesson & { learnt: 'failed' }): Members
       ...(refused ? { addOutcome: 'refused' as const } : {}),
     });
   return changed(row, { ...trouble, addOutcome: 'unknown' });
+}
+
+/** The last one did not take effect; one before it, whose answer was lost, still may have. */
+function expiryNotSent(row: Membership): { readonly nativeExpirySent?: undefined } {
+  return row.nativeExpiryOutcome === 'unknown' ? {} : { nativeExpirySent: undefined };
 }
 
 /** Missing although a grant wants it, in two reads further apart than the lag: somebody else took it away. */

@@ -11,11 +11,12 @@ import {
   timer,
   timerId,
 } from './decision.ts';
-import { isLive, keyText, removedOutside, sameKey, touched } from './ledger.ts';
+import { expiresNatively, isLive, keyText, lastsUntil, removedOutside, sameKey, touched } from './ledger.ts';
 import type {
   AccessRequest,
   Actor,
   Audience,
+  AuditEvent,
   Change,
   EndReason,
   Grant,
@@ -81,6 +82,9 @@ export function endGrant(record: GrantRecord, ending: Ending, now: Instant): Cha
     if (membership.membership === undefined) continue;
     changes.push(touchedMembership(membership.membership));
     if (!settledFor(grant, membership)) changes.push(operation(membership.key, now, PRIORITY.removal));
+    // Whoever still holds it may have it for less long: the directory's own end moves along.
+    else if (heldByAnother(grant, membership) && expiresNatively(membership.membership))
+      changes.push(operation(membership.key, now, PRIORITY.addition));
   }
   changes.push(
     event(ENDING_EVENT[ending.reason], now, ending.by, {
@@ -105,6 +109,7 @@ export function endGrant(record: GrantRecord, ending: Ending, now: Instant): Cha
   if (settled) changes.push(...ended(row, request, now));
   if (record.extension !== undefined)
     changes.push(...closeRequest(record.extension, 'withdrawn', ending.by, now, `${grant.id} is over`));
+  if (record.extending !== undefined) changes.push(...show(record.extending, [outcomeAudience(record.extending)], now));
   changes.push(...show(request, settled ? [outcomeAudience(request)] : [], now));
   return changes;
 }
@@ -208,9 +213,10 @@ function clockStartedAt(row: Membership | undefined): Instant | undefined {
 /**
  * Moves one grant on after something was learnt about its memberships. Called for every unended grant that holds the
  * membership. A grant that waits for its memberships is always put, even unchanged: two memberships of one grant that
- * settle at the same moment must not each believe that the other is still open.
+ * settle at the same moment must not each believe that the other is still open. `mayExtend`: nothing is frozen that
+ * would keep an approved extension from coming into force.
  */
-export function settleGrant(record: GrantRecord, now: Instant, lagMs: number): Change[] {
+export function settleGrant(record: GrantRecord, now: Instant, lagMs: number, mayExtend = false): Change[] {
   const { grant, request } = record;
   switch (grant.state) {
     case 'adding':
@@ -218,8 +224,12 @@ export function settleGrant(record: GrantRecord, now: Instant, lagMs: number): C
       const gone = record.memberships.find(
         ({ membership }) => membership !== undefined && removedOutside(membership, lagMs),
       );
-      if (gone === undefined)
-        return grant.state === 'adding' ? settleAdding(record, now) : showEverywhere(request, now);
+      if (gone === undefined) {
+        if (grant.state === 'adding') return settleAdding(record, now);
+        return grant.extending === undefined
+          ? showEverywhere(request, now)
+          : settleExtending(record, grant.extending.toAt, mayExtend, now);
+      }
       return endGrant(
         record,
         { reason: 'removed_outside', by: { kind: 'hallpass', part: 'ledger' }, note: gone.membership?.groupName ?? '' },
@@ -235,6 +245,44 @@ export function settleGrant(record: GrantRecord, now: Instant, lagMs: number): C
     case 'ended':
       return [];
   }
+}
+
+/** The end moves once every directory that ends a membership by itself has moved its own. */
+function settleExtending(record: GrantRecord, toAt: Instant, mayExtend: boolean, now: Instant): Change[] {
+  const { grant, request, extending } = record;
+  const moved = record.memberships.every(({ membership }) => membership === undefined || lastsUntil(membership, toAt));
+  if (!moved || !mayExtend || extending === undefined || now >= endsAt(grant))
+    return [putGrant(grant, {}).change, ...showEverywhere(request, now)];
+  return [
+    ...moveEnd(grant, extending.id, toAt, { kind: 'hallpass', part: 'ledger' }, {}, now),
+    ...show(extending, [outcomeAudience(extending)], now),
+    ...showEverywhere(request, now),
+  ];
+}
+
+/** A later end, with the timers that go with it, and the event that says so. */
+export function moveEnd(
+  grant: Grant,
+  requestId: RequestId,
+  toAt: Instant,
+  by: Actor,
+  more: Pick<AuditEvent, 'correlation'> & { readonly detail?: AuditEvent['detail'] },
+  now: Instant,
+): Change[] {
+  const { extending: _, ...before } = grant;
+  return [
+    putGrant(before, { expiresAt: toAt, hardEndAt: Math.max(grant.hardEndAt, toAt) }).change,
+    timer({ ring: 'end', grantId: grant.id }, toAt),
+    ...(grant.warnBeforeMs > 0
+      ? [timer({ ring: 'warn', grantId: grant.id }, Math.max(now, toAt - grant.warnBeforeMs))]
+      : []),
+    event('grant.extended', now, by, {
+      requestId,
+      grantId: grant.id,
+      ...more,
+      detail: { entitlement: grant.entitlement, from: endsAt(grant), to: toAt, ...more.detail },
+    }),
+  ];
 }
 
 function settleAdding(record: GrantRecord, now: Instant): Change[] {

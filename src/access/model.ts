@@ -384,6 +384,11 @@ export interface Grant {
   /** When the first addition was sent that was accepted or may have happened. */
   readonly startsAt?: Instant;
   readonly expiresAt?: Instant;
+  /**
+   * More time that is approved and not yet in force: a directory ends the membership by itself, and has to move its own
+   * end first. Still there when the grant is over: it never came to that.
+   */
+  readonly extending?: { readonly requestId: RequestId; readonly toAt: Instant };
   readonly incident?: TiedIncident;
   /** Owed once it has ended, as the policy said when it was given. */
   readonly review?: ReviewRule;
@@ -432,6 +437,12 @@ export interface Membership {
   /** First of the absent reads while a grant wants the membership. */
   readonly missingSinceAt?: Instant;
   readonly provenAbsentAt?: Instant;
+  /** When the directory ends it by itself, as it last accepted: for when nothing of ours runs. */
+  readonly nativeExpiryAt?: Instant;
+  /** Sent, and not known to be accepted: it may hold instead. */
+  readonly nativeExpirySent?: Instant;
+  /** `unavailable`: the directory said that it ends no membership by itself. `unknown`: an answer was lost. */
+  readonly nativeExpiryOutcome?: 'unavailable' | 'unknown';
   /** Failures in a row of what is owed now; reset when it succeeds. */
   readonly failures: number;
   readonly lastError?: string;
@@ -648,6 +659,8 @@ export interface Notice {
     | 'addition_failing'
     | 'addition_abandoned'
     | 'removed_outside'
+    | 'native_expiry_unavailable'
+    | 'native_expiry_failing'
     | 'message_undeliverable'
     | 'delivery_failed'
     | 'identity_changed'

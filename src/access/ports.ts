@@ -153,6 +153,8 @@ export interface GrantRecord {
   readonly memberships: readonly MembershipRecord[];
   /** A pending request for more time on this grant. */
   readonly extension?: AccessRequest;
+  /** The approved one of `grant.extending`. */
+  readonly extending?: AccessRequest;
 }
 
 /**
@@ -565,6 +567,14 @@ export interface Directory {
   add(groupId: string, userId: string): Promise<'added' | 'already_member'>;
   /** When it returns, the directory has accepted the removal; a 404 that names the member counts as `was_not_member`. */
   remove(groupId: string, userId: string): Promise<'removed' | 'was_not_member'>;
+  /**
+   * Has the directory end a direct membership by itself at that time, for when nothing of ours runs; without a time, no
+   * longer. `set`: it has accepted that. `unavailable`: it ends none by itself, and nothing happened. Absent where it is
+   * not to.
+   */
+  expireAt?(groupId: string, userId: string, at: Instant | undefined): Promise<'set' | 'unavailable'>;
+  /** Whether it would, asked of a group without changing anything. */
+  canExpire?(groupId: string): Promise<boolean>;
   /** Every member, all pages. */
   listMembers(groupId: string): Promise<readonly DirectoryUser[]>;
   /** What the vendor's answers have said so far of how much may be asked, and what an administrator should know of it. */

@@ -11,6 +11,7 @@ import {
   absenceProves,
   baselineGone,
   claimed,
+  expiredNatively,
   isLive,
   keyText,
   lookAgain,
@@ -109,6 +110,7 @@ function settledIn(row: Membership, grants: readonly Grant[], readAt: Instant, l
     row.addOutcome === 'accepted' &&
     row.removeStartedAt === undefined &&
     grants.some((grant) => grant.state === 'active') &&
+    !expiredNatively(row, readAt) &&
     absenceProves(row, readAt, lagMs)
   );
 }

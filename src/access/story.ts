@@ -57,7 +57,9 @@ const SAID: Readonly<Record<string, (event: AuditEvent, zone: string) => string>
   'grant.started': (event, zone) => `the time runs, until ${time(event, 'expiresAt', zone)}`,
   'grant.activated': (event) =>
     event.detail.partial === true ? 'the access is in place, in part' : 'the access is in place',
-  'grant.extended': (event, zone) => `the end is moved to ${time(event, 'expiresAt', zone)}`,
+  'grant.extension_approved': (event, zone) =>
+    `completed the approvals for more time, until ${time(event, 'to', zone)}: the directory moves its own end first`,
+  'grant.extended': (event, zone) => `the end is moved to ${time(event, 'to', zone)}`,
   'grant.warned': (event, zone) => `told the holder that it ends ${time(event, 'endsAt', zone)}`,
   'grant.expired': () => 'the time is over',
   'grant.revoked': (event) => `revoked the access${because(event)}`,
@@ -79,6 +81,17 @@ const SAID: Readonly<Record<string, (event: AuditEvent, zone: string) => string>
   'membership.removed': (event) => `the directory accepted the removal from ${membership(event)}`,
   'membership.removal_failed': (event) => `the removal from ${membership(event)} failed: ${of(event, 'error')}`,
   'membership.read_failed': (event) => `${membership(event)} could not be read: ${of(event, 'error')}`,
+  'membership.native_expiry_started': (event, zone) =>
+    event.detail.expiresAt === null
+      ? `having the directory no longer end ${membership(event)} by itself`
+      : `having the directory end ${membership(event)} by itself ${time(event, 'expiresAt', zone)}`,
+  'membership.native_expiry_set': (event, zone) =>
+    `the directory ends ${membership(event)} by itself ${time(event, 'expiresAt', zone)}, should Hallpass be gone`,
+  'membership.native_expiry_lifted': (event) => `the directory no longer ends ${membership(event)} by itself`,
+  'membership.native_expiry_unavailable': (event) =>
+    `the directory does not end ${membership(event)} by itself: its edition has no such thing`,
+  'membership.native_expiry_failed': (event) =>
+    `the directory could not be told when to end ${membership(event)} by itself: ${of(event, 'error')}`,
   'membership.proven_absent': (event) => `read back: gone from ${membership(event)}, proven`,
 };
 

@@ -79,6 +79,8 @@ export interface GrantView {
   /** The end is what it is because this incident was closed. */
   readonly incidentClosed?: string;
   readonly pendingExtension?: { readonly requestId: RequestId; readonly until: Instant };
+  /** More time that is approved: the end moves as soon as the directory has moved its own. */
+  readonly extending?: { readonly requestId: RequestId; readonly until: Instant };
 }
 
 /** `by` are approvers as people say them: `dba-leads`, `on-call dba`. */
@@ -142,7 +144,13 @@ export interface RequestView {
   readonly closedBy?: string;
   readonly closedNote?: string;
   /** Set when this asks for more time on a live grant. */
-  readonly extension?: { readonly grantId: GrantId; readonly from: Instant; readonly until: Instant };
+  readonly extension?: {
+    readonly grantId: GrantId;
+    readonly from: Instant;
+    readonly until: Instant;
+    /** Approved, and the directory has yet to move its own end; `never`: it had not when the grant was over. */
+    readonly moves?: 'soon' | 'never';
+  };
   readonly grant?: GrantView;
   /** What the buttons carry. */
   readonly cardId: string;
@@ -194,17 +202,20 @@ export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
   const denial = approvals.find((answer) => answer.answer === 'denied');
   const grant = seen.grant === undefined ? undefined : grantView(seen.grant);
   const from = seen.extended === undefined ? undefined : endsAt(seen.extended);
+  const moving = seen.extended?.extending?.requestId === request.id ? seen.extended : undefined;
   const extension =
     request.extendsGrant === undefined || from === undefined
       ? undefined
       : {
           grantId: request.extendsGrant,
           from,
-          // Once approved, the end has moved already.
-          until: request.state === 'approved' ? from : from + grantedMs,
+          // Once approved, the end has moved already, unless a directory has to move its own first.
+          until: request.state === 'approved' ? (moving?.extending?.toAt ?? from) : from + grantedMs,
+          ...(moving === undefined ? {} : { moves: isLive(moving) ? ('soon' as const) : ('never' as const) }),
         };
   const pending = request.state === 'pending';
   const active = seen.grant?.grant.state === 'active' && now < endsAt(seen.grant.grant);
+  const more = seen.grant?.extension ?? seen.grant?.grant.extending;
   const view: Omit<RequestView, 'headline' | 'severity'> = {
     id: request.id,
     state: request.state,
@@ -258,7 +269,7 @@ export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
     can: {
       answer: pending,
       cancel: pending,
-      extend: active && seen.grant?.extension === undefined && leftToExtend(seen.grant?.grant) > 0,
+      extend: active && more === undefined && leftToExtend(seen.grant?.grant) > 0,
       return: seen.grant !== undefined && isLive(seen.grant.grant),
     },
   };
@@ -346,6 +357,9 @@ function grantView(record: GrantRecord): GrantView {
     ...(extension === undefined
       ? {}
       : { pendingExtension: { requestId: extension.id, until: endsAt(grant) + extension.durationMs } }),
+    ...(grant.extending === undefined || !isLive(grant)
+      ? {}
+      : { extending: { requestId: grant.extending.requestId, until: grant.extending.toAt } }),
   };
 }
 
@@ -416,14 +430,31 @@ function headline(view: Omit<RequestView, 'headline' | 'severity'>): Pick<Reques
       return { severity: 'over', headline: `Withdrawn ${time(view.decidedAt ?? view.at)}${note}.` };
     }
     case 'approved':
-      if (view.extension !== undefined)
-        return {
-          severity: 'good',
-          headline: `Approved. ${view.extension.grantId} now ends ${time(view.extension.until)}.`,
-        };
+      if (view.extension !== undefined) return extensionHeadline(view.extension, time);
       return view.grant === undefined
         ? { severity: 'waiting', headline: 'Approved.' }
         : grantHeadline(view.grant, view, time);
+  }
+}
+
+/** An end that a directory could still take back is not promised. */
+function extensionHeadline(
+  { grantId, from, until, moves }: NonNullable<RequestView['extension']>,
+  time: (at: Instant) => string,
+): Pick<RequestView, 'headline' | 'severity'> {
+  switch (moves) {
+    case 'soon':
+      return {
+        severity: 'waiting',
+        headline: `Approved. ${grantId} ends ${time(until)} as soon as the directory has moved its own end; until then ${time(from)}.`,
+      };
+    case 'never':
+      return {
+        severity: 'warning',
+        headline: `Approved, but the directory had not moved its own end when ${grantId} was over: no time was added.`,
+      };
+    default:
+      return { severity: 'good', headline: `Approved. ${grantId} now ends ${time(until)}.` };
   }
 }
 
@@ -487,6 +518,10 @@ function grantHeadline(
         grant.pendingExtension === undefined
           ? ''
           : ` ${grant.pendingExtension.requestId} asks for more time, until ${time(grant.pendingExtension.until)}.`;
+      const moving =
+        grant.extending === undefined
+          ? ''
+          : ` ${grant.extending.requestId} is approved: it ends ${time(grant.extending.until)} as soon as the directory has moved its own end.`;
       return {
         severity: missing === '' && maybe === '' && !ended ? 'good' : 'warning',
         headline: [
@@ -494,7 +529,7 @@ function grantHeadline(
           ...(there === '' ? [] : [`${there} was there before.`]),
           ...ruledParts(grant),
           ...(maybe === '' ? [] : [`Perhaps added to ${maybe}: the directory's answer was lost.`]),
-          `${ended ? 'Was due to end' : 'Ends'} ${time(end)}${grant.incidentClosed === undefined ? '' : `: incident ${grant.incidentClosed} is closed`}.${missing === '' ? '' : ` Not added to ${missing}.`}${extension}`,
+          `${ended ? 'Was due to end' : 'Ends'} ${time(end)}${grant.incidentClosed === undefined ? '' : `: incident ${grant.incidentClosed} is closed`}.${missing === '' ? '' : ` Not added to ${missing}.`}${extension}${moving}`,
         ].join(' '),
       };
     }
@@ -617,6 +652,8 @@ const NOTICE_TITLE: Record<Notice['code'], string> = {
   addition_failing: 'Additions are failing',
   addition_abandoned: 'An addition was refused',
   removed_outside: 'A membership was removed outside Hallpass',
+  native_expiry_unavailable: 'A directory ends no membership by itself',
+  native_expiry_failing: 'A directory cannot be told when to end a membership by itself',
   message_undeliverable: 'A message cannot be delivered',
   identity_changed: 'An identity has changed',
   config_refused: 'A changed configuration was not taken',
@@ -646,6 +683,8 @@ export function noticeView(notice: Notice, zone: string): Extract<MessageView, {
     addition_failing: `Not yet a member of ${group ?? 'the group'}. Hallpass tries until the request's time to be added is over, then gives up.`,
     addition_abandoned: `Not added to ${group ?? 'the group'}. Hallpass does not try again; ask again when it is mended.`,
     removed_outside: `No longer a member of ${group ?? 'the group'}, and Hallpass did not do it. The grant ends; a removal is sent all the same.`,
+    native_expiry_unavailable: `${notice.directory ?? 'The directory'} says that its edition does not have it, although the file asks for nativeExpiry. Hallpass ends every grant on time as long as it runs; while nothing of it runs, access stays. This is said once.`,
+    native_expiry_failing: `After ${notice.failures ?? 0} failures, ${notice.directory ?? 'the directory'} does not take when to end the membership of ${group ?? 'the group'} by itself. Hallpass goes on trying, and ends it on time as long as it runs.`,
     message_undeliverable:
       notice.requestId === undefined
         ? 'The daily digest could not be posted in its channel. See it with the command digest 7d.'

@@ -39,6 +39,7 @@ async function askEverything(settings: Settings): Promise<readonly Asked[]> {
   return [
     ...(await askCredentials(directories, groups)),
     ...(await askGroups(settings, directories)),
+    ...(await askExpiry(settings, directories)),
     ...rateLimits(directories),
     ...(await askNamed(settings, directories)),
     ...(await askTeams(settings)),
@@ -68,6 +69,30 @@ async function askGroup(directory: Directory | undefined, name: string, group: s
   } catch (error) {
     return { what, ok: false, why: messageOf(error) };
   }
+}
+
+/** Whether a directory that is to end memberships by itself can, asked of the first group that it grants. */
+async function askExpiry(settings: Settings, directories: ReadonlyMap<string, Directory>): Promise<readonly Asked[]> {
+  const granted = Object.values(settings.catalog.resources).flatMap((resource) =>
+    Object.values(resource.roles).flatMap((entitlement) => entitlement.groups),
+  );
+  const asked = [...directories.values()].map(async (directory): Promise<Asked | undefined> => {
+    const group = granted.find((one) => one.directory === directory.name);
+    if (directory.canExpire === undefined || group === undefined) return undefined;
+    const what = `native expiry in ${directory.name}`;
+    try {
+      const found = await directory.findGroup(group.group);
+      // Said where the group itself is asked for.
+      if (found === undefined) return undefined;
+      if (await directory.canExpire(found.id)) return { what, ok: true };
+      const why = 'this edition does not have it; while nothing of Hallpass runs, access stays';
+      return { what, ok: true, warning: true, why };
+    } catch (error) {
+      const why = `${messageOf(error)}. Is the scope cloud-identity.groups granted, and the Cloud Identity API enabled?`;
+      return { what, ok: false, why };
+    }
+  });
+  return (await Promise.all(asked)).filter((one) => one !== undefined);
 }
 
 /** As the answers so far have said: an administrator who does not know of a small share learns of it when it is used up. */

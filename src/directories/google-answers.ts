@@ -103,6 +103,19 @@ const userSchema = z.object({
   nonEditableAliases: z.array(z.string()).nullish(),
 });
 
+/** A membership's name in the Cloud Identity API; nothing else goes into a path that takes it as it is. */
+const MEMBERSHIP_NAME = /^groups\/([A-Za-z0-9]{1,64})\/memberships\/[A-Za-z0-9]{1,64}$/;
+const nameSchema = z.object({ name: z.string().regex(MEMBERSHIP_NAME) });
+const rolesSchema = z.object({
+  membership: z.object({
+    roles: z.array(z.object({ name: z.string(), expiryDetail: z.object({ expireTime: textSchema }).nullish() })),
+  }),
+});
+const transitiveSchema = z.object({ hasMembership: z.boolean().nullish() });
+
+/** As Google words it where the edition has no expiry. */
+const NO_SUCH_EDITION = /\b300[56]\b/;
+
 export function isMissing(value: unknown): value is Missing {
   return typeof value === 'object' && value !== null && 'missing' in value;
 }
@@ -165,6 +178,42 @@ export function processDelete(asked: Asked, answer: Answer, now: Instant): 'remo
   if (kind === 'condition') return 'unclear';
   if (kind === 'gone') return { missing: missingBy(said?.message ?? '') };
   throw failure(asked, answer, now);
+}
+
+/** The name of a membership in this group, and in no other. */
+export function processMembershipName(asked: Asked, answer: Answer, groupId: string, now: Instant): string | Missing {
+  const name = processOne(asked, answer, now, nameSchema, (found) => found.name);
+  if (typeof name !== 'string' || MEMBERSHIP_NAME.exec(name)?.[1] === groupId) return name;
+  throw malformed(asked, 'the membership of another group');
+}
+
+/** `set` only when Google shows the MEMBER role with the very time that was sent, or with none. */
+export function processExpiry(
+  asked: Asked,
+  answer: Answer,
+  expireTime: string | null,
+  now: Instant,
+): 'set' | 'unavailable' | Missing {
+  if (lacksEdition(answer)) return 'unavailable';
+  const shown = processOne(asked, answer, now, rolesSchema, ({ membership }) =>
+    membership.roles.find(({ name }) => name === 'MEMBER'),
+  );
+  if (shown !== undefined && isMissing(shown)) return shown;
+  if (shown === undefined) throw malformed(asked, 'no MEMBER role');
+  const at = shown.expiryDetail?.expireTime ?? null;
+  const same = at === null || expireTime === null ? at === expireTime : Date.parse(at) === Date.parse(expireTime);
+  if (!same) throw malformed(asked, 'it shows another end than the one that was sent');
+  return 'set';
+}
+
+/** A 403 stands for an edition without it, or for a permission that is missing: Google does not say which. */
+export function processCanExpire(asked: Asked, answer: Answer, now: Instant): boolean | Missing {
+  if (lacksEdition(answer)) return false;
+  return processOne(asked, answer, now, transitiveSchema, () => true);
+}
+
+function lacksEdition(answer: Answer): boolean {
+  return answer.status === 403 && NO_SUCH_EDITION.test(saidBy(answer)?.message ?? '');
 }
 
 /** The error that an answer other than the awaited one stands for. `now` serves only when the answer has no `Date`. */

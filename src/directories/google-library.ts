@@ -3,10 +3,13 @@
  * deadline, the budget, the reading of answers and every second try stay ours.
  */
 import type { admin_directory_v1 } from 'googleapis/build/src/apis/admin/directory_v1.js';
+import type { cloudidentity_v1 } from 'googleapis/build/src/apis/cloudidentity/v1.js';
 import type { Request } from './http.ts';
 
 export type Admin = admin_directory_v1.Admin;
+export type CloudIdentity = cloudidentity_v1.Cloudidentity;
 export type Library = typeof import('googleapis/build/src/apis/admin/index.js');
+type IdentityLibrary = typeof import('googleapis/build/src/apis/cloudidentity/index.js');
 
 let loading: Promise<Library> | undefined;
 
@@ -14,6 +17,14 @@ let loading: Promise<Library> | undefined;
 export function library(): Promise<Library> {
   loading ??= import('googleapis/build/src/apis/admin/index.js');
   return loading;
+}
+
+let loadingIdentity: Promise<IdentityLibrary> | undefined;
+
+/** The same, of another of Google's APIs. */
+export function identityLibrary(): Promise<IdentityLibrary> {
+  loadingIdentity ??= import('googleapis/build/src/apis/cloudidentity/index.js');
+  return loadingIdentity;
 }
 
 /** What every request is made with. The type is the smallest that all methods of the client take. */

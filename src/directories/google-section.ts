@@ -36,6 +36,12 @@ export const googleSection = z
       .refine((value) => isAddress(value, 'loopback'), 'must be http:// or https:// on loopback, without a path')
       .optional()
       .describe('A local server that stands in for Google, for tests. Loopback only.'),
+    nativeExpiry: z
+      .boolean()
+      .optional()
+      .describe(
+        'true: Google ends each membership by itself five minutes after Hallpass should have, for when nothing of Hallpass runs. Needs an edition that has it, and Google mails the owners of the group. Default false.',
+      ),
     lag: lag('10s'),
     ...driftKeys,
   })

@@ -14,10 +14,12 @@ import {
   processMembers,
   processUser,
 } from './google-answers.ts';
+import { createAsk } from './google-ask.ts';
 import { googleCredential } from './google-auth.ts';
-import { type Admin, type Lent, library, through } from './google-library.ts';
+import { createNativeExpiry, EXPIRY_SCOPE } from './google-expiry.ts';
+import { type Admin, library } from './google-library.ts';
 import { type GoogleSection, serviceAccountKey } from './google-section.ts';
-import { type Answer, type Asked, createCaller, type Deadline, deadlineIn, malformed, refusedHere } from './http.ts';
+import { createCaller, type Deadline, deadlineIn, malformed, refusedHere } from './http.ts';
 import { Limiter, roomOf, type Urgency } from './limiter.ts';
 import { durationMs } from './section.ts';
 
@@ -64,30 +66,15 @@ export function createGoogle(parts: GoogleParts): Directory {
   const callDeadlineMs = parts.callDeadlineMs ?? CALL_DEADLINE_MS;
   const limiter = new Limiter({ directory: name, clock });
   const breaker = createBreaker(clock);
-  const call = createCaller({
-    directory: name,
-    clock,
-    metrics: parts.metrics,
-    jitter: parts.jitter,
-    limiter,
-    breaker,
-    ...(parts.fetch === undefined ? {} : { fetch: parts.fetch }),
-  });
-  const credential = googleCredential({
-    directory: name,
-    ...signInOf(),
-    scopes: SCOPES,
-    clock,
-    metrics: parts.metrics,
-    callDeadlineMs,
-    ...(section.rootUrl === undefined ? {} : { rootUrl: section.rootUrl }),
-    ...(parts.fetch === undefined ? {} : { fetch: parts.fetch }),
-  });
+  const lentRoot = section.rootUrl === undefined ? {} : { rootUrl: section.rootUrl };
+  const lentFetch = parts.fetch === undefined ? {} : { fetch: parts.fetch };
+  const caller = { directory: name, clock, metrics: parts.metrics, jitter: parts.jitter, limiter, ...lentFetch };
+  const call = createCaller({ ...caller, breaker });
+  const signIn = { directory: name, ...signInOf(), clock, metrics: parts.metrics, callDeadlineMs, ...lentRoot };
+  const credential = googleCredential({ ...signIn, scopes: SCOPES, ...lentFetch });
   /** By user id, when last read without complaint; on the monotonic clock. */
   const usersSeen = new Map<string, number>();
   const minute = { number: 0, endsAt: Number.NEGATIVE_INFINITY };
-  let admin: Promise<Admin> | undefined;
-
   function signInOf() {
     if (section.auth === 'adc') return {};
     const key = serviceAccountKey(section.auth.key ?? parts.keyText ?? '');
@@ -105,46 +92,15 @@ export function createGoogle(parts: GoogleParts): Directory {
     limiter.learn(BUCKET, 200, { limit, remaining: limit, reset: minute.number, resetInMs: MINUTE_MS });
   }
 
-  interface Question<T> {
-    readonly operation: string;
-    readonly method?: 'GET' | 'POST' | 'DELETE';
-    readonly urgency?: Urgency | undefined;
-    readonly write: (api: Admin, lent: Lent) => Promise<unknown>;
-    readonly read: (asked: Asked, answer: Answer) => T;
-  }
-
-  async function ask<T>(question: Question<T>, deadline: Deadline): Promise<T> {
-    admin ??= library().then(({ admin: open }) => open({ version: 'directory_v1' }));
-    const api = await admin;
-    for (let renewed = false; ; renewed = true) {
-      const authorization = await credential.authorization(deadline);
-      const method = question.method ?? 'GET';
-      const asked: Asked = {
-        directory: name,
-        operation: question.operation,
-        write: method !== 'GET',
-        secrets: [authorization.slice(authorization.indexOf(' ') + 1)],
-      };
-      openMinute();
-      try {
-        return await call(
-          {
-            ...asked,
-            ...through(authorization, section.rootUrl, (lent) => question.write(api, lent)),
-            method,
-            bucket: BUCKET,
-            urgency: question.urgency ?? deadline.lane,
-            read: (answer) => question.read(asked, answer),
-          },
-          deadline,
-        );
-      } catch (error) {
-        // A 401 means that nothing happened, so that even a write may be sent again with a fresh token.
-        const unauthorized = error instanceof DirectoryError && error.code === 'unauthorized';
-        if (!unauthorized || renewed || !credential.refused(authorization)) throw error;
-      }
-    }
-  }
+  const ask = createAsk<Admin>({
+    directory: name,
+    open: () => library().then(({ admin }) => admin({ version: 'directory_v1' })),
+    call,
+    credential,
+    bucket: BUCKET,
+    before: openMinute,
+    ...lentRoot,
+  });
 
   function mustBeIds(operation: string, ...ids: readonly string[]): void {
     if (!ids.every((id) => ID_PATTERN.test(id))) throw refusedHere({ directory: name, operation }, 'not an id');
@@ -159,6 +115,28 @@ export function createGoogle(parts: GoogleParts): Directory {
     const message = `${name}: ${operation.replaceAll('_', ' ')}: ${words}`;
     return new DirectoryError(name, code, message, effect === undefined ? {} : { effect });
   }
+
+  const expiry =
+    section.nativeExpiry === true
+      ? createNativeExpiry({
+          directory: name,
+          clock,
+          // What it cannot do is no reason to stop additions, so that it tells the breaker nothing.
+          call: createCaller(caller),
+          credential: googleCredential({ ...signIn, scopes: [EXPIRY_SCOPE], ...lentFetch }),
+          ...lentRoot,
+          addressOf: async (userId, deadline) => {
+            const user = await readUser(userId, 'read_user', deadline);
+            if (user?.id !== userId) throw gone('user', 'set_expiry');
+            return user.login;
+          },
+          groupAddressOf: async (groupId, deadline) => {
+            const group = await readGroup(groupId, 'read_group', deadline);
+            if (group?.id !== groupId) throw gone('group', 'check_edition');
+            return group.email;
+          },
+        })
+      : undefined;
 
   async function readUser(userKey: string, operation: string, deadline: Deadline, urgency?: Urgency) {
     const user = await ask(
@@ -390,6 +368,18 @@ export function createGoogle(parts: GoogleParts): Directory {
       }
     },
 
+    ...(expiry === undefined
+      ? {}
+      : {
+          async expireAt(groupId, userId, at) {
+            mustBeIds('set_expiry', groupId, userId);
+            return await expiry.expireAt(groupId, userId, at, deadlineIn(callDeadlineMs, lane));
+          },
+          async canExpire(groupId) {
+            mustBeIds('check_edition', groupId);
+            return await expiry.canExpire(groupId, deadlineIn(callDeadlineMs, lane));
+          },
+        }),
     as: view,
     room: (of) => roomOf(limiter.room(BUCKET, of), of, breaker),
     failing: () => breaker.failing(),

@@ -1,8 +1,9 @@
 /**
- * A local Google on loopback, for tests and for the sandbox: its token endpoint and the part of the Directory API that
- * manages membership. Stricter than Google where Google is not documented, so that nothing comes to rely on a guess.
+ * A local Google on loopback, for tests and for the sandbox: its token endpoint, and the parts of the Directory and the
+ * Cloud Identity API that manage membership. Stricter than Google where Google is not documented, so that nothing comes to rely on a guess.
  */
 import { answerDirectory, googleError } from './google-api.ts';
+import { answerIdentity } from './google-identity-api.ts';
 import { type GoogleLag, type GoogleSeedGroup, type GoogleSeedUser, GoogleState } from './google-state.ts';
 import { type GoogleSeedAccount, GoogleTokens } from './google-tokens.ts';
 import { type Asking, type LogEntry, startLocalServer, type Told } from './local-server.ts';
@@ -22,6 +23,8 @@ export interface GoogleServerOptions {
   readonly budget?: { readonly limit: number; readonly windowMs: number };
   /** Cuts every page; default 200. */
   readonly pageMax?: number;
+  /** Memberships can be made to end by themselves; default true. */
+  readonly edition?: boolean;
   /** Life of an access token; default an hour. */
   readonly tokenLifeS?: number;
   readonly now?: () => number;
@@ -33,6 +36,8 @@ export type GoogleControl =
   | { readonly do: 'clear' }
   | ({ readonly do: 'lag' } & GoogleLag)
   | { readonly do: 'budget'; readonly limit: number; readonly windowMs: number }
+  /** Whether memberships can be made to end by themselves. Those that were stay so. */
+  | { readonly do: 'edition'; readonly expiry: boolean }
   | { readonly do: 'revoke-tokens'; readonly accounts?: boolean }
   | GoogleEvent;
 
@@ -65,6 +70,8 @@ export interface GoogleServer {
   state(): GoogleSnapshot;
   /** What holds, whatever reads show. */
   isMember(groupId: string, userId: string): boolean;
+  /** When the membership ends by itself; absent where it does not. */
+  expiresAt(groupId: string, userId: string): number | undefined;
   close(): Promise<void>;
 }
 
@@ -73,6 +80,7 @@ export async function startGoogleServer(options: GoogleServerOptions): Promise<G
   const state = new GoogleState(options.seed, now);
   const tokens = new GoogleTokens(options.seed.accounts ?? [], { now, lifeS: options.tokenLifeS ?? 3_600 });
   const windows = new Map<string, { readonly endsAt: number; used: number }>();
+  let edition = options.edition ?? true;
   let budget = options.budget ?? { limit: 2_400, windowMs: 60_000 };
 
   function overBudget(credential: string): boolean {
@@ -92,11 +100,13 @@ export async function startGoogleServer(options: GoogleServerOptions): Promise<G
     if (caller === undefined) return googleError(401, 'authError');
     // No headers that would tell: Google has none.
     if (overBudget(caller.credential)) return googleError(403, 'userRateLimitExceeded');
+    if (url.pathname.startsWith('/v1/')) return answerIdentity(state, { method, url, body, caller }, edition);
     return answerDirectory(state, { method, url, body, caller }, options.pageMax ?? PAGE_MAX);
   }
 
   function control(command: GoogleControl): void {
     if (command.do === 'fault') server.faults.add(command.fault);
+    else if (command.do === 'edition') edition = command.expiry;
     else if (command.do === 'lag') state.lag = { ms: command.ms ?? 0, reads: command.reads ?? 0 };
     else if (command.do === 'revoke-tokens') tokens.revoke(command.accounts === true);
     else if (command.do === 'budget') {
@@ -134,6 +144,10 @@ export async function startGoogleServer(options: GoogleServerOptions): Promise<G
     isMember: (groupId, userId) => {
       const group = state.groups.get(groupId);
       return group !== undefined && state.members(group).has(userId);
+    },
+    expiresAt: (groupId, userId) => {
+      const group = state.groups.get(groupId);
+      return group === undefined ? undefined : state.members(group).get(userId)?.expiresAt;
     },
     close: server.close,
   };

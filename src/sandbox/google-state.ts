@@ -88,6 +88,10 @@ export class GoogleState {
         if (!this.users.has(id) && !this.groups.has(id)) throw new Error(`${group.email}: nobody has the id ${id}`);
   }
 
+  now(): number {
+    return this.#now();
+  }
+
   /** By id, address or alias, as Google does. */
   user(key: string): GoogleUser | undefined {
     return this.users.get(key) ?? byAddress([...this.users.values()], key);

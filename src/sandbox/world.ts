@@ -357,7 +357,7 @@ export function oktaSeed() {
 const ACCOUNT = 'hallpass@sandbox.iam.gserviceaccount.com';
 
 /** A service account with a key of its own, made anew for each sandbox. */
-function serviceAccount(): { readonly publicKey: string; readonly json: string } {
+export function serviceAccount(): { readonly publicKey: string; readonly json: string } {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   return {

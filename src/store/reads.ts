@@ -26,11 +26,14 @@ export function* readGrant(id: string): Program<GrantRecord | undefined> {
   const [request] = yield* run((s) => s.statements.request({ id: grant.requestId }));
   if (!request) throw new Error(`grant ${id} has lost its request`);
   const [extension] = yield* run((s) => s.statements.extensionOf({ grantId: id }));
+  const underWay = grant.extending?.requestId;
+  const [extending] = underWay === undefined ? [] : yield* run((s) => s.statements.request({ id: underWay }));
   return {
     grant,
     request: toRequest(request),
     memberships: yield* readMemberships(grant.memberships),
     ...(extension ? { extension: toRequest(extension) } : {}),
+    ...(extending ? { extending: toRequest(extending) } : {}),
   };
 }
 

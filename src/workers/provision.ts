@@ -3,7 +3,7 @@
  * another: removals, additions, and proofs, each taken on only while the directory has room for it. Each membership has
  * at most one operation, held by one worker under a lease.
  */
-import { decideOperation, type OperationCall } from '../access/decide-operation.ts';
+import { decideOperation, nativeExpiryTold, type OperationCall } from '../access/decide-operation.ts';
 import { removalDueAt } from '../access/digest-view.ts';
 import { isLive, type Lesson, UNKNOWN_MARGIN_MS } from '../access/ledger.ts';
 import { type Change, type Grant, type Instant, type MembershipKey, PRIORITY } from '../access/model.ts';
@@ -135,8 +135,11 @@ export async function operate(parts: ProvisionParts, job: Operation): Promise<'p
       return;
     }
     const grants = await Promise.all(record.grants.map((grant) => store.grant(grant.id)));
-    // Only an addition rests on what is frozen, and only it pays for asking.
-    const freezes = record.grants.some((grant) => grant.state === 'adding') ? await store.freezes() : undefined;
+    // Only what opens access rests on what is frozen, and only it pays for asking.
+    const opens = record.grants.some((grant) => grant.state === 'adding' || grant.extending !== undefined);
+    const freezes = opens ? await store.freezes() : undefined;
+    const nativeExpiry =
+      directory.expireAt === undefined ? undefined : await whetherTold(store, directory.name, lesson);
     const now = clock.now();
     const decidedAt = clock.monotonic();
     if (parts.endOnly === true && record.grants.some(isLive)) {
@@ -149,6 +152,7 @@ export async function operate(parts: ProvisionParts, job: Operation): Promise<'p
         membership: record.membership,
         grants: grants.filter((grant): grant is GrantRecord => grant !== undefined),
         ...(freezes === undefined ? {} : { freezes }),
+        ...(nativeExpiry === undefined ? {} : { nativeExpiry }),
         lagMs: directory.lagMs,
         callDeadlineMs: directory.callDeadlineMs,
         jitter: ids.jitter(),
@@ -197,7 +201,7 @@ export async function operate(parts: ProvisionParts, job: Operation): Promise<'p
     const taught =
       clock.monotonic() - decidedAt > UNKNOWN_MARGIN_MS
         ? notSent(next.call)
-        : await call(parts, next.call, job.payload);
+        : await call(parts, next.call, job.payload, next.call === 'expire' ? next.at : undefined);
     if ('heldBackMs' in taught) {
       const later = await store.job(job.id);
       if (later?.epoch === job.epoch)
@@ -207,6 +211,12 @@ export async function operate(parts: ProvisionParts, job: Operation): Promise<'p
     lesson = taught;
   }
   parts.log.warn({ job: job.id }, 'an operation took too many steps under one lease; it goes on under the next');
+}
+
+/** Asked only where it matters: once for each time that a directory says that it ends nothing by itself. */
+async function whetherTold(store: Store, directory: string, lesson: Lesson | undefined): Promise<'told' | 'untold'> {
+  if (lesson?.learnt !== 'expiry_unavailable') return 'told';
+  return (await store.pinned('told', nativeExpiryTold(directory))) === undefined ? 'untold' : 'told';
 }
 
 /** A read that the budget held back taught nothing and failed at nothing. */
@@ -248,6 +258,7 @@ async function call(
   parts: ProvisionParts,
   what: OperationCall,
   key: MembershipKey,
+  at?: Instant,
 ): Promise<Lesson | { readonly heldBackMs: number }> {
   const { directory, clock } = parts;
   try {
@@ -264,6 +275,12 @@ async function call(
         await directory.remove(key.groupId, key.userId);
         // A 404 that names the member is as good as a removal; the proof is the read that follows either way.
         return { learnt: 'removed' };
+      case 'expire': {
+        // Taken out of the file a moment ago: then there is nobody to ask.
+        const set = (await directory.expireAt?.(key.groupId, key.userId, at)) ?? 'unavailable';
+        if (set === 'unavailable') return { learnt: 'expiry_unavailable' };
+        return { learnt: 'expiry_set', ...(at === undefined ? {} : { at }) };
+      }
     }
   } catch (error) {
     if (!(error instanceof DirectoryError)) {

@@ -11,6 +11,7 @@ import { decideApprove } from '../../src/access/decide-answer.ts';
 import { decideRevoke } from '../../src/access/decide-close.ts';
 import { timer } from '../../src/access/decision.ts';
 import { isLive, keyText } from '../../src/access/ledger.ts';
+import { endsAt } from '../../src/access/lifecycle.ts';
 import type { MembershipKey } from '../../src/access/model.ts';
 import { type DriftRules, missingFrom, reconcileGroup, TELL_ONLY } from '../../src/access/reconcile.ts';
 import {
@@ -40,6 +41,8 @@ type Action =
   | { readonly act: 'extend'; readonly which: number; readonly approved: boolean }
   | { readonly act: 'outside'; readonly group: 'a' | 'b'; readonly member: boolean }
   | { readonly act: 'wait'; readonly ms: number }
+  /** Nothing of ours runs for so long. */
+  | { readonly act: 'down'; readonly ms: number }
   /** Listed, asked after one by one, and decided on `ms` later, by when the ledger has moved on. */
   | { readonly act: 'reconcile'; readonly end: boolean; readonly ms: number }
   | { readonly act: 'step'; readonly by: number }
@@ -64,9 +67,9 @@ class World {
   /** Nobody is in the groups without a grant: whoever somebody else adds is taken out by reconciliation. */
   readonly exclusive: boolean;
 
-  constructor(lagMs: number, callDeadlineMs: number, exclusive = false) {
+  constructor(lagMs: number, callDeadlineMs: number, exclusive = false, expires = false) {
     this.exclusive = exclusive;
-    this.directory = new ModelDirectory(lagMs, callDeadlineMs);
+    this.directory = new ModelDirectory(lagMs, callDeadlineMs, expires);
     const set = this.directory.set.bind(this.directory);
     this.directory.set = (key, member, real) => {
       const before = this.directory.member(key);
@@ -147,7 +150,7 @@ class World {
         this.rows.commit([{ put: 'request', row: wish }, timer({ ring: 'lapse', requestId: id }, wish.lapsesAt)]);
         if (!action.approved) return;
         const outcome = decideApprove(
-          approveFacts({ record: requestRecord(wish), extended, memberships: [] }),
+          approveFacts({ record: requestRecord(wish), extended, memberships: extended.memberships }),
           this.now,
         );
         this.rows.commit('refusal' in outcome ? (outcome.changes ?? []) : outcome.changes);
@@ -172,7 +175,13 @@ class World {
       case 'wait':
         this.run(action.ms);
         break;
+      case 'down':
+        this.clock.real += action.ms;
+        this.directory.land(this.clock.real);
+        break;
       case 'step':
+        // Its clock is not ours: what it ends is then before or after our own end by as much as ours is wrong.
+        if (this.directory.expires) return;
         if (action.by > 0 && this.pendingLate) return;
         if (action.by < 0) this.steppedBack = true;
         if (Math.abs(this.clock.skew + action.by) <= HOUR) this.clock.skew += action.by;
@@ -236,6 +245,11 @@ class World {
     throw new Error('the loop never slept');
   }
 
+  /** No new grant that the directory has yet to hear of. */
+  private settled(key: MembershipKey): boolean {
+    return !this.rows.jobs.has(`op:${keyText(key)}`);
+  }
+
   private operate(key: MembershipKey): void {
     const calls = operate(
       {
@@ -256,6 +270,13 @@ class World {
   check(): void {
     this.wrongs.push(...this.rows.faults());
     for (const event of this.rows.events.slice(this.seenEvents)) {
+      if (event.kind === 'grant.removed_outside') {
+        const { memberships = [] } = this.rows.grants.get(event.grantId ?? '') ?? {};
+        if (
+          !memberships.some((key) => !this.directory.expired.has(keyText(key)) && !this.directory.member(keyText(key)))
+        )
+          this.wrongs.push(`${event.grantId} is said to be removed by somebody else`);
+      }
       if (event.kind !== 'membership.proven_absent' || event.membership === undefined) continue;
       const key = keyText(event.membership);
       if (this.directory.member(key) && this.owner.get(key) === 'us') this.wrongs.push(`${key} is not absent`);
@@ -266,6 +287,17 @@ class World {
         this.wrongs.push(`${id} outlives its maximum`);
     for (const row of this.rows.memberships.values()) {
       const key = keyText(row.key);
+      const expiry = this.directory.expiry.get(key);
+      if (expiry !== undefined && this.owner.get(key) === 'outside')
+        this.wrongs.push(`${key} was there before us, and is to end`);
+      for (const grant of this.rows.membership(row.key).grants)
+        if (
+          expiry !== undefined &&
+          isLive(grant) &&
+          this.now < endsAt(grant) &&
+          expiry + this.clock.skew < endsAt(grant)
+        )
+          if (this.settled(row.key)) this.wrongs.push(`${key} ends before ${grant.id} does`);
       if (row.origin === 'none' && this.directory.member(key) && this.owner.get(key) === 'us')
         this.wrongs.push(`${key} is in by us, and the ledger says none`);
     }
@@ -315,6 +347,10 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       ms: fc.constantFrom(0, 60, 900, 4_000, 12_000, 70_000, 900_000),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({ act: fc.constant('down' as const), ms: fc.constantFrom(20_000, 400_000, 4 * HOUR) }),
+  },
   { weight: 1, arbitrary: fc.record({ act: fc.constant('step' as const), by: fc.constantFrom(-HOUR, HOUR) }) },
   {
     weight: 4,
@@ -329,8 +365,8 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
 );
 
-function play(actions: readonly Action[], lagMs: number, exclusive = false): World {
-  const world = new World(lagMs, 10 * SECOND, exclusive);
+function play(actions: readonly Action[], lagMs: number, exclusive = false, expires = false): World {
+  const world = new World(lagMs, 10 * SECOND, exclusive, expires);
   for (const one of actions) world.act(one);
   world.faults = [];
   world.stales = [];
@@ -343,8 +379,9 @@ describe('when faults stop', () => {
       fc.property(
         fc.array(action, { minLength: 8, maxLength: 25, size: 'max' }),
         fc.constantFrom(0, 1_000, 5_000),
-        (actions, lagMs) => {
-          const world = play(actions, lagMs);
+        fc.boolean(),
+        (actions, lagMs, expires) => {
+          const world = play(actions, lagMs, false, expires);
           world.run(2.5 * HOUR);
           for (const grant of world.rows.grants.values()) {
             if (grant.state !== 'active') continue;

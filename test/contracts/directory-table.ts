@@ -11,6 +11,7 @@ export const CASES = [
   'page boundaries',
   'read lag',
   'group not ours to manage',
+  'native expiry',
   '401',
   '403',
   '429',

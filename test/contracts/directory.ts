@@ -52,6 +52,10 @@ export interface LocalDirectory {
   deleteUser(userId: string): void;
   revokeCredential(): void;
   forbidWrites(): void;
+  /** When the membership ends by itself. */
+  endsAt?(groupId: string, userId: string): number | undefined;
+  /** From now on the account has no such thing. */
+  dropExpiry?(): void;
   /** Writes that reached the server, answered or not. */
   writes(): number;
   reads(): number;
@@ -293,6 +297,73 @@ export function directoryContract(title: string, harness: DirectoryHarness, tabl
         }),
       );
     });
+
+    if (can('native expiry'))
+      describe('a membership that the directory ends by itself', () => {
+        const END = Math.ceil(Date.now() / 1_000) * 1_000 + 3_600_000;
+
+        test(
+          'ends when it was last told to, in whole seconds and never before, and no longer once that is lifted',
+          shows(['native expiry'], async () => {
+            const { directory, ...local } = await start();
+            for (const [at, kept] of [
+              [END, END],
+              [END + 60_001, END + 61_000],
+              [undefined, undefined],
+              [undefined, undefined],
+            ] as const) {
+              expect(await directory.expireAt?.(other, ben, at)).toBe('set');
+              expect(local.endsAt?.(other, ben)).toBe(kept);
+              expect(local.holds(other, ben)).toBe(true);
+            }
+          }),
+        );
+
+        test(
+          'is refused where there is no membership, and nothing is added',
+          shows(['native expiry'], async () => {
+            const local = await start();
+            expect(await failure(local, local.directory.expireAt?.(group, ana, END) as Promise<unknown>)).toMatchObject(
+              {
+                code: 'not_found',
+                effect: 'none',
+              },
+            );
+            expect(local.holds(group, ana)).toBe(false);
+          }),
+        );
+
+        test(
+          'is told apart from an account that has no such thing, which is not asked again for each membership',
+          shows(['native expiry'], async () => {
+            const local = await start();
+            expect(await local.directory.canExpire?.(other)).toBe(true);
+            local.dropExpiry?.();
+            expect(await local.directory.canExpire?.(other)).toBe(false);
+            expect(await local.directory.expireAt?.(other, ben, END)).toBe('unavailable');
+            const before = local.writes();
+            expect(await local.directory.expireAt?.(other, ben, END)).toBe('unavailable');
+            expect(local.writes()).toBe(before);
+            expect(local.holds(other, ben)).toBe(true);
+          }),
+        );
+
+        test(
+          'is unknown after a lost answer, and setting it again is no error',
+          shows(['native expiry'], async () => {
+            const local = await start();
+            local.fault({ kind: 'reset-after', on: 'writes', times: 1 });
+            expect(await failure(local, local.directory.expireAt?.(other, ben, END) as Promise<unknown>)).toMatchObject(
+              {
+                code: 'unavailable',
+                effect: 'unknown',
+              },
+            );
+            expect(await local.directory.expireAt?.(other, ben, END)).toBe('set');
+            expect(local.endsAt?.(other, ben)).toBe(END);
+          }),
+        );
+      });
 
     describe('refusals', () => {
       test.each(['add', 'remove', 'isMember', 'listMembers', 'findGroup', 'getUser'] as const)(

@@ -99,6 +99,7 @@ export function readContract(bench: Bench): void {
       state: 'ending',
       startsAt: T0 + 1,
       expiresAt: T0 + 2,
+      extending: { requestId: request.id, toAt: T0 + 5 },
       incident: { id: 'Q1', title: 'down', closedAt: T0 + 1, endsAt: T0 + 2 },
       review: { by: [{ kind: 'everyone' }], withinMs: 1 },
       endReason: 'revoked',
@@ -128,6 +129,9 @@ export function readContract(bench: Bench): void {
       seenAt: T0 + 6,
       missingSinceAt: T0 + 7,
       provenAbsentAt: T0 + 8,
+      nativeExpiryAt: T0 + 12,
+      nativeExpirySent: T0 + 13,
+      nativeExpiryOutcome: 'unknown',
       failures: 2,
       lastError: 'timeout',
       lastErrorCode: 'unavailable',
@@ -158,6 +162,7 @@ export function readContract(bench: Bench): void {
       grant,
       request,
       memberships: [{ key: OTHER_KEY, grants: [grant] }, held],
+      extending: request,
     });
   });
 

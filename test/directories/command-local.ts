@@ -38,6 +38,7 @@ export const commandHarness: DirectoryHarness = {
   memberCounts: [0, 1, 401],
   rateForms: { '429': ['with milliseconds to wait', 'without a word'] },
   without: {
+    'native expiry': 'ends no membership by itself',
     '403 that is a rate limit': 'an executable says rate_limited',
     'reserve for removals': 'an executable names no budget; two of its eight places are for removals',
   },

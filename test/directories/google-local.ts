@@ -35,6 +35,7 @@ export interface How {
 export function connect(server: GoogleServer, how: How = {}, more: Partial<Parameters<typeof createGoogle>[0]> = {}) {
   const section: GoogleSection = {
     type: 'google',
+    nativeExpiry: true,
     auth: { keyFile: 'google.json', ...(how.subject === undefined ? {} : { subject: how.subject }) },
     rootUrl: server.url,
   };
@@ -50,12 +51,12 @@ export const accountsFor = (how: How): GoogleSeed['accounts'] => [
   },
 ];
 
-const isWrite = ({ method, path }: { method: string; path: string }) => method !== 'GET' && path.startsWith('/admin/');
+const isWrite = ({ method, path }: { method: string; path: string }) => method !== 'GET' && path !== '/token';
 
 function googleFaults(fault: ContractFault): Fault[] {
   const { kind, on } = fault;
   const where = {
-    path: on === 'all' ? '^/' : '^/admin/',
+    path: on === 'all' ? '^/' : '^/(admin|v1)/',
     ...(fault.times === undefined ? {} : { times: fault.times }),
   };
   const methods = on === 'writes' ? ['POST', 'DELETE'] : on === 'reads' ? ['GET'] : ['GET', 'POST', 'DELETE'];
@@ -119,6 +120,8 @@ export function googleHarness(how: How): DirectoryHarness {
         }),
         secrets: ['ya29.', 'eyJ', key.secret],
         holds: server.isMember,
+        endsAt: server.expiresAt,
+        dropExpiry: () => server.control({ do: 'edition', expiry: false }),
         fault: (fault) => {
           for (const each of googleFaults(fault)) server.control({ do: 'fault', fault: each });
         },

@@ -186,6 +186,42 @@ describe('signing in to Google', () => {
   );
 });
 
+describe('memberships that Google ends by itself', () => {
+  const at = Math.ceil(Date.now() / 1_000) * 1_000 + 3_600_000;
+
+  test('an owner or manager is never made to end', () =>
+    serving(
+      async (server) => {
+        await expect(connect(server).expireAt?.(group.id, ana.id, at)).rejects.toMatchObject({ code: 'rejected' });
+        expect(server.expiresAt(group.id, ana.id)).toBeUndefined();
+      },
+      { groups: [{ ...group, members: [ana.id], roles: { [ana.id]: 'OWNER' } }] },
+    ));
+
+  test('without its scope everything else goes on, removals first of all', () =>
+    serving(async (server) => {
+      // As where the delegation lists only the three scopes that are always needed.
+      const narrow: typeof fetch = async (input, init) => {
+        const assertion = new URLSearchParams(String(init?.body)).get('assertion');
+        const claims = Buffer.from(assertion?.split('.')[1] ?? '', 'base64url').toString();
+        if (claims.includes('cloud-identity'))
+          return Response.json({ error: 'unauthorized_client', error_description: 'scope' }, { status: 401 });
+        return await fetch(input, init);
+      };
+      const google = connect(server, {}, { fetch: narrow });
+      expect(await google.add(group.id, ana.id)).toBe('added');
+      await expect(google.expireAt?.(group.id, ana.id, at)).rejects.toMatchObject({ code: 'unauthorized' });
+      expect(google.failing?.()).toBeUndefined();
+      expect(await google.remove(group.id, ana.id)).toBe('removed');
+    }));
+
+  test('without the key in the file there is no such thing', () =>
+    serving(async (server) => {
+      const section = { type: 'google', auth: { keyFile: 'google.json' }, rootUrl: server.url } as const;
+      expect(connect(server, {}, { section }).expireAt).toBeUndefined();
+    }));
+});
+
 describe("Google's own description of its API", () => {
   test('knows every request that the adapter makes, with its verb, its path and its parameters', () =>
     serving(
@@ -197,9 +233,11 @@ describe("Google's own description of its API", () => {
         await google.listMembers(group.id);
         await google.add(group.id, ben.id);
         await google.isMember(group.id, ben.id);
+        await google.expireAt?.(group.id, ben.id, Date.now() + 3_600_000);
+        await google.canExpire?.(group.id);
         await google.remove(group.id, ben.id);
-        const methods = googleMethods('admin/directory_v1');
-        expect(methods.length).toBeGreaterThan(100);
+        const methods = [...googleMethods('admin/directory_v1'), ...googleMethods('cloudidentity/v1')];
+        expect(methods.length).toBeGreaterThan(150);
         const asked = server.state().log.filter(({ path }) => path !== '/token');
         expect(asked.map(({ method, path }) => methodOf(methods, method, path)?.name)).toEqual([
           'groups.get',
@@ -210,6 +248,11 @@ describe("Google's own description of its API", () => {
           'users.get',
           'members.insert',
           'members.get',
+          'users.get',
+          'groups$Memberships.lookup',
+          'groups$Memberships.modifyMembershipRoles',
+          'groups.get',
+          'groups$Memberships.checkTransitiveMembership',
           'members.get',
           'members.delete',
         ]);

@@ -98,7 +98,10 @@ export function oktaHarness(way: Way): DirectoryHarness {
     unmanageable: ['rule-fed', 'app-mastered', 'built-in'],
     memberCounts: [0, 1, 199, 200, 201, 401],
     rateForms: { '429': Object.keys(RATE_FORMS) },
-    without: { '403 that is a rate limit': 'Okta says 429' },
+    without: {
+      '403 that is a rate limit': 'Okta says 429',
+      'native expiry': 'ends no membership by itself',
+    },
     async start(seed, options = {}) {
       const server = await startOktaServer({
         ...(options.budget === undefined ? {} : { budget: { limit: options.budget, windowMs: 60_000 } }),

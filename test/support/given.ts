@@ -4,7 +4,7 @@
  */
 
 import { type Rung, ringAddBy, ringEnd, ringLapse, ringWarn } from '../../src/access/decide-close.ts';
-import { decideOperation, type OperationDecision } from '../../src/access/decide-operation.ts';
+import { decideOperation, type OperationCall, type OperationDecision } from '../../src/access/decide-operation.ts';
 import { isRefused, type Outcome } from '../../src/access/decision.ts';
 import { isLive, keyText, type Lesson } from '../../src/access/ledger.ts';
 import type {
@@ -136,12 +136,14 @@ export class Rows {
     const grant = this.grants.get(id);
     const request = grant === undefined ? undefined : this.requests.get(grant.requestId);
     if (grant === undefined || request === undefined) return undefined;
+    const extending = this.requests.get(grant.extending?.requestId ?? '');
     const extension = [...this.requests.values()].find((one) => one.extendsGrant === id && one.state === 'pending');
     return {
       grant,
       request,
       memberships: grant.memberships.map((key) => this.membership(key)),
       ...(extension === undefined ? {} : { extension }),
+      ...(extending === undefined ? {} : { extending }),
     };
   }
 
@@ -206,16 +208,27 @@ interface Late {
 export class ModelDirectory {
   readonly lagMs: number;
   readonly callDeadlineMs: number;
+  /** It ends memberships by itself, when it is told to. */
+  readonly expires: boolean;
+  /** In `real` time. */
+  readonly expiry = new Map<string, number>();
+  /** Ended by itself last, and not by anybody. */
+  readonly expired = new Set<string>();
   private readonly history = new Map<string, { at: number; member: boolean }[]>();
   private late: Late[] = [];
 
-  constructor(lagMs: number, callDeadlineMs: number) {
+  constructor(lagMs: number, callDeadlineMs: number, expires = false) {
+    this.expires = expires;
     this.lagMs = lagMs;
     this.callDeadlineMs = callDeadlineMs;
   }
 
   set(key: string, member: boolean, real: number): void {
     const list = this.history.get(key) ?? [{ at: Number.NEGATIVE_INFINITY, member: false }];
+    if (list.at(-1)?.member !== member) {
+      this.expiry.delete(key);
+      this.expired.delete(key);
+    }
     list.push({ at: real, member });
     this.history.set(key, list);
   }
@@ -240,6 +253,11 @@ export class ModelDirectory {
     const landed = this.late.filter((one) => one.at <= real).sort((a, b) => a.at - b.at);
     this.late = this.late.filter((one) => one.at > real);
     for (const one of landed) this.set(one.key, one.to, one.at);
+    for (const [key, at] of [...this.expiry]) {
+      if (at > real) continue;
+      this.set(key, false, at);
+      this.expired.add(key);
+    }
     return landed;
   }
 }
@@ -276,6 +294,8 @@ export function operate(parts: WorkerParts, key: MembershipKey): readonly string
         callDeadlineMs: directory.callDeadlineMs,
         jitter: 0.5,
         correlation: id,
+        freezes: { version: 1, live: [] },
+        ...(directory.expires ? { nativeExpiry: 'told' as const } : {}),
       },
       lesson,
       now(),
@@ -291,7 +311,7 @@ export function operate(parts: WorkerParts, key: MembershipKey): readonly string
       return calls;
     }
     calls.push(next.call);
-    const answer = call(parts, next.call, key, now);
+    const answer = call(parts, next.call, key, now, next.call === 'expire' ? next.at : undefined);
     if (answer === 'crash') {
       // The lease runs out only after the call can no longer be under way.
       rows.jobs.set(id, { ...job, dueAt: now() + directory.callDeadlineMs + 7_000 });
@@ -306,9 +326,10 @@ export function operate(parts: WorkerParts, key: MembershipKey): readonly string
 
 function call(
   parts: WorkerParts,
-  what: 'read' | 'add' | 'remove',
+  what: OperationCall,
   key: MembershipKey,
   now: () => Instant,
+  at: Instant | undefined,
 ): Lesson | 'crash' {
   const { directory, clock } = parts;
   const text = keyText(key);
@@ -324,6 +345,17 @@ function call(
     if (fault === 'crash_before' || fault === 'crash_after') return 'crash';
     if (fault !== 'none') return failed('none');
     return { learnt: directory.read(text, clock.real, parts.stale()) ? 'seen_present' : 'seen_absent', readAt: now() };
+  }
+  if (what === 'expire') {
+    if (fault === 'definite') return failed('none');
+    if (fault === 'crash_before') return 'crash';
+    if (fault === 'lost_before' || fault === 'late') return failed('unknown');
+    if (!directory.member(text)) return { ...failed('none'), code: 'not_found' } as Lesson;
+    if (at === undefined) directory.expiry.delete(text);
+    else directory.expiry.set(text, at - clock.skew);
+    if (fault === 'crash_after') return 'crash';
+    if (fault === 'lost_after') return failed('unknown');
+    return { learnt: 'expiry_set', ...(at === undefined ? {} : { at }) };
   }
   const to = what === 'add';
   const before = directory.member(text);

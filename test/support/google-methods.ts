@@ -30,14 +30,14 @@ export function googleMethods(file: string): readonly GoogleMethod[] {
     for (const [, method = '', path = '', verb = ''] of found) {
       const shape = new RegExp(
         `interface Params\\$Resource\\$${resource.replaceAll('$', '\\$')}\\$${method[0]?.toUpperCase()}${method.slice(1)} [^{]*\\{([\\s\\S]*?)^ {4}\\}`,
-        'm',
+        'im',
       ).exec(types)?.[1];
       methods.push({
         name: `${resource[0]?.toLowerCase()}${resource.slice(1)}.${method}`,
         verb,
         path: pattern(path),
         greedy: path.includes('{+'),
-        parameters: new Set([...(shape ?? '').matchAll(/^ {8}(\w+)\?:/gm)].map((each) => each[1] ?? '')),
+        parameters: new Set([...(shape ?? '').matchAll(/^ {8}'?([\w.]+)'?\?:/gm)].map((each) => each[1] ?? '')),
       });
     }
   }
