@@ -326,23 +326,30 @@ function program(done: (code: number) => void): Command {
   root
     .command('forget')
     .description('forget what an identity was first seen to be, after somebody has looked at a changed one')
-    .argument('<kind>', 'account, email or user', (text: string) => {
-      if (text !== 'account' && text !== 'email' && text !== 'user')
-        throw new InvalidArgumentError('must be account, email or user');
+    .argument('<kind>', 'account, email, user or subject', (text: string) => {
+      if (text !== 'account' && text !== 'email' && text !== 'user' && text !== 'subject')
+        throw new InvalidArgumentError('must be account, email, user or subject');
       return text;
     })
-    .argument('<name>', 'slack:T012ABC/U012ABC, an email of the file, or <directory>:<person>')
+    .argument('<name>', 'slack:T012ABC/U012ABC, an email of the file, <directory>:<person>, or "<issuer> <sub>"')
     .argument('<reason...>', 'why: kept in the trail')
-    .action((kind: 'account' | 'email' | 'user', name: string, reason: readonly string[], _options, command: Command) =>
-      withSettings(
-        command,
-        async (settings, io) => {
-          const { forgetCommand } = await import('./cli/forget.ts');
-          const operator = userInfo().username;
-          return await forgetCommand(io, settings, { kind, name, reason: reason.join(' '), operator });
-        },
-        true,
-      ),
+    .action(
+      (
+        kind: 'account' | 'email' | 'user' | 'subject',
+        name: string,
+        reason: readonly string[],
+        _options,
+        command: Command,
+      ) =>
+        withSettings(
+          command,
+          async (settings, io) => {
+            const { forgetCommand } = await import('./cli/forget.ts');
+            const operator = userInfo().username;
+            return await forgetCommand(io, settings, { kind, name, reason: reason.join(' '), operator });
+          },
+          true,
+        ),
     );
 
   root

@@ -15,6 +15,7 @@ import { pagerDutySection } from './people/pagerduty.ts';
 import { pagerDutyIncidentsSection } from './people/pagerduty-incidents.ts';
 import { slackUserGroupSection } from './people/slack-user-group.ts';
 import { staticSection } from './people/static.ts';
+import { stepUpSection } from './people/step-up-section.ts';
 
 const name = z
   .string()
@@ -300,6 +301,7 @@ export const configSchema = z
       .discriminatedUnion('type', [pagerDutyIncidentsSection, incidentIoIncidentsSection])
       .optional()
       .describe('Where incidents are kept, and which service belongs to which resource.'),
+    stepUp: stepUpSection.optional(),
     policies: z.record(name, policy).describe('The rules, by name.'),
     resources: z
       .record(
@@ -348,7 +350,7 @@ export function jsonSchema(): unknown {
 
 /** Keys of the full design that this version does not know, by the section they belong to ('' for the top). */
 const LATER: Readonly<Record<string, readonly string[]>> = {
-  '': ['stepUp', 'workloads', 'retention', 'findings', 'activity'],
+  '': ['workloads', 'retention', 'findings', 'activity'],
   policies: ['proof'],
   resources: ['activity'],
 };

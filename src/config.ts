@@ -15,6 +15,7 @@ import { type EnvSettings, readEnvironment } from './config-env.ts';
 import { type Named, namedIn } from './config-named.ts';
 import { type ParsedFile, type Path, parseFile, pathText } from './config-positions.ts';
 import { type ConfigFile, configSchema, isLater, isLaterType, keysAt, platformOfChannel } from './config-schema.ts';
+import { type StepUpSettings, stepUpOf } from './config-step-up.ts';
 import { readTeamsCredentials, type TeamsCredentials } from './config-teams.ts';
 import type { CommandSection } from './directories/command-section.ts';
 import { type GoogleSection, serviceAccountKey } from './directories/google-section.ts';
@@ -68,6 +69,8 @@ export interface Settings {
     readonly minute: number;
     readonly channels: readonly { readonly platform: 'slack' | 'teams'; readonly conversation: string }[];
   };
+  /** Where people sign in; absent: nowhere, and nothing listens for them. */
+  readonly stepUp?: StepUpSettings;
   readonly audit: AuditSection;
   readonly identity: { readonly match?: 'confirmed-email' };
   readonly people: Readonly<Record<string, string>>;
@@ -126,6 +129,14 @@ export function loadConfig(sources: Sources): Loaded {
   const settings = readEnvironment(env, !withoutChat && file?.chat?.slack !== undefined, (name, message, instead) =>
     reading.environment(name, message, instead),
   );
+  const stepUp =
+    file === undefined || withoutChat
+      ? undefined
+      : stepUpOf(file, env.HALLPASS_BASE_URL || undefined, {
+          report: (at, message, instead) => reading.problem(at, message, instead),
+          warn: (at, message) => reading.warning(at, message),
+          environment: (name, message, instead) => reading.environment(name, message, instead),
+        });
   const credentials =
     withoutChat || unverifiedTeams || file?.chat?.teams === undefined
       ? undefined
@@ -163,6 +174,7 @@ export function loadConfig(sources: Sources): Loaded {
       ...(file.incidents && { incidents: file.incidents }),
       named: namedIn(file, checked.catalog, locate),
       ...digestOf(file),
+      ...(stepUp && { stepUp }),
       audit: file.audit ?? {},
       identity: file.identity?.match === undefined ? {} : { match: file.identity.match },
       people: file.people ?? {},
@@ -260,8 +272,12 @@ class Reading {
     if (typeof key === 'string' && SECRET_KEYS.has(key) && !text.includes('${')) {
       this.#hide(text, '(hidden)');
       const instead = `${key}: "\${NAME}", with NAME in the environment`;
-      if (path[0] === 'onCall' || path[0] === 'incidents')
-        this.problem(path, 'a token must not stand in the file in clear', instead);
+      if (path[0] === 'onCall' || path[0] === 'incidents' || path[0] === 'stepUp')
+        this.problem(
+          path,
+          `a ${key === 'clientSecret' ? 'secret' : 'token'} must not stand in the file in clear`,
+          instead,
+        );
       else this.warning(path, 'a secret stands in the file in clear', instead);
     }
     return text.replace(/\$\{([^}]*)\}/g, (whole, name: string) => {
@@ -296,7 +312,7 @@ class Reading {
 
 /** Hiding shorter values would blot out half of every message, and would hide nothing worth hiding. */
 const SECRET_LENGTH_MIN = 4;
-const SECRET_KEYS: ReadonlySet<string> = new Set(['token', 'key']);
+const SECRET_KEYS: ReadonlySet<string> = new Set(['token', 'key', 'clientSecret']);
 const SECRET_ENV = [
   'SLACK_BOT_TOKEN',
   'SLACK_SIGNING_SECRET',

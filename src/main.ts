@@ -36,6 +36,7 @@ import { createMetrics, type MetricsRegistry } from './metrics.ts';
 import { createDisputes } from './people/disputes.ts';
 import { createPeople, type Trusted } from './people/identity.ts';
 import { createSources } from './people/opened.ts';
+import { createSignIn, type StepUp } from './people/sign-in.ts';
 import { createTroubles, type Troubles } from './people/sources.ts';
 import { createReloads, type Reloads } from './reload.ts';
 import { type OpenStore, openStore } from './store/database.ts';
@@ -252,6 +253,7 @@ export async function run(options: RunOptions): Promise<Running> {
   const sources = createSources({ clock, metrics, jitter: ids.jitter, accounts, zone: timezone }, troubles);
   sources.open(settings);
   const { onCall, incidents } = sources;
+  const disputed = createDisputes({ store, clock, log });
   const people: People = createPeople({
     accounts: {
       ...(settings.slack === undefined ? {} : { slack: deferred(accounts) }),
@@ -277,8 +279,22 @@ export async function run(options: RunOptions): Promise<Running> {
     clock,
     metrics,
     trusted: () => trustedGroups(current()),
-    disputed: createDisputes({ store, clock, log }),
+    disputed,
   });
+  const signIn =
+    settings.stepUp === undefined
+      ? undefined
+      : createSignIn({
+          ...settings.stepUp,
+          identityDirectory: settings.identityDirectory,
+          people,
+          store,
+          clock,
+          wallClock: Date.now,
+          metrics,
+          jitter: ids.jitter,
+          disputed,
+        });
   const catalog = () => current().catalog;
   const digests = createDigests({
     store,
@@ -398,6 +414,7 @@ export async function run(options: RunOptions): Promise<Running> {
         reloads,
         troubles,
         pump,
+        signIn,
       }),
     ],
     onError: (error, where) => log.error({ error, where }, 'a request could not be served'),
@@ -415,6 +432,8 @@ export async function run(options: RunOptions): Promise<Running> {
   digests.start();
   reconciler.start();
   slack?.start();
+  // An issuer that is away is known before the first person needs it.
+  signIn?.trouble();
   void teams?.start().catch((error: unknown) => log.error({ error }, 'where Teams is could not be read'));
   // Whatever was forgotten while nothing ran is found now, not in a minute.
   void sweep.sweep();
@@ -562,6 +581,7 @@ function healthRoutes(parts: {
   readonly reloads: Reloads;
   readonly troubles: Troubles;
   readonly pump: Pump;
+  readonly signIn: StepUp | undefined;
 }): readonly HttpRoute[] {
   const { store, slack, clock, metrics } = parts;
   const json = { 'content-type': 'application/json; charset=utf-8' };
@@ -584,6 +604,8 @@ function healthRoutes(parts: {
           const why = failing?.();
           if (why !== undefined) degraded.push({ what: `directory ${name}`, why: `${why}; additions wait` });
         }
+        const unproven = parts.signIn?.trouble();
+        if (unproven !== undefined) degraded.push({ what: 'stepUp', why: unproven });
         for (const why of parts.pump.problems()) degraded.push({ what: 'audit', why });
         const heard = parts.teams()?.facts();
         if (heard !== undefined && !heard.ready)

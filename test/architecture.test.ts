@@ -63,6 +63,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
     /^chat\/teams\/section\.ts$/,
     /^audit\/section\.ts$/,
     /^directories\/\w+-section\.ts$/,
+    /^people\/step-up-section\.ts$/,
     /^people\/(static|slack-user-group|pagerduty(-incidents)?|google-calendar|incident-io(-incidents)?)\.ts$/,
   ],
   'config-checks.ts': [/^config-/],
@@ -73,6 +74,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   'config-named.ts': [/^config-/],
   'config-positions.ts': [/^config-/],
   'config-stages.ts': [/^config-/],
+  'config-step-up.ts': [/^config-/, /^people\/step-up-section\.ts$/],
 };
 
 /** The code without its comments. */
@@ -96,7 +98,8 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   fflate: /^chat\/teams\/manifest\.ts$/,
   jose: /^(directories\/|people\/|sandbox\/(okta|google))/,
   'node-cron': /^workers\//,
-  'openid-client': /^people\//,
+  'oidc-provider': /^sandbox\/issuer\.ts$/,
+  'openid-client': /^people\/oidc\.ts$/,
   pg: /^store\//,
   pino: /^log\.ts$/,
   'prom-client': /^metrics\.ts$/,

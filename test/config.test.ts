@@ -571,3 +571,25 @@ test('what is done about drift is read for each directory, and a deadline withou
     expect(with_(wrong)).toMatchObject({ ok: false, problems: [{ path: 'directories.okta.drift.removeAfter' }] });
   expect(with_('drift: { unknownMember: delete }')).toMatchObject({ ok: false, problems: [{ line: 7 }] });
 });
+
+test('where people sign in is read whole, needs an address to come back to, and its secret is not in the file', () => {
+  const section = (more = '', secret = env('OIDC_SECRET')) =>
+    `${GOOD}stepUp: { type: okta, issuer: https://acme.okta.com, clientId: 0oa2, clientSecret: "${secret}"${more} }\n`;
+  const environment = { ...ENV, OIDC_SECRET: 'oidc-secret', HALLPASS_BASE_URL: 'https://hallpass.acme.com/' };
+  const good = load(section(), environment);
+  expect(good.ok && good.settings.stepUp).toMatchObject({
+    baseUrl: 'https://hallpass.acme.com',
+    identityOkta: 'https://acme.okta.com',
+    section: { clientSecret: 'oidc-secret' },
+  });
+  expect(problemsOf(section(), { ...environment, HALLPASS_BASE_URL: '' })).toMatchObject([
+    { path: 'env.HALLPASS_BASE_URL', message: expect.stringContaining('stepUp') },
+  ]);
+  expect(problemsOf(section(), { ...environment, HALLPASS_BASE_URL: 'http://hallpass.acme.com' })).toHaveLength(1);
+  expect(problemsOf(section('', 'in-clear-secret'), environment)).toMatchObject([
+    { path: 'stepUp.clientSecret', line: 31, message: expect.stringContaining('in clear') },
+  ]);
+  expect(problemsOf(section(', maxAge: 3h'), environment)).toMatchObject([{ path: 'stepUp.maxAge' }]);
+  const open = section().replace('https://acme.okta.com, clientId', 'http://id.acme.com, clientId');
+  expect(problemsOf(open, environment)).toMatchObject([{ path: 'stepUp.issuer' }]);
+});

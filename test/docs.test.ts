@@ -144,6 +144,17 @@ describe('configuration shown in the documents', () => {
     }
   });
 
+  it('of the sign-in is accepted beside the rest', () => {
+    const whole = examples.find(({ yaml }) => yaml.includes('resources:'))?.yaml ?? '';
+    const parts = examples.filter(({ yaml }) => yaml.startsWith('stepUp:'));
+    expect(parts.length).toBeGreaterThan(0);
+    const signs = { ...env, OIDC_SECRET: 'secret', HALLPASS_BASE_URL: 'https://hallpass.acme.com' };
+    for (const { yaml } of parts) {
+      const loaded = loadConfig({ env: signs, readFile: () => `${whole}\n${yaml}` });
+      expect(loaded.ok ? [] : loaded.problems).toEqual([]);
+    }
+  });
+
   it('is accepted as a part of one', () => {
     const whole = examples.find(({ yaml }) => yaml.includes('resources:'))?.yaml ?? '';
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });

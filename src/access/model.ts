@@ -744,10 +744,11 @@ export interface Holder {
 /**
  * What something stood for when it was first used, and stays: `email` (written in the configuration) for a person,
  * `user` (`<directory> <person>`) for that person's account in another directory, `owner` (`<directory> <user id>`) for
- * the person whose account that is; `told` for what security has been told of.
+ * the person whose account that is; `subject` (`<issuer> <sub>`) for the person who signed in with it, `signs_in`
+ * (`<issuer> <person>`) for that account; `told` for what security has been told of.
  */
 export interface Pin {
-  readonly space: 'email' | 'user' | 'owner' | 'told';
+  readonly space: 'email' | 'user' | 'owner' | 'subject' | 'signs_in' | 'told';
   readonly name: string;
   readonly id: string;
   readonly pinnedAt: Instant;

@@ -11,7 +11,7 @@ import { opened } from './host.ts';
 import { EXIT, type Out } from './out.ts';
 
 export interface ForgetOrder {
-  readonly kind: 'account' | 'email' | 'user';
+  readonly kind: 'account' | 'email' | 'user' | 'subject';
   readonly name: string;
   readonly reason: string;
   readonly operator: string;
@@ -21,6 +21,7 @@ const FORMS: Record<ForgetOrder['kind'], string> = {
   account: 'slack:T012ABC/U012ABC or teams:<tenant id>/<object id>',
   email: 'an email as hallpass.yaml has it',
   user: '<directory>:<person>, such as google:okta/00u1',
+  subject: '"<issuer> <sub>", such as "https://acme.okta.com 00u1"',
 };
 
 export async function forgetCommand(io: Out, settings: Settings, order: ForgetOrder): Promise<number> {
@@ -58,6 +59,7 @@ function readName({ kind, name }: ForgetOrder): Known | undefined {
     const [, directory, person] = /^([^:\s]+):(\S+\/\S+)$/.exec(name) ?? [];
     return directory === undefined ? undefined : { space: 'user', name: `${directory} ${person}` };
   }
+  if (kind === 'subject') return /^https?:\/\/\S+ \S+$/.test(name) ? { space: 'subject', name } : undefined;
   const [, platform, tenant, id] = /^(slack|teams):([^/\s]+)\/(\S+)$/.exec(name) ?? [];
   if (tenant === undefined || id === undefined) return undefined;
   return { account: { platform: platform === 'teams' ? 'teams' : 'slack', tenant, id } };
@@ -67,6 +69,10 @@ function dropped(what: Known, known: string): readonly Change[] {
   if ('account' in what) return [{ drop: 'account_pin', id: what.account.id, account: what.account }];
   const { space, name } = what;
   const pin = { drop: 'pin', id: `${space} ${name}`, space, name } as const;
+  if (space === 'subject') {
+    const back = `${name.split(' ')[0]} ${known}`;
+    return [pin, { drop: 'pin', id: `signs_in ${back}`, space: 'signs_in', name: back }];
+  }
   if (space !== 'user') return [pin];
   // The account there is nobody's again, too.
   const owned = `${name.split(' ')[0]} ${known}`;

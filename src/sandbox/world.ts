@@ -6,10 +6,12 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type GoogleSeed, type GoogleServer, startGoogleServer } from './google-server.ts';
+import { ACR, type Issuer, startIssuer } from './issuer.ts';
 import { type OktaServer, startOktaServer } from './okta-server.ts';
 import { type Playground, startPlayground, TEAMS_APPROVALS, TENANT } from './playground.ts';
 import { createPerson, type SlackPerson } from './slack-people.ts';
@@ -20,6 +22,7 @@ export const SECRETS = {
   botToken: 'xoxb-sandbox',
   signingSecret: 'sandbox-signing-secret',
   oktaToken: 'sandbox-okta-token',
+  oidcSecret: 'sandbox-oidc-secret',
 } as const;
 const TEAM = 'T0SANDBOX';
 
@@ -124,6 +127,11 @@ resources:
       read: { grants: [ { directory: okta, group: prod-db-read } ], policy: standard }
 `;
 
+/** Where people sign in, at the local issuer. */
+export const stepUp = (issuer: string) =>
+  `stepUp: { type: okta, issuer: "${issuer}", clientId: hallpass, clientSecret: "\${OIDC_SECRET}", acr: [ "${ACR.mfa}" ], personBy: sub }
+`;
+
 /** The same with Teams beside Slack. */
 export function withTeams(yaml: string): string {
   return yaml.replace('chat:\n', `chat:\n  teams: { approvals: "${TEAMS_APPROVALS}", tenants: [ ${TENANT} ] }\n`);
@@ -144,6 +152,8 @@ export interface World {
   /** Where it was asked for, from the first start of the bot on. */
   readonly teams: Playground | undefined;
   readonly google: GoogleServer;
+  /** Where people sign in; absent where `oidc-provider` is not installed. */
+  readonly issuer: Issuer | undefined;
   readonly databaseUrl: string;
   /** The bot's `hallpass.yaml`, with the key of the local Google beside it. */
   readonly configPath: string;
@@ -180,16 +190,24 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const okta = await startOktaServer({ seed: oktaSeed() });
   const account = serviceAccount();
   const google = await startGoogleServer({ seed: googleSeed(account.publicKey) });
+  // The bot's address is part of what it tells people, so it is known before the bot is.
+  let port = options.port ?? (await freePort());
+  const baseUrl = `http://127.0.0.1:${port}`;
+  const issuer = await startIssuer({
+    people: Object.values(PEOPLE).map(({ okta, name, email }) => ({ subject: okta, name, email })),
+    clientId: 'hallpass',
+    clientSecret: SECRETS.oidcSecret,
+    redirectUris: [`${baseUrl}/proof/callback`, `${baseUrl}/console/callback`],
+  });
   const configPath = join(folder, 'hallpass.yaml');
   await writeFile(join(folder, 'google.json'), account.json, { mode: 0o600 });
   const digest = options.digest === true ? `digest: { at: '0${DIGEST_HOUR}:00', to: security }\n` : '';
-  const yaml = `${configuration(okta.url, google.url)}${digest}`;
+  const yaml = `${configuration(okta.url, google.url)}${issuer === undefined ? '' : stepUp(issuer.url)}${digest}`;
   await writeFile(configPath, options.teams === undefined ? yaml : withTeams(yaml));
 
   let bot: Bot | undefined;
   let teams: Playground | undefined;
   let child: ChildProcess | undefined;
-  let port = options.port ?? 0;
   let clockOffsetMs = 0;
 
   async function startBot(): Promise<Bot> {
@@ -204,6 +222,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         SLACK_SIGNING_SECRET: SECRETS.signingSecret,
         SLACK_API_URL: slack.url,
         OKTA_TOKEN: SECRETS.oktaToken,
+        OIDC_SECRET: SECRETS.oidcSecret,
+        HALLPASS_BASE_URL: baseUrl,
         LOG_LEVEL: options.logLevel ?? 'error',
       },
       // Its log goes to stderr: stdout is for what the sandbox says.
@@ -249,6 +269,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     slack,
     okta,
     google,
+    issuer,
     configPath,
     databaseUrl,
     get teams() {
@@ -288,9 +309,20 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       await slack.close();
       await okta.close();
       await google.close();
+      await issuer?.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  probe.listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
 }
 
 /** The next message of the child that has this key. */
