@@ -487,11 +487,75 @@ function program(done: (code: number) => void): Command {
       ),
     );
 
+  tokenCommands(root, withSettings);
   auditCommands(root, done, withSettings);
   return root;
 }
 
 type WithSettings = (command: Command, action: Action, withoutChat?: boolean) => Promise<void>;
+
+function tokenCommands(root: Command, withSettings: WithSettings): void {
+  const token = root.command('token').description('credentials with which programs use the API; none ever approves');
+  const collected = (value: string, before: readonly string[]) => [...before, value];
+
+  token
+    .command('create')
+    .description('make one for a person, and say its secret once')
+    .requiredOption('--for <email>', 'whose requests and grants it acts on, in the first directory')
+    .requiredOption(
+      '--scope <scope>',
+      'what it may do, such as requests:write; may be given more than once',
+      collected,
+      [],
+    )
+    .requiredOption('--expires <duration>', 'how long it holds: 12h, 90d; at most 366d', durationOption)
+    .option('--label <text>', 'what it is for')
+    .action((options: { for: string; scope: string[]; expires: number; label?: string }, command: Command) =>
+      withSettings(
+        command,
+        async (settings, io) => {
+          const { createTokenCommand } = await import('./cli/token.ts');
+          return await createTokenCommand(io, settings, {
+            for: options.for,
+            scopes: options.scope,
+            expiresInMs: options.expires,
+            operator: userInfo().username,
+            ...(options.label === undefined ? {} : { label: options.label }),
+          });
+        },
+        true,
+      ),
+    );
+
+  token
+    .command('list')
+    .description('those there are and were, with when each was last used')
+    .action((_options, command: Command) =>
+      withSettings(
+        command,
+        async (settings, io) => {
+          const { listTokensCommand } = await import('./cli/token.ts');
+          return await listTokensCommand(io, settings);
+        },
+        true,
+      ),
+    );
+
+  token
+    .command('revoke')
+    .description('end one at once; what it asked for stands')
+    .argument('<id>', 'T-7KQ2M')
+    .action((id: string, _options, command: Command) =>
+      withSettings(
+        command,
+        async (settings, io) => {
+          const { revokeTokenCommand } = await import('./cli/token.ts');
+          return await revokeTokenCommand(io, settings, { id, operator: userInfo().username });
+        },
+        true,
+      ),
+    );
+}
 
 function auditCommands(root: Command, done: (code: number) => void, withSettings: WithSettings): void {
   const audit = root.command('audit').description('read the trail of what happened: verify it, tell it, export it');

@@ -6,7 +6,7 @@ import { dirname, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { removalLatenessMs } from './access/digest-view.ts';
 import { createHandler, type Handler } from './access/handle.ts';
-import type { AccountRef, Change, Grant, Instant, Job } from './access/model.ts';
+import type { AccountRef, Change, Grant, Instant, Job, RequestId } from './access/model.ts';
 import type {
   Accounts,
   Clock,
@@ -19,6 +19,7 @@ import type {
   TrailSeal,
 } from './access/ports.ts';
 import type { DriftRules } from './access/reconcile.ts';
+import { type Api, createApi } from './api/app.ts';
 import type { Signer } from './audit/checkpoint.ts';
 import { createOutlet } from './audit/outlet.ts';
 import { createPump, type Pump } from './audit/pump.ts';
@@ -153,6 +154,17 @@ function expiredLate(changes: readonly Change[], now: Instant): readonly number[
   });
 }
 
+/** Requests of which something is put: those of grants and of messages about them among them. */
+function requestsOf(changes: readonly Change[]): readonly RequestId[] {
+  return changes.flatMap((change) => {
+    if (!('put' in change)) return [];
+    if (change.put === 'request') return [change.row.id];
+    if (change.put === 'grant') return [change.row.requestId];
+    if (change.put !== 'event' || change.row.requestId === undefined) return [];
+    return [change.row.requestId];
+  });
+}
+
 function jobsOf(changes: readonly Change[]): readonly Job[] {
   return changes.flatMap((change) => ('put' in change && change.put === 'job' ? [change.row] : []));
 }
@@ -163,7 +175,7 @@ function waking<S extends Store>(
   metrics: Metrics,
   now: () => Instant,
   wake: (committed: readonly Job[]) => void,
-  changed: (accounts: readonly AccountRef[]) => void,
+  changed: (accounts: readonly AccountRef[], requests: readonly RequestId[]) => void,
   events: (count: number) => void,
 ): S {
   return {
@@ -178,7 +190,7 @@ function waking<S extends Store>(
       for (const ms of expiredLate(commit.changes, now()))
         metrics.observe('hallpass_removal_step_seconds', ms / 1000, { step: 'decided' });
       wake(jobsOf(commit.changes));
-      changed(toldOf(commit.changes));
+      changed(toldOf(commit.changes), requestsOf(commit.changes));
       events(commit.changes.filter((change) => 'put' in change && change.put === 'event').length);
     },
   };
@@ -212,12 +224,16 @@ export async function run(options: RunOptions): Promise<Running> {
     log.error({ behindMs }, "this machine's clock is behind what was written down before; Hallpass goes on from there");
   const directories = openDirectories(settings, clock, metrics, options.callDeadlineMs);
   let loop: Loop | undefined;
+  let api: Api | undefined;
   const store = waking(
     record,
     metrics,
     clock.now,
     (committed) => loop?.wake(committed),
-    (accounts) => slack?.changed(accounts),
+    (accounts, requests) => {
+      slack?.changed(accounts);
+      api?.changed(requests);
+    },
     (count) => pump.committed(count),
   );
   const pump = openPump(options, record, clock, metrics);
@@ -310,6 +326,8 @@ export async function run(options: RunOptions): Promise<Running> {
   });
   const handler = createHandler({ store, people, directories, incidents, catalog, clock, ids, reports: digests });
   const parts = { store, handler, clock, log };
+  const failed = (error: unknown, where: string) => log.error({ error, where }, 'a request could not be served');
+  api = createApi({ ...parts, desk: createDesk(parts), people, ids, metrics, zone: timezone, onError: failed });
 
   if (settings.slack !== undefined && settings.env.slackBotToken !== undefined)
     slack = createSlack({
@@ -417,7 +435,8 @@ export async function run(options: RunOptions): Promise<Running> {
         signIn,
       }),
     ],
-    onError: (error, where) => log.error({ error, where }, 'a request could not be served'),
+    mounts: [api],
+    onError: failed,
   });
 
   try {
@@ -453,7 +472,7 @@ export async function run(options: RunOptions): Promise<Running> {
     teams,
     reload: () => reloads.reload(),
     stop() {
-      stopping ??= stopInOrder({ http, slack, teams, loop, sweep, digests, reconciler, pump, store: record, log });
+      stopping ??= stopInOrder({ http, api, slack, teams, loop, sweep, digests, reconciler, pump, store: record, log });
       return stopping;
     },
   };
@@ -501,6 +520,7 @@ function openPump(options: RunOptions, store: OpenStore, clock: Clock, metrics: 
 /** First nothing new comes in, then what is under way ends, and the record is closed last. */
 async function stopInOrder(parts: {
   readonly http: Http;
+  readonly api: Api;
   readonly slack: Slack | undefined;
   readonly teams: Teams | undefined;
   readonly loop: Loop | undefined;
@@ -511,7 +531,8 @@ async function stopInOrder(parts: {
   readonly store: Store;
   readonly log: Log;
 }): Promise<void> {
-  const { http, slack, teams, loop, sweep, digests, reconciler, pump, store, log } = parts;
+  const { http, api, slack, teams, loop, sweep, digests, reconciler, pump, store, log } = parts;
+  api.stop();
   await http.stop(STOP.http);
   await Promise.all([slack?.stop(STOP.chat), teams?.stop(STOP.chat)]);
   await sweep.stop();

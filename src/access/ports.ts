@@ -775,9 +775,15 @@ export interface ReplyTo {
 }
 
 /** What a door hands in. `key` is unique per delivery. */
-export interface Incoming {
+export interface HandedIn {
   readonly key: string;
   readonly command: Command;
+  /** Absent: whoever sent it waits for the answer, or asks again. */
+  readonly reply?: ReplyTo;
+}
+
+/** What comes from chat, where an answer can be said later. */
+export interface Incoming extends HandedIn {
   readonly reply: ReplyTo;
 }
 
@@ -787,7 +793,7 @@ export interface Desk {
    * Resolves when the delivery is durable, so that the door may acknowledge. `fresh: false`: it was here before, and
    * there is nothing to say. `answer` resolves when it is decided and committed, and never rejects.
    */
-  take(incoming: Incoming): Promise<{ readonly fresh: boolean; readonly answer: Promise<Answer> }>;
+  take(incoming: HandedIn): Promise<{ readonly fresh: boolean; readonly answer: Promise<Answer> }>;
 }
 
 /**

@@ -5,7 +5,7 @@
 import type { Answer } from '../access/command.ts';
 import type { Handler } from '../access/handle.ts';
 import type { AccountRef } from '../access/model.ts';
-import type { Clock, Delivery, Desk, Incoming, Intake, Replier, Store } from '../access/ports.ts';
+import type { Clock, Delivery, Desk, HandedIn, Intake, Replier, Store } from '../access/ports.ts';
 import type { Lane, LoopLog } from './loop.ts';
 
 /** How long the process that took a delivery has it to itself. */
@@ -118,13 +118,14 @@ export function inboxLane(
       return store.unanswered(now, now + LEASE_MS, limit);
     },
     run: async (delivery) => {
-      const { command, reply } = JSON.parse(delivery.body) as Pick<Incoming, 'command' | 'reply'>;
+      const { command, reply } = JSON.parse(delivery.body) as Pick<HandedIn, 'command' | 'reply'>;
       let answer: Answer;
       if (delivery.attempts > ATTEMPTS_MAX) {
         log.error({ delivery: delivery.key }, 'a delivery is given up');
         await store.answered(delivery.key);
         answer = BUSY;
       } else answer = await handler.handle(command, delivery.key);
+      if (reply === undefined) return;
       await parts
         .replier(reply.account.platform)
         ?.say(reply, answer)

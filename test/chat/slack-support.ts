@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Answer } from '../../src/access/command.ts';
-import type { Clock, Desk, Incoming, Metrics } from '../../src/access/ports.ts';
+import type { Clock, Desk, HandedIn, Metrics } from '../../src/access/ports.ts';
 import type { RequestView } from '../../src/access/view.ts';
 import type { Log } from '../../src/chat/slack/log.ts';
 import { sign } from '../../src/chat/slack/signature.ts';
@@ -100,9 +100,9 @@ export function denyPayload(card: string, reason: string | null, more: Record<st
 
 /** A desk that answers as told and remembers what it was given. */
 export function fakeDesk(
-  take: (incoming: Incoming) => ReturnType<Desk['take']> = async () => answered({ say: 'help' }),
-): Desk & { readonly taken: Incoming[] } {
-  const taken: Incoming[] = [];
+  take: (incoming: HandedIn) => ReturnType<Desk['take']> = async () => answered({ say: 'help' }),
+): Desk & { readonly taken: HandedIn[] } {
+  const taken: HandedIn[] = [];
   return {
     taken,
     take: (incoming) => {

@@ -2,6 +2,7 @@
  * Doubles of the ports that pass what the real ones pass, and then behave as badly as they may: the directory is
  * truthful about its own state and nasty about telling it.
  */
+import { holds } from '../../src/access/decide-session.ts';
 import type {
   AccountRef,
   DirectoryErrorCode,
@@ -9,6 +10,7 @@ import type {
   Person,
   PersonId,
   PinnedGroup,
+  Session,
   Subject,
 } from '../../src/access/model.ts';
 import {
@@ -317,6 +319,8 @@ export function createFakePeople(parts: {
   readonly now: () => number;
   /** Whether this look-up fails. */
   readonly fails: () => boolean;
+  /** Absent: there is no door but chat. */
+  readonly session?: (id: string) => Promise<Session | undefined>;
 }): FakePeople {
   const { humans, now, fails } = parts;
   const inactive = new Set<PersonId>();
@@ -341,6 +345,13 @@ export function createFakePeople(parts: {
       active: !inactive.has(of.id),
     };
   }
+  async function signedIn(id: string): Promise<Person> {
+    const session = await parts.session?.(id);
+    if (session === undefined || !holds(session, now())) throw new PeopleError('signed_out', id);
+    const person = personOf(human(session.person));
+    if (!person.active) throw new PeopleError('deactivated', `${person.name} is deactivated.`);
+    return { ...person, via: { kind: session.kind, session: id } };
+  }
   function isIn(subject: Subject, of: FakeHuman, onCall: readonly PersonId[]): boolean {
     switch (subject.kind) {
       case 'everyone':
@@ -360,7 +371,7 @@ export function createFakePeople(parts: {
     port: {
       async identify(account) {
         lookedUp();
-        if ('session' in account) throw new PeopleError('signed_out', account.session);
+        if ('session' in account) return await signedIn(account.session);
         const found = humans.find((one) =>
           one.accounts.some((own) => own.platform === account.platform && own.id === account.id),
         );

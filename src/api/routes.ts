@@ -1,0 +1,57 @@
+/** What every group of routes is built with, and the parts of a route's description that they share. */
+import type { OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Answer } from '../access/command.ts';
+import type { Handler } from '../access/handle.ts';
+import type { Clock, Desk, Ids, Store } from '../access/ports.ts';
+import type { ApiEnv, Door } from './door.ts';
+import { refusalProblem } from './problems.ts';
+import { type Outcome, problem } from './schemas.ts';
+import { requestShown } from './shown.ts';
+import type { Waits } from './waits.ts';
+
+export interface ApiParts {
+  readonly handler: Handler;
+  readonly desk: Desk;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** IANA zone of the configuration, as it is now. */
+  readonly zone: () => string;
+}
+
+export interface RouteParts extends ApiParts {
+  readonly door: Door;
+  readonly waits: Waits;
+}
+
+export type ApiApp = OpenAPIHono<ApiEnv>;
+
+export function json<T extends z.ZodType>(schema: T, description: string) {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+export function body<T extends z.ZodType>(schema: T) {
+  return { required: true, content: { 'application/json': { schema } } };
+}
+
+const why = (description: string) => ({ description, content: { 'application/problem+json': { schema: problem } } });
+
+/** What any route that takes a credential may answer besides what it is for. */
+export const PROBLEMS = {
+  401: why('No credential that holds.'),
+  403: why('The credential lacks the scope, or its person may not.'),
+  422: why('What was sent does not fit, or the rules say no to it.'),
+  429: why('Too many calls.'),
+  503: why('Something could not be looked up, so nothing was done.'),
+} as const;
+
+export const NOT_FOUND = { 404: why('There is no such thing.') } as const;
+export const CONFLICT = { 409: why('Not as things are now.') } as const;
+
+/** What a command led to; throws the problem where it was refused. */
+export function outcomeOf(answer: Answer): Outcome {
+  if (answer.say === 'refused') throw refusalProblem(answer.refusal, answer.request?.zone);
+  if (answer.say !== 'done') throw new Error(`a command was answered by ${answer.say}`);
+  const { what, request, asked } = answer;
+  return { did: what, request: requestShown(request), ...(asked === undefined ? {} : { asked: [...asked] }) };
+}
