@@ -84,7 +84,7 @@ async function play(world: World, away: Away, observe: Observe): Promise<void> {
   await observe('Nobody is an administrator of the database', 'the bot is up', { okta: 0, google: 0 });
 
   const asked = await ana.slash('request db-prod:admin 30m repair the orders table');
-  const request = await card(world, idIn(await asked.said(WAIT_MS)));
+  const request = await card(world, idIn(await asked.answered(WAIT_MS)));
   await ben.press(request, 'approve');
   const added = await dmSaying(world, 'ana', /Added to (?=.*prod-db-admin)(?=.*db-admins)/);
   await observe('Ana asks for db-prod:admin, Ben approves: she is in a group of each', firstLine(added), {
@@ -120,7 +120,7 @@ async function play(world: World, away: Away, observe: Observe): Promise<void> {
     stuck,
   );
 
-  const status = await (await ana.slash('status db-prod')).said(WAIT_MS);
+  const status = await (await ana.slash('status db-prod')).answered(WAIT_MS);
   await observe('Ana asks: nobody says that it is done', firstText(status), stuck);
 
   world[away].control({ do: 'clear' });

@@ -5,7 +5,7 @@
  */
 import { createHmac } from 'node:crypto';
 import { fillIn } from './slack-forms.ts';
-import { type Button, blocksOf, buttonOf, elementOf, optionOf } from './slack-reading.ts';
+import { type Button, blocksOf, buttonOf, elementOf, optionOf, textOf } from './slack-reading.ts';
 import type { SlackRemote } from './slack-server.ts';
 import type { Fields, SlackEphemeral, SlackMessage, SlackState, SlackView } from './slack-state.ts';
 
@@ -22,6 +22,8 @@ export interface Reply {
   readonly ephemerals: readonly SlackEphemeral[];
   /** The first thing said in answer to this, in the acknowledgement or through its `response_url`. */
   said(timeoutMs?: number): Promise<SlackEphemeral>;
+  /** The same, and what follows where that was only that it is being looked at. */
+  answered(timeoutMs?: number): Promise<SlackEphemeral>;
   /** The dialog that this opened. */
   opened(timeoutMs?: number): Promise<SlackView>;
   /** The very same delivery once more, as after a lost acknowledgement. */
@@ -112,6 +114,12 @@ export function createPerson(
       ...answer,
       ephemerals: mine(await slack.snapshot()),
       said: (timeoutMs) => slack.waitFor((state) => mine(state)[0], timeoutMs, `an answer to ${userId}`),
+      answered: (timeoutMs) =>
+        slack.waitFor(
+          (state) => mine(state).find((shown) => !textOf(shown).startsWith('Checking…')),
+          timeoutMs,
+          `an answer to ${userId}`,
+        ),
       opened: (timeoutMs) =>
         slack.waitFor(
           (state) =>

@@ -59,7 +59,7 @@ async function play(world: World, observe: Observe): Promise<void> {
   ]);
 
   const asked = await world.person('ana').slash('request reports 2h monthly numbers for finance');
-  const second = /R-[0-9A-Z]{4,6}/.exec(textOf(await asked.said(WAIT_MS)))?.[0] ?? '';
+  const second = /R-[0-9A-Z]{4,6}/.exec(textOf(await asked.answered(WAIT_MS)))?.[0] ?? '';
   const reports = await inChannel(new RegExp(`${second}: waiting for approval`));
   const forCat = buttonIn((await press('cat', reports, 'look')).card, 'approve');
   if (forCat === undefined) throw new Error('no Approve for Cat');

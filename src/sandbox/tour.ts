@@ -74,13 +74,13 @@ async function play(world: World, observe: Observe): Promise<void> {
   await observe('Nobody has standing access; Pat was a member before Hallpass', 'the bot is up', ['pat']);
 
   const asked = await ana.slash('request db-prod 30m fix stuck migration');
-  const first = await card(world, idIn(await asked.said(WAIT_MS)));
+  const first = await card(world, idIn(await asked.answered(WAIT_MS)));
   await observe('Ana asks: /access request db-prod 30m fix stuck migration', firstLine(first), ['pat']);
 
-  const own = await (await ana.press(first, 'approve')).said(WAIT_MS);
+  const own = await (await ana.press(first, 'approve')).answered(WAIT_MS);
   await observe('Ana presses Approve on her own request: refused', saying(own, /own request/i), ['pat']);
 
-  const outsider = await (await dan.press(first, 'approve')).said(WAIT_MS);
+  const outsider = await (await dan.press(first, 'approve')).answered(WAIT_MS);
   await observe('Dan, who is not on call, presses Approve: refused', saying(outsider, /not.*approver|may not/i), [
     'pat',
   ]);
@@ -90,7 +90,7 @@ async function play(world: World, observe: Observe): Promise<void> {
   await observe('Ben, on call, approves: Ana is added', firstLine(added), ['ana', 'pat']);
 
   const again = await ana.slash('request reports 2h monthly numbers for finance');
-  const second = await card(world, idIn(await again.said(WAIT_MS)));
+  const second = await card(world, idIn(await again.answered(WAIT_MS)));
   await cat.press(second, 'approve');
   const overlapping = await waitForHolder(world, 'reports');
   await observe('A second grant, approved by Cat, shares the group', firstLine(overlapping), ['ana', 'pat']);
@@ -103,7 +103,7 @@ async function play(world: World, observe: Observe): Promise<void> {
   await observe('SIGKILL: the bot is gone', 'the directory keeps what it has', ['ana', 'pat']);
 
   if (world.bot === undefined) await world.startBot();
-  const status = await (await ana.slash('status reports')).said(WAIT_MS);
+  const status = await (await ana.slash('status reports')).answered(WAIT_MS);
   await observe('Started again: it knows what it owes', firstText(status), ['ana', 'pat']);
 
   await world.moveClock(2 * 60 * MINUTE + MINUTE);

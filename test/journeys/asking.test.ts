@@ -1,7 +1,7 @@
 /** Who is asked, and when: stages, the ladder and handovers, from signed Slack requests to the directory. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { button, dmsOf, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
-import { APPROVALS, DIALECTS, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
+import { APPROVALS, EITHER, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
 
 const MINUTE = 60_000;
 const WAIT_MS = 6_000;
@@ -23,7 +23,7 @@ async function channelMentions(id: string, name: keyof typeof PEOPLE): Promise<v
   await journey.slack.waitFor(() => mentioned(id).includes(PEOPLE[name].slack) || undefined, WAIT_MS, `${name} named`);
 }
 
-describe.each(DIALECTS)('who is asked, on %s', (dialect) => {
+describe.each(EITHER)('who is asked, on %s', (dialect) => {
   afterEach(() => journey.end());
 
   it('security after on-call: the second stage is asked when the first is complete, and nobody counts in both', async () => {

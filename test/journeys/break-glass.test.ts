@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { button, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
 import type { Name } from '../../src/sandbox/world.ts';
-import { APPROVALS, DIALECTS, type Journey, SECURITY, startJourney } from '../support/journey.ts';
+import { APPROVALS, EITHER, type Journey, SECURITY, startJourney } from '../support/journey.ts';
 
 const MINUTE = 60_000;
 const WAIT_MS = 6_000;
@@ -18,7 +18,7 @@ async function says(name: Name, text: string): Promise<string> {
   return textOf(await (await journey.person(name).slash(text)).said(WAIT_MS));
 }
 
-describe.each(DIALECTS)('break-glass, on %s', (dialect) => {
+describe.each(EITHER)('break-glass, on %s', (dialect) => {
   it('gives access at once, tells everybody, ends on time, and is signed off by somebody else', async () => {
     journey = await startJourney(dialect, withGlass());
     expect(await says('ana', 'break-glass db-prod 20m orders are down')).toMatch(/You may not request/);

@@ -8,7 +8,14 @@ import { run } from '../../src/main.ts';
 import { blocksOf, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
 import type { SlackMessage } from '../../src/sandbox/slack-state.ts';
 import { inspectMessage } from '../support/block-kit.ts';
-import { DIALECTS, type Journey, type JourneyOptions, SECURITY, startJourney } from '../support/journey.ts';
+import {
+  type DIALECTS,
+  EITHER,
+  type Journey,
+  type JourneyOptions,
+  SECURITY,
+  startJourney,
+} from '../support/journey.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -53,7 +60,7 @@ async function eventsOf(kind: string) {
     .filter((event) => event.kind === kind);
 }
 
-describe.each(DIALECTS)('the daily digest, on %s', (dialect) => {
+describe.each(EITHER)('the daily digest, on %s', (dialect) => {
   afterEach(() => journey.end());
 
   it('says who got what, by whom, how long and why, what is live, and who needs no grant', async () => {
@@ -187,7 +194,7 @@ describe('two processes on one Postgres', () => {
   });
 });
 
-describe.each(DIALECTS)('/access digest, on %s', (dialect) => {
+describe.each(EITHER)('/access digest, on %s', (dialect) => {
   afterEach(() => journey.end());
 
   it('answers those who may see everything, and refuses the others', async () => {

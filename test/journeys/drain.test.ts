@@ -3,9 +3,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { drainCommand } from '../../src/cli/drain.ts';
 import { createOut } from '../../src/cli/out.ts';
 import { textOf } from '../../src/sandbox/slack-reading.ts';
-import { DIALECTS, type Journey, startJourney } from '../support/journey.ts';
+import { EITHER, type Journey, startJourney } from '../support/journey.ts';
 
-describe.each(DIALECTS)('draining, on %s', (dialect) => {
+describe.each(EITHER)('draining, on %s', (dialect) => {
   let journey: Journey;
   afterEach(() => journey.end());
 

@@ -7,7 +7,7 @@ import type { Resource } from '../../src/access/catalog.ts';
 import { dmsOf, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
 import type { SlackView } from '../../src/sandbox/slack-state.ts';
 import { dialog, errorsIn, field, textOfView } from '../support/form.ts';
-import { APPROVALS, DIALECTS, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
+import { APPROVALS, EITHER, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
 
 const RULE = /1 approval by on-call:dba: Ben Okafor and Cat Lindqvist; at most 4 h\./;
 const REASON = 'fix stuck migration';
@@ -41,7 +41,7 @@ async function requests() {
   return (await journey.bot.store.list({ limit: 100 })).map(({ request }) => request);
 }
 
-describe.each(DIALECTS)('the form, on %s', (dialect) => {
+describe.each(EITHER)('the form, on %s', (dialect) => {
   it('leads from a bare /access to a request, with who decides shown before it is sent', async () => {
     journey = await startJourney(dialect);
     const empty = await openForm('ana');

@@ -7,7 +7,7 @@ import { freezeCommand, unfreezeCommand } from '../../src/cli/emergency.ts';
 import { createOut } from '../../src/cli/out.ts';
 import { dmsOf, textOf } from '../../src/sandbox/slack-reading.ts';
 import type { Name } from '../../src/sandbox/world.ts';
-import { APPROVALS, DIALECTS, type Journey, PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
+import { APPROVALS, EITHER, type Journey, PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
 
 const MINUTE = 60_000;
 const WAIT_MS = 6_000;
@@ -29,7 +29,7 @@ const frozenKinds = async () =>
     .map(({ canonical }) => (JSON.parse(canonical) as { kind: string }).kind)
     .filter((kind) => kind.startsWith('freeze.'));
 
-describe.each(DIALECTS)('a freeze, on %s', (dialect) => {
+describe.each(EITHER)('a freeze, on %s', (dialect) => {
   it('of a resource withdraws what waits, refuses what is asked, leaves what is live, and ends when it is lifted', async () => {
     journey = await startJourney(dialect);
     const live = await journey.ask('ana', ASK);

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { button, textOf } from '../../src/sandbox/slack-reading.ts';
 import { dialog, errorsIn, field, homeTab, textOfView } from '../support/form.ts';
-import { APPROVALS, DIALECTS, type Journey, type PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
+import { APPROVALS, EITHER, type Journey, type PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
 
 const MINUTE = 60_000;
 const REASON = 'fix stuck migration';
@@ -19,7 +19,7 @@ function publishes(): number {
   return journey.slack.state.requests.filter(({ method }) => method === 'views.publish').length;
 }
 
-describe.each(DIALECTS)('the home tab, on %s', (dialect) => {
+describe.each(EITHER)('the home tab, on %s', (dialect) => {
   it('takes a request all the way: asked, approved, returned and asked again, each from the tab', async () => {
     journey = await startJourney(dialect);
     await openHome('ana');

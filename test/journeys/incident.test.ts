@@ -1,7 +1,7 @@
 /** Access for an incident, from a signed Slack request to the removal that its closing brings, proven in the directory. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { textOf } from '../../src/sandbox/slack-reading.ts';
-import { DIALECTS, type Journey, startJourney } from '../support/journey.ts';
+import { EITHER, type Journey, startJourney } from '../support/journey.ts';
 import { type Services, startServices, TOKENS } from '../support/services.ts';
 
 const MINUTE = 60_000;
@@ -20,7 +20,7 @@ const tied = (yaml: string) =>
       `incidents: { type: pagerduty, token: "\${PAGERDUTY_TOKEN}", url: "${services.url}", services: { db-prod: PSVC1 } }\n`,
     );
 
-describe.each(DIALECTS)('access for an incident, on %s', (dialect) => {
+describe.each(EITHER)('access for an incident, on %s', (dialect) => {
   beforeEach(async () => {
     services = await startServices();
     services.incidents = [incident('triggered')];

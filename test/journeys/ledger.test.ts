@@ -8,7 +8,7 @@ import { resolveCommand } from '../../src/cli/resolve.ts';
 import { type OktaServer, startOktaServer } from '../../src/sandbox/okta-server.ts';
 import { textOf } from '../../src/sandbox/slack-reading.ts';
 import { oktaSeed } from '../../src/sandbox/world.ts';
-import { DIALECTS, GROUPS, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
+import { EITHER, GROUPS, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60_000;
@@ -27,7 +27,7 @@ async function granted(what: string): Promise<string> {
   return id;
 }
 
-describe.each(DIALECTS)('a grant of groups in two directories, on %s', (dialect) => {
+describe.each(EITHER)('a grant of groups in two directories, on %s', (dialect) => {
   it('is over only when both show it gone; what another grant needs in one of them stays there alone', async () => {
     backup = await startOktaServer({ seed: oktaSeed() });
     const { url } = backup;

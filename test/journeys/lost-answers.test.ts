@@ -9,7 +9,7 @@ import { textOf } from '../../src/sandbox/slack-reading.ts';
 import type { SlackMessage } from '../../src/sandbox/slack-state.ts';
 import { APPROVALS, createWorld } from '../../src/sandbox/world.ts';
 import { freshDatabase } from '../support/databases.ts';
-import { DIALECTS, GROUPS, type Journey, PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
+import { DIALECTS, EITHER, GROUPS, type Journey, PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -150,7 +150,7 @@ describe.each(DIALECTS)('answers that were lost, on %s', (dialect) => {
   });
 });
 
-describe.each(DIALECTS)('reads that lag behind, on %s', (dialect) => {
+describe.each(EITHER)('reads that lag behind, on %s', (dialect) => {
   afterEach(() => journey.end());
 
   it('an old read is neither taken for a removal by somebody else nor for a removal that did not hold', async () => {
@@ -316,7 +316,7 @@ describe.each(DIALECTS)('a bot that dies, on %s', (dialect) => {
   });
 });
 
-describe.each(DIALECTS)('an end that overtakes an addition, on %s', (dialect) => {
+describe.each(EITHER)('an end that overtakes an addition, on %s', (dialect) => {
   afterEach(() => journey.end());
 
   const ways = [

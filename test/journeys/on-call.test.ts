@@ -1,13 +1,13 @@
 /** Who is on call is asked of the service that keeps the schedule, at the click; when it is away, nobody is guessed. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { textOf } from '../../src/sandbox/slack-reading.ts';
-import { DIALECTS, GROUPS, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
+import { EITHER, GROUPS, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
 import { type Services, startServices, TOKENS } from '../support/services.ts';
 
 const MINUTE = 60_000;
 const WAIT_MS = 6_000;
 
-describe.each(DIALECTS)('a PagerDuty schedule as the on-call source, on %s', (dialect) => {
+describe.each(EITHER)('a PagerDuty schedule as the on-call source, on %s', (dialect) => {
   let services: Services;
   let journey: Journey;
   beforeEach(async () => {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OktaFault } from '../../src/sandbox/okta-faults.ts';
 import { dmsOf, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
 import { SECRETS } from '../../src/sandbox/world.ts';
-import { APPROVALS, DIALECTS, GROUPS, type Journey, PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
+import { APPROVALS, EITHER, GROUPS, type Journey, PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
 import { type Listener, startListener } from '../support/listener.ts';
 
 const SECOND = 1_000;
@@ -38,7 +38,7 @@ async function removed(id: string): Promise<void> {
 const saidIn = (channel: string, words: RegExp) =>
   messagesIn(journey.slack.state, channel).filter((message) => words.test(textOf(message)));
 
-describe.each(DIALECTS)('Okta is down at the approval, on %s', (dialect) => {
+describe.each(EITHER)('Okta is down at the approval, on %s', (dialect) => {
   afterEach(() => journey.end());
 
   it('the requester is told until when it is tried, and is added when Okta is back in time', async () => {
@@ -148,7 +148,7 @@ describe.each(DIALECTS)('Okta is down at the approval, on %s', (dialect) => {
   });
 });
 
-describe.each(DIALECTS)('Okta is down at the end, on %s', (dialect) => {
+describe.each(EITHER)('Okta is down at the end, on %s', (dialect) => {
   let listener: Listener;
   beforeEach(async () => {
     listener = await startListener();
@@ -301,7 +301,7 @@ describe.each(DIALECTS)('Okta is down at the end, on %s', (dialect) => {
   });
 });
 
-describe.each(DIALECTS)('a slow or silent Okta, on %s', (dialect) => {
+describe.each(EITHER)('a slow or silent Okta, on %s', (dialect) => {
   afterEach(() => journey.end());
 
   async function timed<T>(work: Promise<T>): Promise<{ readonly value: T; readonly ms: number }> {
@@ -351,7 +351,7 @@ describe.each(DIALECTS)('a slow or silent Okta, on %s', (dialect) => {
   });
 });
 
-describe.each(DIALECTS)('Slack is down, on %s', (dialect) => {
+describe.each(EITHER)('Slack is down, on %s', (dialect) => {
   afterEach(() => journey.end());
 
   const down = (is: boolean) => journey.slack.control({ do: 'down', down: is });
@@ -413,7 +413,7 @@ describe.each(DIALECTS)('Slack is down, on %s', (dialect) => {
   });
 });
 
-describe.each(DIALECTS)('a machine whose clock is set wrong, on %s', (dialect) => {
+describe.each(EITHER)('a machine whose clock is set wrong, on %s', (dialect) => {
   afterEach(() => journey.end());
 
   it('set back during a grant, the end comes no later', async () => {

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createOut } from '../../src/cli/out.ts';
 import { reconcileCommand } from '../../src/cli/reconcile.ts';
 import { messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
-import { DIALECTS, GROUPS, type Journey, PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
+import { EITHER, GROUPS, type Journey, PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -25,7 +25,7 @@ const reconcile = async () => {
   return report?.findings.map(({ drift, course }) => `${drift.login} ${drift.class} ${course}`);
 };
 
-describe.each(DIALECTS)('an exclusive group, on %s', (dialect) => {
+describe.each(EITHER)('an exclusive group, on %s', (dialect) => {
   it('removes who has no grant from an exclusive group after the deadline, proves it, and says so in one message', async () => {
     journey = await startJourney(dialect, {
       config: exclusive('drift: { unknownMember: remove, removeAfter: 24h }'),

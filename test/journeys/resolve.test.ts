@@ -2,9 +2,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createOut } from '../../src/cli/out.ts';
 import { resolveCommand } from '../../src/cli/resolve.ts';
-import { DIALECTS, GROUPS, type Journey, SECURITY, startJourney } from '../support/journey.ts';
+import { EITHER, GROUPS, type Journey, SECURITY, startJourney } from '../support/journey.ts';
 
-describe.each(DIALECTS)('a group deleted under a grant, on %s', (dialect) => {
+describe.each(EITHER)('a group deleted under a grant, on %s', (dialect) => {
   let journey: Journey;
   afterEach(() => journey.end());
 

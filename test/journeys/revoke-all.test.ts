@@ -8,7 +8,7 @@ import { type ManyOrder, revokeManyCommand } from '../../src/cli/revoke-many.ts'
 import { button, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
 import type { SlackEphemeral } from '../../src/sandbox/slack-state.ts';
 import type { Name } from '../../src/sandbox/world.ts';
-import { DIALECTS, GROUPS, type Journey, PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
+import { EITHER, GROUPS, type Journey, PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
 
 const MINUTE = 60_000;
 const SECOND = 1_000;
@@ -38,7 +38,7 @@ async function press(name: Name, preview: SlackEphemeral): Promise<string> {
 
 const told = (words: RegExp) => journey.posted(SECURITY, words);
 
-describe.each(DIALECTS)('revoking everything somebody holds, on %s', (dialect) => {
+describe.each(EITHER)('revoking everything somebody holds, on %s', (dialect) => {
   it('is shown, confirmed, proven and told in one message, and freezes the person', async () => {
     journey = await startJourney(dialect);
     await give('ana', 'db-prod 30m fix stuck migration');

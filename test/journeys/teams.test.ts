@@ -9,12 +9,12 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { buttonIn, type Playground, startPlayground, TENANT } from '../../src/sandbox/playground.ts';
 import { withTeams } from '../../src/sandbox/world.ts';
 import { BEN, type Connector, pressed, startConnector, typed } from '../chat/teams-support.ts';
-import { APPROVALS, DIALECTS, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
+import { APPROVALS, EITHER, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
 
 const MINUTE = 60_000;
 const WAIT_MS = 15_000;
 
-describe.each(DIALECTS)('asked for in a dialog in Teams, on %s', (dialect) => {
+describe.each(EITHER)('asked for in a dialog in Teams, on %s', (dialect) => {
   let journey: Journey;
   let teams: Playground;
   let folder: string;

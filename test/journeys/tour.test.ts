@@ -14,6 +14,8 @@ import { GROUPS, PEOPLE } from '../../src/sandbox/world.ts';
 import { freshDatabase, openTestStore, sha256, type TestDatabase } from '../support/databases.ts';
 
 const STEPS = 11;
+/** After these, something is owed or somebody waits; after the others a kill finds nothing under way. */
+const IN_THE_MIDDLE = [2, 5, 6, 7, 10];
 /** Each tour is a process of its own beside this one; more than two at a time only wait for each other. */
 const AT_ONCE = 2;
 const QUIET: TourOptions = { logLevel: 'fatal' };
@@ -54,18 +56,16 @@ async function eventsIn(url: string): Promise<number> {
   }
 }
 
-describe.each(['sqlite', 'postgres'] as const)('the tour on %s', (dialect) => {
+describe('the tour', () => {
   it('ends as it should, keeps its database, and ends as it should on the same one again', async () => {
-    const url = await database(dialect);
+    const url = await database('sqlite');
     expectWell(await runTour({ ...QUIET, databaseUrl: url }));
     const first = await eventsIn(url);
     expect(first).toBeGreaterThan(20);
     expectWell(await runTour({ ...QUIET, databaseUrl: url }));
     expect(await eventsIn(url)).toBe(2 * first);
   }, 90_000);
-});
 
-describe('the tour', () => {
   it('from the command line prints one JSON object for each step, with the bot on PORT', async () => {
     const port = await freePort();
     const url = await database('sqlite');
@@ -100,8 +100,8 @@ describe('the tour', () => {
     await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow();
   }, 60_000);
 
-  it('killed after any one step and started again leaves the same directory', async () => {
-    const waiting = Array.from({ length: STEPS }, (_, i) => i + 1);
+  it('killed in the middle of anything and started again leaves the same directory', async () => {
+    const waiting = [...IN_THE_MIDDLE];
     const ended = new Map<number, TourResult>();
     const tours = async () => {
       for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
@@ -110,7 +110,7 @@ describe('the tour', () => {
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, tours));
-    expect(ended.size).toBe(STEPS);
+    expect(ended.size).toBe(IN_THE_MIDDLE.length);
     for (const result of ended.values()) expectWell(result);
   }, 240_000);
 

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { blocksOf, button, textOf } from '../../src/sandbox/slack-reading.ts';
 import type { Name } from '../../src/sandbox/world.ts';
 import { inspectMessage } from '../support/block-kit.ts';
-import { DIALECTS, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
+import { EITHER, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
 
 const MINUTE = 60_000;
 
@@ -21,7 +21,7 @@ async function gets(name: Name, what: string, by: Name): Promise<void> {
   await journey.approve(by, card, name);
 }
 
-describe.each(DIALECTS)('/access who, on %s', (dialect) => {
+describe.each(EITHER)('/access who, on %s', (dialect) => {
   afterEach(() => journey.end());
 
   it('tells those who may see it who holds it, until when, by whom and why, and who needs no grant', async () => {
@@ -81,7 +81,7 @@ describe.each(DIALECTS)('/access who, on %s', (dialect) => {
   });
 });
 
-describe.each(DIALECTS)('/access on-call, on %s', (dialect) => {
+describe.each(EITHER)('/access on-call, on %s', (dialect) => {
   afterEach(() => journey.end());
 
   it('names who is on call now, for one resource and for all', async () => {

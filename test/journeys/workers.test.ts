@@ -4,7 +4,7 @@ import { keyText } from '../../src/access/ledger.ts';
 import { createLog } from '../../src/log.ts';
 import { run } from '../../src/main.ts';
 import { dmsOf, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
-import { APPROVALS, DIALECTS, GROUPS, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
+import { APPROVALS, DIALECTS, EITHER, GROUPS, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
 import { type Listener, startListener } from '../support/listener.ts';
 
 const SECOND = 1_000;
@@ -32,7 +32,7 @@ async function removed(id: string): Promise<void> {
   expect(journey.isMember('ana', 'read')).toBe(false);
 }
 
-describe.each(DIALECTS)('the sweep, on %s', (dialect) => {
+describe.each(EITHER)('the sweep, on %s', (dialect) => {
   afterEach(() => journey.end());
 
   it('finds an end whose timer is gone', async () => {
@@ -78,7 +78,7 @@ describe.each(DIALECTS)('the sweep, on %s', (dialect) => {
   });
 });
 
-describe.each(DIALECTS)('the heartbeat, on %s', (dialect) => {
+describe.each(EITHER)('the heartbeat, on %s', (dialect) => {
   let listener: Listener;
   beforeEach(async () => {
     listener = await startListener();
@@ -108,7 +108,7 @@ describe.each(DIALECTS)('the heartbeat, on %s', (dialect) => {
   });
 });
 
-describe.each(DIALECTS)('a bot that is stopped, on %s', (dialect) => {
+describe.each(EITHER)('a bot that is stopped, on %s', (dialect) => {
   afterEach(() => journey.end());
 
   it('in the middle of an addition: the next one goes on where it was', async () => {

@@ -10,8 +10,8 @@
  * while our own addition is under way (no one could tell them apart), a directory that breaks its own promises (an effect
  * after the deadline, a read older than its lag), and everything with HTTP in it.
  */
-import { describe, expect, inject, test } from 'vitest';
-import { freshDatabase } from '../support/databases.ts';
+import { describe, expect, test } from 'vitest';
+import { freshDatabase, testPostgres } from '../support/databases.ts';
 import { simulate } from './history.ts';
 
 /** Histories that once broke something, each with what it was. */
@@ -20,7 +20,7 @@ const PINNED: readonly (readonly [number, string])[] = [
 ];
 
 const BATCH = 20;
-const BATCHES = 6;
+const BATCHES = 3;
 const FIRST = 1;
 
 describe('any history', () => {
@@ -38,11 +38,11 @@ describe('any history', () => {
     },
   );
 
-  test.each(Array.from({ length: 10 }, (_, n) => FIRST + n))(
+  test.each(Array.from({ length: 6 }, (_, n) => FIRST + n))(
     'seed %i keeps every promise on Postgres',
     { timeout: 120_000 },
     async (seed) => {
-      const server = inject('postgres');
+      const server = await testPostgres();
       if ('missing' in server) expect.fail(`This test needs Postgres. ${server.missing}`);
       const database = await freshDatabase('postgres');
       try {

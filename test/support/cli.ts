@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+const COMPILE_CACHE = fileURLToPath(new URL('./compile-cache.ts', import.meta.url));
 const WITHIN_MS = 30_000;
 
 export interface Ended {
@@ -34,7 +35,7 @@ export function hallpass(args: readonly string[], env: Environment = {}): Promis
 }
 
 export function startHallpass(args: readonly string[], env: Environment = {}): Started {
-  const child = spawn(process.execPath, [CLI, ...args], {
+  const child = spawn(process.execPath, ['--import', COMPILE_CACHE, CLI, ...args], {
     env: { PATH: process.env.PATH ?? '', NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -8,6 +8,8 @@ import pg from 'pg';
 import { inject } from 'vitest';
 import { type Dialect, defineTables } from '../../src/store/schema.ts';
 
+import type { TestPostgres } from './postgres-server.ts';
+
 export { openTestStore, sha256 } from './open-store.ts';
 
 export interface TestDatabase {
@@ -29,6 +31,14 @@ export async function freshDatabase(dialect: Dialect): Promise<TestDatabase> {
   return { url: used.url, drop: () => emptied(used.url, used.drop) };
 }
 
+let asked: Promise<TestPostgres> | undefined;
+
+/** The server of this run, which begins when it is asked for. */
+export function testPostgres(): Promise<TestPostgres> {
+  asked ??= fetch(inject('postgres')).then(async (answer) => (await answer.json()) as TestPostgres);
+  return asked;
+}
+
 /** A database with nothing in it, not even tables. */
 export async function bareDatabase(dialect: Dialect): Promise<TestDatabase> {
   if (dialect === 'sqlite') {
@@ -38,7 +48,7 @@ export async function bareDatabase(dialect: Dialect): Promise<TestDatabase> {
       drop: () => rm(folder, { recursive: true, force: true }),
     };
   }
-  const server = inject('postgres');
+  const server = await testPostgres();
   if ('missing' in server) throw new Error(`This test needs Postgres. ${server.missing}`);
   const name = `${server.prefix}${randomBytes(6).toString('hex')}`;
   await onServer(server.url, `create database ${name}`);

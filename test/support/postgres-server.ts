@@ -1,9 +1,10 @@
 /**
- * vitest's globalSetup: one real Postgres for the whole run, in a temporary directory, on a free port. With
- * `HALLPASS_TEST_POSTGRES` set to a URL whose user may create databases, that server is used instead.
+ * vitest's globalSetup: one real Postgres for the whole run, in a temporary directory, on a free port, if a test asks for
+ * it. With `HALLPASS_TEST_POSTGRES` set to a URL whose user may create databases, that server is used instead.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,7 +20,8 @@ export type TestPostgres =
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    postgres: TestPostgres;
+    /** Where to ask for a `TestPostgres`. */
+    postgres: string;
   }
 }
 
@@ -34,22 +36,31 @@ process.prependListener('beforeExit', (code) => {
     });
 });
 
-export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+/** Started when the first test asks for it: most runs of a few files never do, and it takes seconds. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const prefix = `hallpass_test_${randomBytes(4).toString('hex')}_`;
   const given = process.env.HALLPASS_TEST_POSTGRES;
-  if (given) {
-    project.provide('postgres', { url: given, prefix });
-    return () => dropAll(given, prefix);
-  }
-  let server: Awaited<ReturnType<typeof start>>;
-  try {
-    server = await start();
-  } catch (error) {
-    project.provide('postgres', { missing: error instanceof Error ? error.message : String(error) });
-    return undefined;
-  }
-  project.provide('postgres', { url: server.url, prefix });
-  return server.stop;
+  let asked: Promise<{ readonly tells: TestPostgres; stop(): Promise<void> }> | undefined;
+  const open = async () => {
+    if (given) return { tells: { url: given, prefix }, stop: () => dropAll(given, prefix) };
+    try {
+      const { url, stop } = await start();
+      return { tells: { url, prefix }, stop };
+    } catch (error) {
+      return { tells: { missing: error instanceof Error ? error.message : String(error) }, stop: async () => {} };
+    }
+  };
+  const counter = createHttpServer((_request, response) => {
+    asked ??= open();
+    void asked.then(({ tells }) => response.end(JSON.stringify(tells)));
+  });
+  await new Promise<void>((listening) => counter.listen(0, '127.0.0.1', listening));
+  project.provide('postgres', `http://127.0.0.1:${(counter.address() as AddressInfo).port}`);
+  return async () => {
+    counter.close();
+    counter.closeAllConnections();
+    await (await asked)?.stop();
+  };
 }
 
 async function dropAll(url: string, prefix: string): Promise<void> {
