@@ -78,6 +78,11 @@ export function checkConfig(
     const subject = parseSubject(text);
     if ('wrong' in subject) return [];
     if (subject.kind === 'group') refer(report, at, 'directory', subject.directory, file.directories);
+    if (subject.kind === 'workload') {
+      refer(report, at, 'workload', subject.workload, file.workloads ?? {});
+      if (!at.includes('requesters'))
+        report(at, 'a pipeline may ask for access, and nothing else', 'workload:<name> among `requesters`');
+    }
     if (subject.kind === 'on-call') {
       refer(report, at, 'on-call source', subject.source, file.onCall ?? {});
       if (own(file.onCall ?? {}, subject.source)?.type === 'slack-user-group')

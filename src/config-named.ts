@@ -65,6 +65,11 @@ export function namedIn(file: ConfigFile, catalog: Catalog, locate: (path: Path)
       for (const [i, email] of emails.entries()) add([...at, ...list.split('.'), i], { kind: 'user', email });
   }
   for (const [account, email] of Object.entries(file.people ?? {})) add(['people', account], { kind: 'user', email });
+  for (const [workload, { directoryUser, actors }] of Object.entries(file.workloads ?? {})) {
+    add(['workloads', workload, 'directoryUser'], { kind: 'user', email: directoryUser });
+    for (const [account, email] of Object.entries(actors ?? {}))
+      add(['workloads', workload, 'actors', account], { kind: 'user', email });
+  }
   for (const { path, subject } of inConditions(catalog)) add(path, subject);
   return found;
 }

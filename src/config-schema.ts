@@ -16,6 +16,7 @@ import { pagerDutyIncidentsSection } from './people/pagerduty-incidents.ts';
 import { slackUserGroupSection } from './people/slack-user-group.ts';
 import { staticSection } from './people/static.ts';
 import { stepUpSection } from './people/step-up-section.ts';
+import { workloadSection } from './people/workload-section.ts';
 
 const name = z
   .string()
@@ -59,11 +60,11 @@ export function parseSubject(text: string): Subject | { readonly wrong: string; 
         ? { kind: 'user', email: rest ?? '' }
         : { wrong: 'a user is named by email', instead: 'user:<email>' };
     case 'workload':
-      return { wrong: 'workload: is not supported by this version' };
+      return { kind: 'workload', workload: rest ?? '' };
     default:
       return {
         wrong: 'this stands for nobody',
-        instead: 'group:<directory>/<name>, on-call:<name>, user:<email> or everyone',
+        instead: 'group:<directory>/<name>, on-call:<name>, user:<email>, workload:<name> or everyone',
       };
   }
 }
@@ -75,7 +76,7 @@ const subject = z
     if ('wrong' in parsed)
       context.addIssue({ code: 'custom', message: parsed.wrong, params: { instead: parsed.instead } });
   })
-  .describe('group:<directory>/<name>, on-call:<name>, user:<email> or everyone.');
+  .describe('group:<directory>/<name>, on-call:<name>, user:<email> or everyone; of requesters also workload:<name>.');
 
 const subjects = z.array(subject);
 
@@ -322,6 +323,10 @@ export const configSchema = z
           .describe('A system people ask for.'),
       )
       .describe('What can be asked for, by name.'),
+    workloads: z
+      .record(name, workloadSection)
+      .optional()
+      .describe('Pipelines that may ask for access, by a name that policies can use.'),
     audit: auditSection.optional(),
     digest: z
       .strictObject({
@@ -350,7 +355,7 @@ export function jsonSchema(): unknown {
 
 /** Keys of the full design that this version does not know, by the section they belong to ('' for the top). */
 const LATER: Readonly<Record<string, readonly string[]>> = {
-  '': ['workloads', 'retention', 'findings', 'activity'],
+  '': ['retention', 'findings', 'activity'],
   policies: ['proof'],
   resources: ['activity'],
 };

@@ -22,6 +22,7 @@ import { type GoogleSection, serviceAccountKey } from './directories/google-sect
 import type { OktaSection } from './directories/okta-section.ts';
 import type { IncidentsSection } from './people/incidents.ts';
 import type { OnCallSection } from './people/sources.ts';
+import type { WorkloadSection } from './people/workload-section.ts';
 
 export type { EnvSettings } from './config-env.ts';
 export { jsonSchema } from './config-schema.ts';
@@ -61,6 +62,7 @@ export interface Settings {
   };
   readonly onCall: Readonly<Record<string, OnCallSection>>;
   readonly incidents?: IncidentsSection;
+  readonly workloads: Readonly<Record<string, WorkloadSection & { readonly audience: string }>>;
   /** Everybody and every group that the file relies on, and where it says so. */
   readonly named: readonly Named[];
   /** The scheduled digest; absent: there is none. The time is in the catalog's zone. */
@@ -143,6 +145,7 @@ export function loadConfig(sources: Sources): Loaded {
       : readTeamsCredentials(env, (name, message, instead) => reading.environment(name, message, instead));
   if (unverifiedTeams && file?.chat?.teams !== undefined && file.chat.teams.tenants === undefined)
     reading.problem(['chat', 'teams'], 'without an app registration the tenants have to be named', 'tenants: [ … ]');
+  const workloads = workloadsOf(file, settings?.baseUrl, reading);
   if (file === undefined || checked === undefined || settings === undefined || reading.problems.length > 0)
     return reading.refused();
 
@@ -172,6 +175,7 @@ export function loadConfig(sources: Sources): Loaded {
       }),
       onCall,
       ...(file.incidents && { incidents: file.incidents }),
+      workloads,
       named: namedIn(file, checked.catalog, locate),
       ...digestOf(file),
       ...(stepUp && { stepUp }),
@@ -184,6 +188,17 @@ export function loadConfig(sources: Sources): Loaded {
       fileHash: sha256(text),
     },
   };
+}
+
+function workloadsOf(file: ConfigFile | undefined, baseUrl: string | undefined, reading: Reading) {
+  const workloads: Record<string, WorkloadSection & { readonly audience: string }> = {};
+  for (const [name, section] of Object.entries(file?.workloads ?? {})) {
+    const audience = section.audience ?? baseUrl;
+    if (audience !== undefined) workloads[name] = { ...section, audience };
+    else
+      reading.problem(['workloads', name], 'its tokens are made out for nobody', 'audience: …, or HALLPASS_BASE_URL');
+  }
+  return workloads;
 }
 
 const DIGEST_AT = '09:00';

@@ -292,6 +292,7 @@ export async function run(options: RunOptions): Promise<Running> {
     },
     store,
     session: (id) => store.session(id),
+    workloads: () => Object.keys(current().workloads),
     clock,
     metrics,
     trusted: () => trustedGroups(current()),

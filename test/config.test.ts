@@ -311,7 +311,7 @@ test.each<[string, string, Expected]>([
   [
     'a workload',
     edit('group:okta/platform', 'workload:ci'),
-    { line: 2, path: 'admins[0]', message: /not supported by this version/ },
+    { line: 2, path: 'admins[0]', message: /there is no workload/ },
   ],
   [
     'no default role among several',

@@ -82,8 +82,8 @@ export async function openRequests(store: Store, of: Pick<ListFilter, 'person' |
   ];
 }
 
-export function filterOf(scope: Scope): Pick<ListFilter, 'person' | 'resource'> {
-  if (scope.kind === 'person') return { person: scope.person };
+export function filterOf(scope: Scope): Pick<ListFilter, 'concerning' | 'resource'> {
+  if (scope.kind === 'person') return { concerning: scope.person };
   return scope.kind === 'resource' ? { resource: scope.resource } : {};
 }
 

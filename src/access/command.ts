@@ -204,6 +204,8 @@ export type Refusal =
   | { readonly code: 'already_member'; readonly groups: readonly string[] }
   | { readonly code: 'nobody_to_ask'; readonly entitlement: EntitlementId }
   | { readonly code: 'own_request' }
+  /** The token of a pipeline's job does not serve. */
+  | { readonly code: 'workload_refused'; readonly fault: WorkloadFault; readonly why: string }
   /** A machine may ask, and never answers. */
   | { readonly code: 'person_needed' }
   | { readonly code: 'not_an_approver'; readonly entitlement: EntitlementId; readonly wanted: readonly string[] }
@@ -251,6 +253,18 @@ export type Refusal =
   | { readonly code: 'busy' }
   /** It failed for a reason of ours, is recorded, and is tried again by itself. */
   | { readonly code: 'being_retried' };
+
+export type WorkloadFault =
+  | 'not_configured'
+  | 'token_invalid'
+  | 'foreign_issuer'
+  | 'wrong_audience'
+  | 'expired'
+  | 'replayed'
+  | 'no_match'
+  | 'pull_request'
+  | 'unmapped_actor'
+  | 'run_again';
 
 /** Who froze it, why and since when; `what` is the scope in words for people. */
 export interface FrozenWhy {

@@ -106,9 +106,10 @@ export function contextOf(facts: ConditionFacts, wish: ConditionWish, now: Insta
 
 /** Whoever opens an incident must not thereby open the door for themselves: only what others opened counts. */
 function incidentFor(incidents: readonly Incident[], person: Person): NonNullable<ConditionContext['incident']> {
-  const email = person.email.toLowerCase();
+  // A pipeline opens nothing for whoever opened the incident and then set it off.
+  const own = [person.email, person.workload?.onBehalfOf?.email ?? person.email].map((email) => email.toLowerCase());
   const [newest] = incidents
-    .filter(({ openedBy }) => !openedBy.includes(email))
+    .filter(({ openedBy }) => !own.some((email) => openedBy.includes(email)))
     .sort((a, b) => b.openedAt - a.openedAt || (a.id < b.id ? -1 : 1));
   return { open: newest !== undefined, id: newest?.id ?? '', title: newest?.title ?? '' };
 }

@@ -4,13 +4,14 @@
  */
 import type { Refusal } from './command.ts';
 import { event, eventRow, type Outcome, operation, personActor, putGrant, refused, tellSecurity } from './decision.ts';
-import { frozenBy, frozenRefusal, personFrozen, restsOn } from './freeze.ts';
+import { frozenRefusal, personFrozen, restsOn } from './freeze.ts';
 import { expiresNatively, isLive, keyText, madePermanent } from './ledger.ts';
 import { show } from './lifecycle.ts';
 import type { Freezes, Instant, Membership, Person, Subject } from './model.ts';
 import { PRIORITY } from './model.ts';
 import { anyHolds, type SubjectAnswer } from './policy.ts';
 import type { GrantRecord } from './ports.ts';
+import { askedFor, frozenAmong } from './workload.ts';
 
 export type AdoptFacts = {
   readonly person: Person;
@@ -37,8 +38,9 @@ export function decideAdopt(command: { readonly reason: string }, facts: AdoptFa
   if (taken !== undefined) return refused(frozenRefusal(taken));
   if ('missing' in facts) return refused(facts.missing);
   const { grant, request } = facts.record;
-  if (grant.holder === person.id) return refused({ code: 'own_access', grantId: grant.id });
-  const freeze = frozenBy(freezes, { person: grant.holder, resource: request.resource });
+  if (grant.holder === person.id || askedFor(request, person.id))
+    return refused({ code: 'own_access', grantId: grant.id });
+  const freeze = frozenAmong(freezes, request);
   if (freeze !== undefined) return refused(frozenRefusal(freeze));
   if (!isLive(grant)) return refused({ code: 'not_live', grantId: grant.id });
   const rows = facts.record.memberships.flatMap(({ membership }) => (adoptable(membership) ? [membership] : []));

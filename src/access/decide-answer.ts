@@ -16,7 +16,7 @@ import {
   timer,
 } from './decision.ts';
 import { digestOf } from './digest.ts';
-import { frozenBy, frozenRefusal, personFrozen, restsOn } from './freeze.ts';
+import { frozenRefusal, personFrozen, restsOn } from './freeze.ts';
 import { isLive } from './ledger.ts';
 import { closeRequest, endsAt } from './lifecycle.ts';
 import type {
@@ -44,6 +44,7 @@ import {
   startStage,
 } from './stages.ts';
 import { durationText } from './words.ts';
+import { askedFor, frozenAmong } from './workload.ts';
 
 export interface AnswerFacts {
   readonly person: Person;
@@ -168,7 +169,7 @@ function frozenNow({ record, person, freezes, correlation }: ApproveFacts, now: 
   const { request } = record;
   const own = personFrozen(freezes, person.id);
   if (own !== undefined) return refused(frozenRefusal(own));
-  const freeze = frozenBy(freezes, { person: request.requester, resource: request.resource });
+  const freeze = frozenAmong(freezes, request);
   if (freeze === undefined) return undefined;
   const note = `${freeze.name} is frozen: ${freeze.reason}`;
   const by: Actor = { kind: 'hallpass', part: 'freeze' };
@@ -225,7 +226,7 @@ function mayAnswer(facts: AnswerFacts, asked: 'approve' | 'deny', now: Instant):
       }),
     );
   // Before the state: whoever may not answer learns nothing about how it stands.
-  if (person.id === request.requester) return attempt({ code: 'own_request' });
+  if (askedFor(request, person.id)) return attempt({ code: 'own_request' });
   if (request.state !== 'pending') return refused({ code: 'not_pending', requestId: request.id });
   if (now >= request.lapsesAt) return refused({ code: 'not_pending', requestId: request.id });
   if (entitlement === undefined) return undefined;

@@ -21,6 +21,7 @@ import { PRIORITY } from './model.ts';
 import { subjectName } from './policy.ts';
 import { platformOf, type RequestRecord } from './ports.ts';
 import { countedApprovals, nextAskAt, REMINDERS_MAX, remindAt, stepsReached } from './stages.ts';
+import { requestersOf } from './workload.ts';
 
 /** At most so many messages to approvers for one request, handovers included. */
 export const ASKED_MOST = 60;
@@ -48,7 +49,7 @@ export function toLookUp(
 
 /** The requester, and whoever has approved already. */
 function cannotAnswer({ request, approvals }: RequestRecord): ReadonlySet<PersonId> {
-  return new Set([request.requester, ...countedApprovals(request, approvals).map((given) => given.approver)]);
+  return new Set([...requestersOf(request), ...countedApprovals(request, approvals).map((given) => given.approver)]);
 }
 
 function waits({ request }: RequestRecord, now: Instant): boolean {

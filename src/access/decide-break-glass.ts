@@ -143,7 +143,7 @@ function reviewOf(facts: BreakGlassFacts, breakGlass: BreakGlass, request: Acces
     durationMs: request.durationMs,
     reason: request.reason,
     reviewers: breakGlass.review.by,
-    tell: reviewersToTell(facts.reviewers, person.id),
+    tell: reviewersToTell(facts.reviewers, [person.id]),
     createdAt: now,
     dueAt: now + breakGlass.review.withinMs,
   };

@@ -5,13 +5,14 @@ import { addByPassed, closeRequest, endGrant, endsAt, show } from './lifecycle.t
 import type { Actor, Audience, Change, Entitlement, Instant, Person, Subject } from './model.ts';
 import { anyHolds, type SubjectAnswer, subjectName } from './policy.ts';
 import type { GrantRecord, RequestRecord } from './ports.ts';
+import { isOwn } from './workload.ts';
 
 export function decideCancel(
   facts: { readonly person: Person; readonly record: RequestRecord; readonly correlation?: string },
   now: Instant,
 ): Outcome {
   const { request } = facts.record;
-  if (facts.person.id !== request.requester) return refused({ code: 'not_yours', id: request.id });
+  if (!isOwn(request, facts.person)) return refused({ code: 'not_yours', id: request.id });
   if (request.state !== 'pending') return refused({ code: 'not_pending', requestId: request.id });
   return {
     done: 'cancelled',
@@ -25,7 +26,8 @@ export function decideReturn(
   now: Instant,
 ): Outcome {
   const { grant, request } = facts.record;
-  if (facts.person.id !== grant.holder) return refused({ code: 'not_yours', id: grant.id });
+  if (grant.holder !== facts.person.id || !isOwn(request, facts.person))
+    return refused({ code: 'not_yours', id: grant.id });
   if (!isLive(grant)) return refused({ code: 'not_live', grantId: grant.id });
   return {
     done: 'returned',

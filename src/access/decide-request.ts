@@ -16,7 +16,7 @@ import {
   timer,
 } from './decision.ts';
 import { digestOf } from './digest.ts';
-import { frozenBy, frozenRefusal, restsOn } from './freeze.ts';
+import { frozenRefusal, restsOn } from './freeze.ts';
 import { endsAt } from './lifecycle.ts';
 import type {
   AccessRequest,
@@ -27,6 +27,7 @@ import type {
   Freezes,
   Grant,
   Instant,
+  Json,
   Person,
   PinnedGroup,
   PinnedUser,
@@ -35,6 +36,7 @@ import { evaluate, type PolicyAnswer, type SubjectAnswer, subjectName } from './
 import type { GrantRecord, Incident, MembershipRecord } from './ports.ts';
 import { nextAskAt, stagesOf, startStage } from './stages.ts';
 import { ticketIn, ticketUrl } from './ticket.ts';
+import { askedFor, askingAs, frozenAmong, isOwn } from './workload.ts';
 import { nextTimeOfDay } from './zone.ts';
 
 export interface Approvers {
@@ -59,6 +61,8 @@ export interface RequestFacts {
   /** The ledger and, where it could be read in time, the directory's word for each group. */
   readonly standing: readonly { readonly record: MembershipRecord; readonly member?: boolean }[];
   readonly approvers: Approvers;
+  /** For more time on a grant: the grant, with the request it came from. */
+  readonly extended?: GrantRecord;
   /** Open incidents of the resource, for a policy under which access ends with them; none when nobody could tell. */
   readonly openIncidents?: readonly Incident[];
   readonly circumstances: Circumstances;
@@ -140,7 +144,6 @@ function decided(command: RequestCommand & { readonly known: boolean }, facts: R
 }
 
 export interface ExtendFacts extends RequestFacts {
-  /** The grant, with the request it came from. */
   readonly extended: GrantRecord;
 }
 
@@ -152,7 +155,7 @@ export function decideExtend(
   const { entitlement, person } = facts;
   const { grant, request: original } = facts.extended;
   const policy = entitlement.policy;
-  if (grant.holder !== person.id) return refused({ code: 'not_yours', id: grant.id });
+  if (grant.holder !== person.id || !isOwn(original, person)) return refused({ code: 'not_yours', id: grant.id });
   if (grant.state === 'adding') return refused({ code: 'not_added_yet', grantId: grant.id });
   if (grant.state !== 'active' || grant.startsAt === undefined || now >= endsAt(grant))
     return refused({ code: 'not_live', grantId: grant.id });
@@ -239,18 +242,18 @@ function judged(
 }
 
 function frozenNow({ freezes, person, entitlement }: RequestFacts): Refusal | undefined {
-  const freeze = frozenBy(freezes, { person: person.id, resource: entitlement.resource });
+  const freeze = frozenAmong(freezes, { ...askingAs(person), resource: entitlement.resource });
   return freeze === undefined ? undefined : frozenRefusal(freeze);
 }
 
 /** Everybody who could approve is known, and it is nobody but the requester. */
 function nobodyElse({ approvers, person }: RequestFacts): boolean {
-  return approvers.complete && approvers.people.every((approver) => approver.id === person.id);
+  return approvers.complete && approvers.people.every((approver) => askedFor(askingAs(person), approver.id));
 }
 
 /** Waits for the approvals that its policy wants. */
 function open(facts: RequestFacts, wish: Wish, extended: Grant | undefined, now: Instant): Decision {
-  const others = facts.approvers.people.filter((approver) => approver.id !== facts.person.id);
+  const others = facts.approvers.people.filter((approver) => !askedFor(askingAs(facts.person), approver.id));
   const asking: Asking = {
     ...startStage(stagesOf(facts.entitlement.policy), 0, now),
     steps: facts.approvers.steps ?? 0,
@@ -310,6 +313,8 @@ export function requestOf(
   now: Instant,
 ): AccessRequest {
   const { person, entitlement } = facts;
+  // More time is asked for whoever the first time was.
+  const workload = facts.extended?.request.workload ?? person.workload;
   const policy = entitlement.policy;
   const url = wish.ticket === undefined ? undefined : ticketUrl(wish.ticket, policy.reason.link);
   const incident = incidentFor(policy, facts.openIncidents ?? [], wish.reason);
@@ -330,6 +335,7 @@ export function requestOf(
     requesterName: person.name,
     ...(person.account === undefined ? {} : { requesterAccount: person.account }),
     ...(person.zone === undefined ? {} : { requesterZone: person.zone }),
+    ...(workload === undefined ? {} : { workload }),
     users: facts.users,
     resource: entitlement.resource,
     role: entitlement.role,
@@ -372,12 +378,20 @@ export function made(
         approvalsNeeded: request.approvalsNeeded,
         digest: request.digest,
         ...(request.incident === undefined ? {} : { incident: request.incident.id }),
+        ...pipelineOf(request),
         asked: asked.map((approver) => approver.id),
       },
       personal: { reason: request.reason },
       ...correlationOf(facts),
     }),
   ];
+}
+
+/** Names of people stay out: the detail is hashed as it stands. */
+function pipelineOf({ workload }: AccessRequest): { readonly workload?: Json } {
+  if (workload === undefined) return {};
+  const { name, run, onBehalfOf } = workload;
+  return { workload: { name, run, ...(onBehalfOf === undefined ? {} : { onBehalfOf: onBehalfOf.person }) } };
 }
 
 /** The channel, each approver's own messages, and the requester's. */

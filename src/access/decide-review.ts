@@ -5,10 +5,22 @@
 import type { Refusal } from './command.ts';
 import type { Rung } from './decide-close.ts';
 import { audienceId, event, eventRow, personActor, refused, timer } from './decision.ts';
-import type { AccountRef, Actor, Audience, Change, Instant, Person, PersonId, Review, ReviewRule } from './model.ts';
+import type {
+  AccessRequest,
+  AccountRef,
+  Actor,
+  Audience,
+  Change,
+  Instant,
+  Person,
+  PersonId,
+  Review,
+  ReviewRule,
+} from './model.ts';
 import { PRIORITY } from './model.ts';
 import { anyHolds, type SubjectAnswer, subjectName } from './policy.ts';
 import type { GrantRecord } from './ports.ts';
+import { askedFor, requestersOf } from './workload.ts';
 
 /** Written to in person; the channels are told in any case. */
 const TOLD_MOST = 20;
@@ -16,9 +28,9 @@ const TOLD_MOST = 20;
 const REMIND_EVERY_MS = 24 * 60 * 60_000;
 const REMINDERS_MAX = 7;
 
-export function reviewersToTell(reviewers: readonly Person[], holder: PersonId): readonly AccountRef[] {
+export function reviewersToTell(reviewers: readonly Person[], except: readonly PersonId[]): readonly AccountRef[] {
   return reviewers
-    .filter(({ id }) => id !== holder)
+    .filter(({ id }) => !except.includes(id))
     .flatMap(({ account, accounts }) => accounts ?? (account === undefined ? [] : [account]))
     .slice(0, TOLD_MOST);
 }
@@ -134,7 +146,7 @@ function opened(
     durationMs: grant.durationMs,
     reason: request.reason,
     reviewers: rule.by,
-    tell: reviewersToTell(reviewers, grant.holder),
+    tell: reviewersToTell(reviewers, requestersOf(request)),
     createdAt: now,
     dueAt: now + rule.withinMs,
   };
@@ -161,6 +173,8 @@ function opened(
 export interface ReviewFacts {
   readonly person: Person;
   readonly review: Review;
+  /** What it is about: whoever set off a pipeline does not sign off what it did. */
+  readonly request?: AccessRequest;
   /** The person against `review.reviewers`. */
   readonly subjects: readonly SubjectAnswer[];
   /** Below which it is shown. */
@@ -186,7 +200,8 @@ export function decideReview(
         ...(facts.correlation === undefined ? {} : { correlation: facts.correlation }),
       }),
     );
-  if (person.id === review.holder) return attempt({ code: 'own_review' });
+  if (person.id === review.holder || (facts.request !== undefined && askedFor(facts.request, person.id)))
+    return attempt({ code: 'own_review' });
   const verdict = anyHolds('eligible', review.reviewers, facts.subjects);
   if (verdict.is === 'broken')
     return refused({ code: 'cannot_check', what: 'whether you may review this', error: verdict.finding.why });

@@ -20,6 +20,7 @@ import type {
 import { type SubjectAnswer, subjectName } from './policy.ts';
 import type { Directory, Incident, Incidents, MembershipRecord, People, RequestRecord, Store } from './ports.ts';
 import { stagesOf } from './stages.ts';
+import { askingAs, requestersOf } from './workload.ts';
 
 export interface Sources {
   readonly store: Store;
@@ -32,7 +33,7 @@ export interface Sources {
 }
 
 /** Cheapest first: most questions are settled before a directory is asked. */
-const COST: Record<Subject['kind'], number> = { everyone: 0, user: 1, 'on-call': 2, group: 3 };
+const COST: Record<Subject['kind'], number> = { everyone: 0, workload: 0, user: 1, 'on-call': 2, group: 3 };
 
 /**
  * Asks about each subject until one holds. A failed look-up is an answer too (`error`), and those after the first that
@@ -141,7 +142,7 @@ export async function stillOpen(
 
 async function pastGrants(store: Store, person: Person, entitlement: Entitlement): Promise<readonly Grant[]> {
   const records = await store.list({
-    person: person.id,
+    concerning: person.id,
     entitlements: [entitlement.id],
     states: ['approved'],
     limit: PAST_MAX,
@@ -159,7 +160,7 @@ async function liveGrants(
 ): Promise<Pick<Circumstances, 'live' | 'holderVersion'>> {
   // Before the grants: one that is added in between is then seen, or makes the commit stale.
   const version = await store.holder(person.id);
-  const records = await store.list({ person: person.id, states: ['approved'], liveGrants: true, limit: LIVE_MAX });
+  const records = await store.list({ concerning: person.id, states: ['approved'], liveGrants: true, limit: LIVE_MAX });
   return {
     live: records.flatMap(({ request, grant }) =>
       grant !== undefined && request.policyName === policy && isLive(grant) ? [grant] : [],
@@ -208,10 +209,10 @@ export async function whoIsAsked(
 }
 
 /** Those who are asked first. */
-export async function whoApproves(people: People, entitlement: Entitlement, requester: PersonId): Promise<Approvers> {
+export async function whoApproves(people: People, entitlement: Entitlement, person: Person): Promise<Approvers> {
   const [first] = stagesOf(entitlement.policy);
   if (first === undefined) throw new Error(`${entitlement.policy.name} has no stage`);
-  return await whoIsAsked(people, first, 0, new Set([requester]));
+  return await whoIsAsked(people, first, 0, new Set(requestersOf(askingAs(person))));
 }
 
 /** What `ringAsk` rests on. A source that does not answer is part of it (`failed`); only our own mistakes throw. */

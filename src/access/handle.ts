@@ -51,6 +51,7 @@ import { createReviews } from './reviews.ts';
 import { createRevocations } from './revocations.ts';
 import { answerersOf, deniersOf, everAsked, laterAnswerers } from './stages.ts';
 import { type RequestView, viewOf } from './view.ts';
+import { askedFor, askingAs, isOwn, requestersOf, workloadMay } from './workload.ts';
 
 export interface HandlerParts extends Sources {
   readonly clock: Clock;
@@ -163,8 +164,11 @@ export function createHandler(parts: HandlerParts): Handler {
   }
 
   async function route(command: Command, attempt: number, correlation: Correlation): Promise<Handled> {
-    if ('session' in command.by && needsPerson(command) && isMachine(await people.identify(command.by)))
-      return { outcome: refused({ code: 'person_needed' }) };
+    if ('session' in command.by && (needsPerson(command) || !workloadMay(command))) {
+      const person = await people.identify(command.by);
+      if (person.workload !== undefined || (needsPerson(command) && isMachine(person)))
+        return { outcome: refused({ code: 'person_needed' }) };
+    }
     switch (command.do) {
       case 'help':
         return { answer: { say: 'help' } };
@@ -264,18 +268,19 @@ export function createHandler(parts: HandlerParts): Handler {
     attempt: number,
     correlation: Correlation,
   ): Promise<RequestFacts> {
-    const [subjects, users, groups, open, approvers, circumstances, openIncidents, freezes, requestsLately] =
-      await Promise.all([
+    const [subjects, users, groups, open, approvers, circumstances, openIncidents, freezes, lately] = await Promise.all(
+      [
         askSubjects(people, entitlement.policy.requesters, person),
         usersOf(people, entitlement, person),
         groupsOf(people, entitlement),
         store.open(person.id, entitlement.id),
-        whoApproves(people, entitlement, person.id),
+        whoApproves(people, entitlement, person),
         circumstancesOf(parts, person, entitlement),
         incidentsToEndWith(parts, entitlement),
         store.freezes(),
-        store.requestsSince(person.id, clock.now() - REQUESTS_WITHIN_MS),
-      ]);
+        requestsLately(person),
+      ],
+    );
     const inactive = users.find((user) => !user.active);
     if (inactive !== undefined)
       throw new PeopleError('deactivated', `The account ${inactive.login} in ${inactive.directory} is not active.`);
@@ -293,7 +298,7 @@ export function createHandler(parts: HandlerParts): Handler {
       circumstances,
       openIncidents,
       freezes,
-      requestsLately,
+      requestsLately: lately,
       timezone: catalog().timezone,
       ...(channel === undefined ? {} : { approvalsChannel: channel }),
       ...present({ teamsChannel }),
@@ -301,6 +306,12 @@ export function createHandler(parts: HandlerParts): Handler {
       hash: ids.hash,
       ...correlation,
     };
+  }
+
+  /** Of a pipeline: its service person's, or its human's where those are more. */
+  async function requestsLately(person: Person): Promise<number> {
+    const since = clock.now() - REQUESTS_WITHIN_MS;
+    return Math.max(...(await Promise.all(requestersOf(askingAs(person)).map((id) => store.requestsSince(id, since)))));
   }
 
   async function approve(command: Command & { do: 'approve' }, correlation: Correlation): Promise<Outcome> {
@@ -313,7 +324,7 @@ export function createHandler(parts: HandlerParts): Handler {
     const freezes = await store.freezes();
     const base = { person, record, card, freezes, hash: ids.hash, newCardId: ids.opaque(), ...correlation };
     // Looked up only while there is something to answer: a click on an old message costs no vendor call.
-    if (request.state !== 'pending' || entitlement === undefined || person.id === request.requester)
+    if (request.state !== 'pending' || entitlement === undefined || askedFor(request, person.id))
       return decideApprove(
         {
           ...base,
@@ -380,8 +391,13 @@ export function createHandler(parts: HandlerParts): Handler {
   }
 
   async function requesterPerson({ request }: RequestRecord): Promise<Person> {
-    if (request.requesterAccount === undefined)
-      return { id: request.requester, name: request.requesterName, email: '', active: true };
+    const { workload } = request;
+    // A job's token is over long before anybody answers: what it said is on the request, and people are asked afresh.
+    if (workload !== undefined) {
+      if (workload.onBehalfOf !== undefined) await people.byId(workload.onBehalfOf.person);
+      return { ...(await people.byId(request.requester)), workload };
+    }
+    if (request.requesterAccount === undefined) return await people.byId(request.requester);
     return await people.identify(request.requesterAccount);
   }
 
@@ -390,7 +406,7 @@ export function createHandler(parts: HandlerParts): Handler {
     const record = await recordAt(target, person, 'pending');
     if ('code' in record) return { outcome: refused(record) };
     const { request } = record;
-    if (request.requester === person.id) return { outcome: refused({ code: 'own_request' }) };
+    if (askedFor(request, person.id)) return { outcome: refused({ code: 'own_request' }) };
     if (request.state !== 'pending') return { outcome: refused({ code: 'not_pending', requestId: request.id }) };
     const entitlement = entitlementById(catalog(), request.entitlement);
     // Whoever is asked later may look at it, and deny it, before it is their turn.
@@ -469,7 +485,7 @@ export function createHandler(parts: HandlerParts): Handler {
     const record = await recordAt(target, person, 'any');
     if ('code' in record) return { say: 'refused', refusal: record };
     const { request } = record;
-    if (request.requester !== person.id) {
+    if (person.workload === undefined ? !askedFor(request, person.id) : !isOwn(request, person)) {
       const entitlement = entitlementById(catalog(), request.entitlement);
       const asked = entitlement === undefined ? [] : everAsked(entitlement.policy);
       const no = await queries.mayNot(person, [...queries.seers(), ...asked]);

@@ -9,6 +9,7 @@ import { type Clock, type Directory, DirectoryError, type People, type RequestRe
 import type { Choice } from './preview.ts';
 import { answerersOf } from './stages.ts';
 import type { RequestView } from './view.ts';
+import { askedFor } from './workload.ts';
 
 export interface HomeView {
   readonly zone: string;
@@ -129,7 +130,7 @@ export function createHomes({ people, store, clock, directories, catalog, view, 
       const { request, approvals } = record;
       const answered = approvals.some((one) => one.approver === person.id && one.digest === request.digest);
       const entitlement = entitlementById(catalog(), request.entitlement);
-      if (request.requester === person.id || answered || entitlement === undefined) continue;
+      if (askedFor(request, person.id) || answered || entitlement === undefined) continue;
       if (await may(answerersOf(entitlement.policy, record))) found.push(record);
       if (found.length > SHOWN.waiting) break;
     }

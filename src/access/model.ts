@@ -73,6 +73,8 @@ export interface Session {
   readonly signedInAt?: Instant;
   readonly acr?: string;
   readonly amr?: readonly string[];
+  /** Of a `workload`: which, and by which run of its pipeline. */
+  readonly workload?: Workload;
   readonly createdAt: Instant;
   readonly createdBy: string;
   readonly expiresAt: Instant;
@@ -80,6 +82,19 @@ export interface Session {
   readonly endedBy?: string;
   /** To the minute. */
   readonly lastUsedAt?: Instant;
+}
+
+/** A job of a pipeline that acts as its service person, as its issuer's token said. */
+export interface Workload {
+  /** Of the configuration: `deploy`. */
+  readonly name: string;
+  /** The run as its issuer numbers it, immutable and whole: what one run asked for, no other touches. */
+  readonly run: string;
+  /** The same for people: `run 1234`, and where it can be looked at. */
+  readonly runName: string;
+  readonly runUrl?: string;
+  /** The person who set it off: counts as the requester besides the service person. */
+  readonly onBehalfOf?: { readonly person: PersonId; readonly name: string; readonly email: string };
 }
 
 /** By which credential of ours somebody acts. */
@@ -110,6 +125,8 @@ export interface Person {
   readonly accounts?: readonly AccountRef[];
   /** Absent: they act in chat. */
   readonly via?: Via;
+  /** They are the service person of this pipeline, and act by one run of it. */
+  readonly workload?: Workload;
   readonly active: boolean;
 }
 
@@ -118,7 +135,9 @@ export type Subject =
   | { readonly kind: 'everyone' }
   | { readonly kind: 'user'; readonly email: string }
   | { readonly kind: 'group'; readonly directory: string; readonly group: string }
-  | { readonly kind: 'on-call'; readonly source: string };
+  | { readonly kind: 'on-call'; readonly source: string }
+  /** A pipeline by its name in the configuration; no person is ever in it. */
+  | { readonly kind: 'workload'; readonly workload: string };
 
 /** One round of answers: the next one begins when it is complete. */
 export interface Stage {
@@ -259,6 +278,8 @@ export interface AccessRequest {
   readonly requesterName: string;
   readonly requesterAccount?: AccountRef;
   readonly requesterZone?: string;
+  /** The pipeline that asked; who set it off is never an approver of it either. */
+  readonly workload?: Workload;
   readonly users: readonly PinnedUser[];
   readonly entitlement: EntitlementId;
   readonly resource: string;

@@ -54,6 +54,8 @@ export function subjectName(subject: Subject): string {
       return `group:${subject.directory}/${subject.group}`;
     case 'on-call':
       return `on-call:${subject.source}`;
+    case 'workload':
+      return `workload:${subject.workload}`;
   }
 }
 
@@ -68,6 +70,8 @@ export function subjectWords(subject: Subject): string {
       return subject.group;
     case 'on-call':
       return `on-call ${subject.source}`;
+    case 'workload':
+      return `the pipeline ${subject.workload}`;
   }
 }
 

@@ -179,6 +179,8 @@ export interface MessageRow {
 
 export interface ListFilter {
   readonly person?: PersonId;
+  /** What the person asked for, or set off a pipeline to ask for. */
+  readonly concerning?: PersonId;
   readonly states?: readonly RequestState[];
   readonly entitlements?: readonly EntitlementId[];
   /** A resource and its parts. */
@@ -214,7 +216,7 @@ export interface Store {
     person: PersonId,
     entitlement: EntitlementId,
   ): Promise<{ pending: readonly AccessRequest[]; grants: readonly Grant[] }>;
-  /** How many requests the person has made since then, whatever became of them. */
+  /** How many requests the person has made since then, or pipelines for them, whatever became of them. */
   requestsSince(person: PersonId, since: Instant): Promise<number>;
   /** Version of the row that guards how much a person has; absent before the first such decision. */
   holder(person: PersonId): Promise<number | undefined>;
@@ -633,6 +635,10 @@ export interface People {
   membersOf(subject: Subject): Promise<readonly Person[]>;
   /** The person of that email in the identity directory, active or not; absent when there is none. */
   named(email: string): Promise<Person | undefined>;
+  /** Whoever the file means by that email, pinned at first use. Throws `PeopleError` for nobody, or nobody active. */
+  stated(email: string): Promise<Person>;
+  /** The person as the identity directory has them now. Throws `PeopleError` where they are not active. */
+  byId(id: PersonId): Promise<Person>;
   /** The person's account in a directory, active or not. */
   userIn(directory: string, person: PersonId): Promise<DirectoryUser>;
   /** The group a configured name stands for, pinned; refuses one that is unknown, re-created or unmanageable. */

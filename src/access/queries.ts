@@ -9,6 +9,7 @@ import type { Clock, Reports, RequestRecord } from './ports.ts';
 import { everAsked } from './stages.ts';
 import type { RequestView } from './view.ts';
 import { onCallView, whoView } from './who-view.ts';
+import { askedFor, isOwn, requestersOf } from './workload.ts';
 import { startOfDay } from './zone.ts';
 
 export interface QueryParts extends Sources {
@@ -70,13 +71,19 @@ export function createQueries(parts: QueryParts): Queries {
   }
 
   async function notesOn(request: AccessRequest, person: Person) {
-    const what = { person: request.requester, resource: request.resource };
-    return await frozenNotes(person, ({ scope }) => covers(scope, what));
+    const { resource } = request;
+    return await frozenNotes(person, ({ scope }) =>
+      requestersOf(request).some((one) => covers(scope, { person: one, resource })),
+    );
   }
 
   /** One more than a page holds, when there is one. */
   async function pageOf(person: Person, which: ListWhich, offset: number): Promise<readonly RequestRecord[]> {
     const limit = PAGE + 1;
+    if (person.workload !== undefined) {
+      const newest = await store.list({ person: person.id, limit: LOOKED_AT_MAX });
+      return newest.filter(({ request }) => isOwn(request, person)).slice(offset, offset + limit);
+    }
     if (which === 'mine') return await store.list({ person: person.id, offset, limit });
     const wanted =
       which === 'pending' ? ({ states: ['pending'] } as const) : ({ states: ['approved'], liveGrants: true } as const);
@@ -91,13 +98,14 @@ export function createQueries(parts: QueryParts): Queries {
     const answerable = new Map<string, boolean>();
     const kept: RequestRecord[] = [];
     for (const record of records) {
-      const { requester, entitlement } = record.request;
-      if (requester !== person.id && !answerable.has(entitlement)) {
+      const { entitlement } = record.request;
+      const own = askedFor(record.request, person.id);
+      if (!own && !answerable.has(entitlement)) {
         const guarded = entitlementById(catalog(), entitlement);
         const asked = guarded === undefined ? [] : everAsked(guarded.policy);
         answerable.set(entitlement, (await mayNot(person, asked)) === undefined);
       }
-      if (requester === person.id || answerable.get(entitlement) === true) kept.push(record);
+      if (own || answerable.get(entitlement) === true) kept.push(record);
     }
     return kept;
   }

@@ -38,7 +38,18 @@ export function createReviews({ store, people, catalog, clock, requestIdOf }: Re
       store.request(found.requestId),
     ]);
     const below = record === undefined ? [] : channelsOf(record.request);
-    const decided = decideReview(command, { person, review: current, subjects, below, ...correlation }, clock.now());
+    const decided = decideReview(
+      command,
+      {
+        person,
+        review: current,
+        subjects,
+        below,
+        ...(record === undefined ? {} : { request: record.request }),
+        ...correlation,
+      },
+      clock.now(),
+    );
     if ('refusal' in decided) return decided;
     const zone = person.zone ?? catalog().timezone;
     return {

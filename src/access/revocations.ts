@@ -19,6 +19,7 @@ import type { GrantRecord, Ids, RequestRecord, Store } from './ports.ts';
 import type { ReportView } from './report.ts';
 import { type Load, PROGRESS_SHOWN, previewReport, progressReport } from './revocation-view.ts';
 import type { RequestView } from './view.ts';
+import { requestersOf } from './workload.ts';
 
 /** More than this is revoked in turns: each preview is to be read by somebody. */
 const GRANTS_MOST = 2_000;
@@ -221,7 +222,10 @@ async function pendingIn(store: Store, scope: Scope, except: readonly PersonId[]
   const found = await store.list({ ...filterOf(scope), states: ['pending'], limit: OPEN_MAX });
   return found
     .map(({ request }) => request)
-    .filter(({ requester, resource }) => covers(scope, { person: requester, resource }) && !except.includes(requester));
+    .filter((request) => {
+      const { requester, resource } = request;
+      return requestersOf(request).some((person) => covers(scope, { person, resource })) && !except.includes(requester);
+    });
 }
 
 async function recordsOf(store: Store, grants: readonly Grant[]): Promise<readonly GrantRecord[]> {

@@ -7,6 +7,7 @@ import type { DigestView } from './digest-view.ts';
 import { isLive } from './ledger.ts';
 import { endsAt, heldByAnother } from './lifecycle.ts';
 import type {
+  AccessRequest,
   AccountRef,
   Audience,
   EndReason,
@@ -108,6 +109,8 @@ export interface RequestView {
   readonly state: RequestState;
   readonly requesterName: string;
   readonly requesterAccount?: AccountRef;
+  /** The pipeline that asked, and where its run can be looked at; `requesterName` says for whom. */
+  readonly pipeline?: { readonly text: string; readonly url?: string };
   readonly entitlement: EntitlementId;
   readonly resource: string;
   readonly role: string;
@@ -219,7 +222,7 @@ export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
   const view: Omit<RequestView, 'headline' | 'severity'> = {
     id: request.id,
     state: request.state,
-    requesterName: request.requesterName,
+    ...requesterView(request),
     ...(request.requesterAccount === undefined ? {} : { requesterAccount: request.requesterAccount }),
     entitlement: request.entitlement,
     resource: request.resource,
@@ -281,6 +284,15 @@ export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
         headline: `Break-glass, without approval. ${said.headline.replace(/^Approved(?:\.|,) */, '')}`,
       }
     : { ...view, ...said };
+}
+
+function requesterView({ requesterName, workload }: AccessRequest): Pick<RequestView, 'requesterName' | 'pipeline'> {
+  if (workload === undefined) return { requesterName };
+  const { name, runName, runUrl, onBehalfOf } = workload;
+  return {
+    requesterName: onBehalfOf === undefined ? requesterName : `${requesterName} for ${onBehalfOf.name}`,
+    pipeline: { text: `${name} · ${runName}`, ...(runUrl === undefined ? {} : { url: runUrl }) },
+  };
 }
 
 function stagesView(record: RequestRecord): Pick<RequestView, 'stages' | 'waiting'> {

@@ -2,7 +2,7 @@
  * Refusals, times and help in words for people. Short, plain, and each says what happens next. Texts from people are
  * raw here; whoever renders escapes them.
  */
-import type { Answer, ChangeMade, FrozenWhy, Refusal } from './command.ts';
+import type { Answer, ChangeMade, FrozenWhy, Refusal, WorkloadFault } from './command.ts';
 import { USAGE } from './grammar.ts';
 import type { Instant } from './model.ts';
 import { reportText } from './report.ts';
@@ -189,6 +189,8 @@ export function refusalText(
         reason: 'You cannot approve or deny your own request.',
         next: `Somebody else must answer it. To take it back, use ${commandWord} cancel.`,
       };
+    case 'workload_refused':
+      return { reason: `The token of this job does not serve. ${refusal.why}`, next: WORKLOAD_NEXT[refusal.fault] };
     case 'person_needed':
       return {
         reason: 'A token may ask for access and give it back, and never answers.',
@@ -373,6 +375,19 @@ export function refusalText(
     }
   }
 }
+
+const WORKLOAD_NEXT: Readonly<Record<WorkloadFault, string>> = {
+  not_configured: 'See `workloads` in the configuration of Hallpass.',
+  token_invalid: 'Ask the platform for an ID token of this very job.',
+  foreign_issuer: 'See `issuer` of this workload in the configuration of Hallpass.',
+  wrong_audience: 'Ask for an ID token with that audience.',
+  expired: 'Give it in soon after the job has asked for it.',
+  replayed: 'Each token serves once.',
+  no_match: 'See `match` of this workload in the configuration of Hallpass.',
+  pull_request: 'Access for pull requests has to be named in `match`.',
+  unmapped_actor: 'Someone can add the account under `actors` of this workload.',
+  run_again: 'Start a new run.',
+};
 
 /** The commands there are, one line each. */
 export function helpText(commandWord: string = COMMAND_WORD): string {

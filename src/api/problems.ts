@@ -41,6 +41,7 @@ const STATUS: Readonly<Record<RefusalCode, ProblemStatus>> = {
   not_eligible: 403,
   condition_not_met: 403,
   own_request: 403,
+  workload_refused: 403,
   person_needed: 403,
   not_an_approver: 403,
   not_your_turn: 403,

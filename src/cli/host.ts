@@ -32,5 +32,14 @@ export function hostPeople(settings: Settings, directories: ReadonlyMap<string, 
       throw new PeopleError('unavailable', `${identityDirectory} did not say who ${email} is: ${error.message}`, error);
     }
   }
-  return { identify: refuse, holds: refuse, membersOf: refuse, named, userIn: refuse, group: refuse };
+  return {
+    identify: refuse,
+    holds: refuse,
+    membersOf: refuse,
+    named,
+    stated: refuse,
+    byId: refuse,
+    userIn: refuse,
+    group: refuse,
+  };
 }

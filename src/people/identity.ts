@@ -16,6 +16,7 @@ import type {
   PinnedGroup,
   Session,
   Subject,
+  Workload,
 } from '../access/model.ts';
 import {
   type AccountFacts,
@@ -49,6 +50,8 @@ export interface PeopleOptions extends Sources {
   readonly metrics: Metrics;
   /** Absent: there is no door but chat. */
   readonly session?: (id: string) => Promise<Session | undefined>;
+  /** Names of the workloads that the file has now; asked each time. */
+  readonly workloads?: () => readonly string[];
   /** Groups that the configuration relies on for authority, and where it does. Asked each time. */
   readonly trusted?: () => readonly Trusted[];
   /** Told whenever somebody is met under another identity than before; never rejects. */
@@ -124,17 +127,34 @@ export function createPeople(options: PeopleOptions): People {
     const session = await asked('The record of sessions could not be read', async () => options.session?.(id));
     if (session === undefined || !holdsNow(session, clock.now()))
       throw new PeopleError('signed_out', 'This session is over. Sign in again.');
-    const user = await userIn(identityDirectory, session.person);
-    if (!user.active)
-      throw new PeopleError('deactivated', `${user.login} is deactivated in the directory "${identityDirectory}".`);
-    const person = { id: session.person, name: nameOf(user), email: user.email || user.login, active: true };
+    const person = await byId(session.person);
+    if (session.workload !== undefined) await stillTrusted(session.workload);
     const accounts = await accountsFor(person);
     const account = accounts[0];
     return {
       ...person,
       ...(account === undefined ? {} : { account, accounts }),
       via: { kind: session.kind, session: session.id },
+      ...(session.workload === undefined ? {} : { workload: session.workload }),
     };
+  }
+
+  /** A job ends with its workload's entry in the file, and with the human it acts for. */
+  async function stillTrusted({ name, onBehalfOf }: Workload): Promise<void> {
+    if (options.workloads?.().includes(name) !== true)
+      throw new PeopleError('signed_out', `The configuration has no workload "${name}" any more.`);
+    if (onBehalfOf !== undefined) await byId(onBehalfOf.person);
+  }
+
+  async function byId(id: PersonId): Promise<Person> {
+    const user = await userIn(identityDirectory, id);
+    if (!user.active)
+      throw new PeopleError('deactivated', `${user.login} is deactivated in the directory "${identityDirectory}".`);
+    return { id, name: nameOf(user), email: user.email || user.login, active: true };
+  }
+
+  async function stated(email: string): Promise<Person> {
+    return known(await written(email), email);
   }
 
   async function inChat(account: AccountRef): Promise<Person> {
@@ -305,7 +325,10 @@ export function createPeople(options: PeopleOptions): People {
     if (!person.active) return false;
     switch (subject.kind) {
       case 'everyone':
-        return true;
+        // Employees: a pipeline is asked for by its name.
+        return person.workload === undefined;
+      case 'workload':
+        return person.workload?.name === subject.workload;
       case 'user': {
         const user = await look.userByEmail(identityDirectory, subject.email);
         if (user?.active !== true || personId(user) !== person.id) return false;
@@ -364,7 +387,8 @@ export function createPeople(options: PeopleOptions): People {
   async function membersOf(subject: Subject): Promise<readonly Person[]> {
     switch (subject.kind) {
       case 'everyone':
-        // Who may be asked is everyone; who is asked by name is nobody.
+      case 'workload':
+        // Who may be asked is everyone; who is asked by name is nobody, and a pipeline answers nothing.
         return [];
       case 'user':
         return collect([async () => known(await written(subject.email), subject.email)], subject.kind);
@@ -453,7 +477,7 @@ export function createPeople(options: PeopleOptions): People {
     }
   }
 
-  return { identify, holds, membersOf, named, userIn, group };
+  return { identify, holds, membersOf, named, stated, byId, userIn, group };
 }
 
 /** Own keys only: an account called `constructor` must not be found. */

@@ -66,6 +66,8 @@ export function* readList(filter: ListFilter): Program<readonly RequestRecord[]>
     const { requests, grants } = s.tables;
     const wanted: SQL[] = [];
     if (filter.person !== undefined) wanted.push(eq(requests.requester, filter.person));
+    if (filter.concerning !== undefined)
+      wanted.push(sql`(${requests.requester} = ${filter.concerning} or ${requests.onBehalfOf} = ${filter.concerning})`);
     if (filter.states) wanted.push(inArray(requests.state, [...filter.states]));
     if (filter.entitlements) wanted.push(inArray(requests.entitlement, [...filter.entitlements]));
     if (filter.resource !== undefined) {

@@ -19,6 +19,7 @@ import type {
   Revocation,
   Session,
   TiedIncident,
+  Workload,
 } from '../access/model.ts';
 import type { ChainLink, LeasedJob, MessageRow, Place } from '../access/ports.ts';
 import type { Tables } from './schema.ts';
@@ -40,10 +41,11 @@ const parse = <T>(text: string): T => JSON.parse(text) as T;
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
 
 export function toRequest(row: RowOf<'requests'>): AccessRequest {
-  const { requesterAccount, users, groups, asking, incident, audiences, ...plain } = row;
+  const { requesterAccount, workload, onBehalfOf: _, users, groups, asking, incident, audiences, ...plain } = row;
   return {
     ...present(plain),
     ...(requesterAccount === null ? {} : { requesterAccount: parse<AccountRef>(requesterAccount) }),
+    ...(workload === null ? {} : { workload: parse<Workload>(workload) }),
     users: parse<AccessRequest['users']>(users),
     groups: parse<AccessRequest['groups']>(groups),
     ...(asking === null ? {} : { asking: parse<NonNullable<AccessRequest['asking']>>(asking) }),
@@ -56,6 +58,8 @@ export function fromRequest(request: AccessRequest): object {
   return {
     ...request,
     requesterAccount: json(request.requesterAccount),
+    workload: json(request.workload),
+    onBehalfOf: request.workload?.onBehalfOf?.person ?? null,
     users: json(request.users),
     groups: json(request.groups),
     asking: json(request.asking),
@@ -81,11 +85,12 @@ export const fromFreeze = (freeze: Freeze): object => ({
   except: json(freeze.except),
 });
 
-export function toSession({ scopes, amr, ...row }: RowOf<'sessions'>): Session {
+export function toSession({ scopes, amr, workload, ...row }: RowOf<'sessions'>): Session {
   return {
     ...present(row),
     scopes: parse<Session['scopes']>(scopes),
     ...(amr === null ? {} : { amr: parse<NonNullable<Session['amr']>>(amr) }),
+    ...(workload === null ? {} : { workload: parse<Workload>(workload) }),
   };
 }
 
@@ -93,6 +98,7 @@ export const fromSession = (session: Session): object => ({
   ...session,
   scopes: json(session.scopes),
   amr: json(session.amr),
+  workload: json(session.workload),
 });
 
 export function toReview({ reviewers, tell, ...row }: RowOf<'reviews'>): Review {

@@ -1,5 +1,5 @@
 /** Every statement with a fixed shape, prepared once per connection: built for each call they cost more than they do. */
-import { and, asc, desc, eq, getTableColumns, gt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, getTableColumns, gt, or, sql } from 'drizzle-orm';
 import { activityStatements, findingStatements } from './activities.ts';
 import { digestStatements } from './digests.ts';
 import { driftStatements } from './drift.ts';
@@ -99,7 +99,12 @@ function records(db: Database, t: Tables, prepare: Prepare) {
       db
         .select({ count: sql<number>`count(*)`.mapWith(Number) })
         .from(requests)
-        .where(and(eq(requests.requester, value('person')), gt(requests.createdAt, value('since')))),
+        .where(
+          and(
+            or(eq(requests.requester, value('person')), eq(requests.onBehalfOf, value('person'))),
+            gt(requests.createdAt, value('since')),
+          ),
+        ),
     ),
     holder: prepare(
       'holder',

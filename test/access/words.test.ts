@@ -31,6 +31,7 @@ const refusals: { readonly [Code in RefusalCode]: Extract<Refusal, { code: Code 
   already_member: { code: 'already_member', groups: ['prod-db-read'] },
   nobody_to_ask: { code: 'nobody_to_ask', entitlement: 'db-prod:read' },
   own_request: { code: 'own_request' },
+  workload_refused: { code: 'workload_refused', fault: 'replayed', why: 'This token was used before.' },
   person_needed: { code: 'person_needed' },
   not_an_approver: { code: 'not_an_approver', entitlement: 'db-prod:read', wanted: [] },
   longer_than_asked: { code: 'longer_than_asked', requestId: 'R-7KQ2', askedMs: 30 * MINUTE },

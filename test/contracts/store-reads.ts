@@ -63,6 +63,13 @@ export function readContract(bench: Bench): void {
     const request = aRequest({
       requesterAccount: account,
       requesterZone: 'Europe/Berlin',
+      workload: {
+        name: 'deploy',
+        run: 'github/1/2/1',
+        runName: 'run 2',
+        runUrl: 'https://github.example/runs/2',
+        onBehalfOf: { person: 'okta/00u3', name: "Ana'); drop", email: 'ana@acme.example' },
+      },
       ticket: 'INC-12',
       ticketUrl: 'https://acme.example/browse/INC-12',
       automatic: "duration <= duration('1h')",

@@ -3,7 +3,7 @@
  * email, a lenient directory or an outage; and what cannot be looked up approves nothing.
  */
 import { beforeEach, expect, test } from 'vitest';
-import type { AccountRef, DirectoryUser, Pin, PinnedGroup, Session } from '../../src/access/model.ts';
+import type { AccountRef, DirectoryUser, Pin, PinnedGroup, Session, Workload } from '../../src/access/model.ts';
 import {
   type AccountFacts,
   type Directory,
@@ -52,6 +52,7 @@ let counted: string[];
 let pins: Map<string, string>;
 let disputes: string[];
 let sessions: Map<string, Session>;
+let workloads: string[];
 let trusted: { directory: string; group: string; by: string }[];
 
 function directory(name: string): Directory {
@@ -103,6 +104,7 @@ beforeEach(() => {
   pins = new Map();
   disputes = [];
   sessions = new Map();
+  workloads = ['deploy'];
   trusted = [];
   accounts = new Map([
     ['UANN', fact('UANN', 'ann@acme.com', { zone: 'Asia/Tokyo' })],
@@ -151,6 +153,7 @@ beforeEach(() => {
     identityDirectory: 'okta',
     settings: () => settings,
     session: async (id) => sessions.get(id),
+    workloads: () => workloads,
     onCall: new Map([
       [
         'web',
@@ -517,4 +520,33 @@ test('a session holds no longer than the account in the directory, and is not be
   now += 60_001;
   down.add('okta');
   await expect(people.identify({ session: 'S-1' })).rejects.toMatchObject({ code: 'unavailable' });
+});
+
+const deploy: Workload = {
+  name: 'deploy',
+  run: 'github/1/2/1',
+  runName: 'run 2',
+  onBehalfOf: { person: 'okta/00ubob', name: 'Bob', email: 'bob@acme.com' },
+};
+
+test("a pipeline's job is its service person, is in its own workload, and in nothing that employees are in", async () => {
+  users.set('okta', [user('00uann', 'ann@acme.com'), user('00ubob', 'bob@acme.com')]);
+  aSession({ kind: 'workload', workload: deploy });
+  const job = await people.identify({ session: 'S-1' });
+  expect(job).toMatchObject({ id: 'okta/00uann', workload: deploy, via: { kind: 'workload' } });
+  expect(await people.holds({ kind: 'workload', workload: 'deploy' }, job)).toBe(true);
+  expect(await people.holds({ kind: 'workload', workload: 'release' }, job)).toBe(false);
+  expect(await people.holds({ kind: 'everyone' }, job)).toBe(false);
+  const { workload: _, ...person } = job;
+  expect(await people.holds({ kind: 'workload', workload: 'deploy' }, person)).toBe(false);
+});
+
+test("a pipeline's job is nobody any more once its workload left the file, or whoever set it off left the company", async () => {
+  users.set('okta', [user('00uann', 'ann@acme.com'), user('00ubob', 'bob@acme.com')]);
+  aSession({ kind: 'workload', workload: deploy });
+  workloads = [];
+  await expect(people.identify({ session: 'S-1' })).rejects.toMatchObject({ code: 'signed_out' });
+  workloads = ['deploy'];
+  users.set('okta', [user('00uann', 'ann@acme.com'), user('00ubob', 'bob@acme.com', { active: false })]);
+  await expect(people.identify({ session: 'S-1' })).rejects.toMatchObject({ code: 'deactivated' });
 });

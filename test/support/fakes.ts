@@ -362,6 +362,8 @@ export function createFakePeople(parts: {
         return of.groups.includes(subject.group);
       case 'on-call':
         return onCall.includes(of.id);
+      case 'workload':
+        return false;
     }
   }
   const onCallNow = (subject: Subject) =>
@@ -386,6 +388,17 @@ export function createFakePeople(parts: {
       async membersOf(subject) {
         lookedUp();
         return humans.filter((one) => isIn(subject, one, onCallNow(subject))).map((one) => personOf(one));
+      },
+      async stated(email) {
+        lookedUp();
+        const found = humans.find((one) => one.email === email);
+        if (found === undefined) throw new PeopleError('unmapped', email);
+        return personOf(found);
+      },
+      async byId(id) {
+        lookedUp();
+        if (inactive.has(id)) throw new PeopleError('deactivated', id);
+        return personOf(human(id));
       },
       async named(email) {
         lookedUp();

@@ -308,10 +308,12 @@ function facts(request: RequestView, context: RenderContext): KnownBlock {
 
 /** Addresses are those of the file, with nothing of a person's in them but an encoded key. */
 function linksOf({
+  pipeline,
   ticket,
   link,
 }: RequestView): readonly (readonly [label: string, shown: string, url: string | undefined])[] {
   return [
+    ...(pipeline === undefined ? [] : [['Pipeline', pipeline.text, pipeline.url] as const]),
     ...(ticket === undefined ? [] : [['Ticket', ticket.key, ticket.url] as const]),
     ...(link === undefined ? [] : [['About', link, link] as const]),
   ];

@@ -375,6 +375,15 @@ function facts(request: RequestView, context: RenderContext, scale: number): rea
             PERSON_TEXT_MAX * scale,
           ),
         ]),
+    ...(request.pipeline === undefined
+      ? []
+      : [
+          labelled(
+            'Pipeline',
+            [request.pipeline.text, request.pipeline.url].filter((part) => part !== undefined).join(', '),
+            600,
+          ),
+        ]),
     ...(request.ticket === undefined
       ? []
       : [
