@@ -7,6 +7,7 @@ import type { Condition } from './access/condition.ts';
 import { parseDuration } from './access/grammar.ts';
 import type { Entitlement, Policy, Stage, Subject } from './access/model.ts';
 import { everAsked, stagesOf } from './access/stages.ts';
+import { type CompileMatch, checkActivity, ownActivityOf } from './config-activity.ts';
 import {
   breakGlassOf,
   type Compile,
@@ -30,6 +31,7 @@ export function checkConfig(
   file: ConfigFile,
   hash: (value: unknown) => string,
   compile: Compile,
+  match: CompileMatch,
 ): { catalog: Catalog; findings: readonly Finding[] } {
   const findings: Finding[] = [];
   const report: Report = (path, message, instead) =>
@@ -59,6 +61,8 @@ export function checkConfig(
       );
   };
   needsPlatform(file.digest?.to, ['digest', 'to']);
+  needsPlatform(file.findings?.channel, ['findings', 'channel']);
+  checkActivity(file, report, warn);
   for (const [source, section] of Object.entries(file.onCall ?? {}))
     if (section.type === 'slack-user-group' && file.chat?.slack === undefined)
       report(['onCall', source], 'a Slack user group needs chat.slack');
@@ -264,6 +268,7 @@ export function checkConfig(
         `"${defaultRole}" is not a role of this resource`,
         `one of ${roleNames.join(', ')}`,
       );
+    const shared = ownActivityOf(section.activity, [...here, 'activity'], file, match, report);
     const roles: Record<string, Entitlement> = {};
     for (const [roleName, role] of Object.entries(section.roles)) {
       const at: Path = [...here, 'roles', roleName];
@@ -284,6 +289,7 @@ export function checkConfig(
             'a group of its own, that nothing else relies on',
           );
       });
+      const activity = ownActivityOf(role.activity, [...at, 'activity'], file, match, report) ?? shared;
       const policy = policies.get(role.policy);
       if (policy === undefined) continue;
       roles[roleName] = {
@@ -303,6 +309,7 @@ export function checkConfig(
         ...(section.owner !== undefined && { owner: section.owner }),
         ...(owner !== undefined && { ownerSubject: owner }),
         ...(section.link !== undefined && { link: section.link }),
+        ...(activity !== undefined && { activity }),
       };
     }
     resources[resourceName] = {

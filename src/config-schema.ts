@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseDuration } from './access/grammar.ts';
 import type { Subject } from './access/model.ts';
 import { isZone } from './access/zone.ts';
+import { activitySection, aliasesSection, ownActivity, retentionSection } from './activity/section.ts';
 import { auditSection } from './audit/section.ts';
 import { TEAMS_ACCOUNT, teamsChannel, teamsSection } from './chat/teams/section.ts';
 import { commandSection } from './directories/command-section.ts';
@@ -224,6 +225,7 @@ const role = z
       .describe('The groups that the holder is put into, and taken out of again.'),
     policy: name.describe('One of `policies`.'),
     sessionTail: duration.optional().describe('How long sessions already open may outlive the membership.'),
+    activity: ownActivity.optional(),
   })
   .describe('A level of access on the resource.');
 
@@ -317,6 +319,7 @@ export const configSchema = z
               .union([channel, teamsChannel])
               .optional()
               .describe('Channel for its requests, in Slack or in Teams, instead of `approvals` there.'),
+            activity: ownActivity.optional(),
             roles: z.record(name, role).describe('The levels of access that can be asked for.'),
             defaultRole: name.optional().describe('Meant when none is named; may be left out when there is only one.'),
           })
@@ -327,6 +330,23 @@ export const configSchema = z
       .record(name, workloadSection)
       .optional()
       .describe('Pipelines that may ask for access, by a name that policies can use.'),
+    activity: activitySection.optional(),
+    aliases: aliasesSection.optional(),
+    retention: retentionSection.optional(),
+    findings: z
+      .strictObject({
+        folder: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('Folder with detection rules of your own, by the place of this file.'),
+        channel: z
+          .union([channel, teamsChannel])
+          .optional()
+          .describe('Where findings are told. Default: the security channel of each platform.'),
+      })
+      .optional()
+      .describe('What detection rules flag in the activity. Ours are always judged.'),
     audit: auditSection.optional(),
     digest: z
       .strictObject({
@@ -355,9 +375,7 @@ export function jsonSchema(): unknown {
 
 /** Keys of the full design that this version does not know, by the section they belong to ('' for the top). */
 const LATER: Readonly<Record<string, readonly string[]>> = {
-  '': ['retention', 'findings', 'activity'],
   policies: ['proof'],
-  resources: ['activity'],
 };
 
 const LATER_TYPES: readonly string[] = ['entra', 'aws-identity-center', 'github'];

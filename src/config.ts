@@ -8,9 +8,13 @@ import { dirname, resolve } from 'node:path';
 import canonicalize from 'canonicalize';
 import type { z } from 'zod';
 import { type Catalog, nearest } from './access/catalog.ts';
+import type { Detection } from './access/detection.ts';
+import type { ActivitySourceSection } from './activity/section.ts';
 import type { AuditSection } from './audit/section.ts';
-import { compileCondition } from './conditions/cel.ts';
+import { compileCondition, compileDetection, compileMatch } from './conditions/cel.ts';
+import { activityKeptMs, aliasesOf, lateMs } from './config-activity.ts';
 import { checkConfig } from './config-checks.ts';
+import { listYaml, readDetections, shippedDetections } from './config-detections.ts';
 import { type EnvSettings, readEnvironment } from './config-env.ts';
 import { type Named, namedIn } from './config-named.ts';
 import { type ParsedFile, type Path, parseFile, pathText } from './config-positions.ts';
@@ -46,6 +50,8 @@ export interface DirectorySettings {
   readonly keyText?: string;
 }
 
+export type ActivitySettings = ActivitySourceSection & { readonly lateMs: number };
+
 export interface Settings {
   readonly catalog: Catalog;
   /** In the order of the file; the first says who people are. */
@@ -73,6 +79,15 @@ export interface Settings {
   };
   /** Where people sign in; absent: nowhere, and nothing listens for them. */
   readonly stepUp?: StepUpSettings;
+  /** By name, with how late an activity of each may come in. */
+  readonly activitySources: Readonly<Record<string, ActivitySettings>>;
+  /** Other names of people in what sources tell: account → email, in lower case. */
+  readonly aliases: Readonly<Record<string, string>>;
+  readonly activityKeptMs: number;
+  /** Ours and the operator's; none where no activity is read. */
+  readonly detections: readonly Detection[];
+  /** Absent: the security channels. */
+  readonly findingsChannel?: { readonly platform: 'slack' | 'teams'; readonly conversation: string };
   readonly audit: AuditSection;
   readonly identity: { readonly match?: 'confirmed-email' };
   readonly people: Readonly<Record<string, string>>;
@@ -93,6 +108,8 @@ export interface Sources {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** The text of a file; throws when there is none. */
   readonly readFile: (path: string) => string;
+  /** The YAML files in a folder, by name; throws when there is none. Left out: those on this machine. */
+  readonly listFolder?: (path: string) => readonly string[];
   /** Left out: `HALLPASS_CONFIG`, then `hallpass.yaml`. */
   readonly path?: string;
   /** The chat platform's secrets are not needed: ending access takes the database and the directories alone. */
@@ -122,12 +139,13 @@ export function loadConfig(sources: Sources): Loaded {
   const parsed = reading.file.problems.length > 0 ? undefined : configSchema.safeParse(value, { reportInput: false });
   if (parsed?.success === false) for (const issue of parsed.error.issues) explain(reading, issue, value);
   const file = parsed?.success === true ? parsed.data : undefined;
-  const checked = file === undefined ? undefined : checkConfig(file, policyHash, compileCondition);
+  const checked = file === undefined ? undefined : checkConfig(file, policyHash, compileCondition, compileMatch);
   for (const { path: at, message, instead, warning } of checked?.findings ?? [])
     if (warning) reading.warning(at, message);
     else reading.problem(at, message, instead);
   const directories = file === undefined ? [] : readKeys(file, path, readFile, reading);
   const onCall = file === undefined ? {} : onCallOf(file, path, readFile, reading);
+  const detections = file === undefined ? [] : detectionsOf(file, path, sources, reading);
   const settings = readEnvironment(env, !withoutChat && file?.chat?.slack !== undefined, (name, message, instead) =>
     reading.environment(name, message, instead),
   );
@@ -179,6 +197,16 @@ export function loadConfig(sources: Sources): Loaded {
       named: namedIn(file, checked.catalog, locate),
       ...digestOf(file),
       ...(stepUp && { stepUp }),
+      activitySources: sourcesOf(file),
+      aliases: aliasesOf(file),
+      activityKeptMs: activityKeptMs(file),
+      detections,
+      ...(file.findings?.channel && {
+        findingsChannel: {
+          platform: platformOfChannel(file.findings.channel),
+          conversation: file.findings.channel,
+        },
+      }),
       audit: file.audit ?? {},
       identity: file.identity?.match === undefined ? {} : { match: file.identity.match },
       people: file.people ?? {},
@@ -199,6 +227,39 @@ function workloadsOf(file: ConfigFile | undefined, baseUrl: string | undefined, 
       reading.problem(['workloads', name], 'its tokens are made out for nobody', 'audience: …, or HALLPASS_BASE_URL');
   }
   return workloads;
+}
+
+function sourcesOf(file: ConfigFile): Settings['activitySources'] {
+  return Object.fromEntries(
+    Object.entries(file.activity ?? {}).map(([name, section]) => [name, { ...section, lateMs: lateMs(section) }]),
+  );
+}
+
+/** Judged only where activity is read: most files have none, and the language takes a moment to load. */
+function detectionsOf(
+  file: ConfigFile,
+  configPath: string,
+  { readFile, listFolder = listYaml }: Sources,
+  reading: Reading,
+): Settings['detections'] {
+  const { folder } = file.findings ?? {};
+  if (file.activity === undefined && folder === undefined) return [];
+  const theirs: { name: string; text: string }[] = [];
+  if (folder !== undefined) {
+    const at: Path = ['findings', 'folder'];
+    try {
+      const place = resolve(dirname(configPath), folder);
+      for (const name of listFolder(place))
+        theirs.push({ name: `${folder}/${name}`, text: readFile(resolve(place, name)) });
+    } catch (error) {
+      reading.problem(at, `${folder} cannot be read (${codeOf(error)})`);
+      return [];
+    }
+  }
+  const { detections, problems } = readDetections(shippedDetections(), theirs, compileDetection);
+  for (const { file: name, path, line, column, message } of problems)
+    reading.problems.push({ path: path === '' ? name : `${name}: ${path}`, line, column, message });
+  return detections;
 }
 
 const DIGEST_AT = '09:00';
@@ -287,10 +348,10 @@ class Reading {
     if (typeof key === 'string' && SECRET_KEYS.has(key) && !text.includes('${')) {
       this.#hide(text, '(hidden)');
       const instead = `${key}: "\${NAME}", with NAME in the environment`;
-      if (path[0] === 'onCall' || path[0] === 'incidents' || path[0] === 'stepUp')
+      if (path[0] === 'onCall' || path[0] === 'incidents' || path[0] === 'stepUp' || path[0] === 'activity')
         this.problem(
           path,
-          `a ${key === 'clientSecret' ? 'secret' : 'token'} must not stand in the file in clear`,
+          `a ${/secret/i.test(key) ? 'secret' : 'token'} must not stand in the file in clear`,
           instead,
         );
       else this.warning(path, 'a secret stands in the file in clear', instead);
@@ -327,7 +388,7 @@ class Reading {
 
 /** Hiding shorter values would blot out half of every message, and would hide nothing worth hiding. */
 const SECRET_LENGTH_MIN = 4;
-const SECRET_KEYS: ReadonlySet<string> = new Set(['token', 'key', 'clientSecret']);
+const SECRET_KEYS: ReadonlySet<string> = new Set(['token', 'key', 'clientSecret', 'secret']);
 const SECRET_ENV = [
   'SLACK_BOT_TOKEN',
   'SLACK_SIGNING_SECRET',
@@ -371,7 +432,9 @@ function explain(reading: Reading, issue: Issue, value: unknown, above: Path = [
           ? ON_CALL_TYPES
           : path[0] === 'incidents'
             ? 'pagerduty or incident-io'
-            : 'okta, google or command';
+            : path[0] === 'activity'
+              ? 'okta, google or ingest'
+              : 'okta, google or command';
       if (isLaterType(type))
         reading.problem(path, `"${String(type)}" is not supported by this version of Hallpass`, known);
       else reading.problem(path, type === undefined ? 'the type is missing' : 'there is no such type', known);

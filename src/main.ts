@@ -4,6 +4,7 @@
  */
 import { dirname, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ActivityStore } from './access/activity.ts';
 import { removalLatenessMs } from './access/digest-view.ts';
 import { createHandler, type Handler } from './access/handle.ts';
 import type { AccountRef, Change, Grant, Instant, Job, RequestId } from './access/model.ts';
@@ -19,6 +20,7 @@ import type {
   TrailSeal,
 } from './access/ports.ts';
 import type { DriftRules } from './access/reconcile.ts';
+import { type ActivityRoom, type OpenedSource, openActivity } from './activity/open.ts';
 import { type Api, createApi } from './api/app.ts';
 import type { Signer } from './audit/checkpoint.ts';
 import { createOutlet } from './audit/outlet.ts';
@@ -72,7 +74,8 @@ export interface RunOptions {
 
 export interface Running {
   readonly port: number;
-  readonly store: Store & DigestStore & DriftStore;
+  readonly store: Store & DigestStore & DriftStore & ActivityStore;
+  readonly activity: ActivityRoom;
   readonly handler: Handler;
   readonly directories: ReadonlyMap<string, Directory>;
   readonly loop: Loop;
@@ -123,6 +126,21 @@ export function openDirectories(
       }),
     ]),
   );
+}
+
+/** Each as the file describes it; one whose directory keeps no log is refused with the file already. */
+export function activitySources(
+  settings: Settings,
+  directories: ReadonlyMap<string, Directory>,
+): readonly OpenedSource[] {
+  return Object.entries(settings.activitySources).flatMap(([name, section]): readonly OpenedSource[] => {
+    const { lateMs } = section;
+    if (section.type === 'ingest') return [{ name, ofItsOwn: true, lateMs, secret: section.secret }];
+    const directory = directories.get(section.directory);
+    const reading = directory?.as?.('reconcile') ?? directory;
+    const port = reading?.activity?.(name, 'applications' in section ? section.applications : undefined);
+    return port === undefined ? [] : [{ name, ofItsOwn: false, lateMs, port }];
+  });
 }
 
 export function driftRulesOf(settings: Settings): ReadonlyMap<string, DriftRules> {
@@ -325,7 +343,17 @@ export async function run(options: RunOptions): Promise<Running> {
     ids,
     log,
   });
-  const handler = createHandler({ store, people, directories, incidents, catalog, clock, ids, reports: digests });
+  const handler = createHandler({
+    store,
+    people,
+    directories,
+    incidents,
+    catalog,
+    clock,
+    ids,
+    reports: digests,
+    activity: record,
+  });
   const parts = { store, handler, clock, log };
   const failed = (error: unknown, where: string) => log.error({ error, where }, 'a request could not be served');
   api = createApi({ ...parts, desk: createDesk(parts), people, ids, metrics, zone: timezone, onError: failed });
@@ -397,6 +425,8 @@ export async function run(options: RunOptions): Promise<Running> {
             revocation: handler.revocation,
             review: handler.review,
             digest: async (day) => (await record.digestOf(day))?.view,
+            finding: handler.finding,
+            findingsChannel: () => current().findingsChannel,
             clock,
             ids,
             log,
@@ -404,6 +434,17 @@ export async function run(options: RunOptions): Promise<Running> {
         ]),
   ];
   loop = createLoop({ lanes, clock, metrics, log });
+  const activity = openActivity({
+    store: { ...record, commit: store.commit },
+    sources: activitySources(settings, directories),
+    catalog,
+    settings: current,
+    clock,
+    wallClock: Date.now,
+    ids,
+    metrics,
+    log,
+  });
   const heartbeat = settings.env.heartbeatUrl;
   const sweep = createSweep({
     store,
@@ -413,7 +454,7 @@ export async function run(options: RunOptions): Promise<Running> {
     log,
     agree,
     daily: async () => {
-      await Promise.all([digests.ring(), pump.ring()]);
+      await Promise.all([digests.ring(), pump.ring(), activity.ring()]);
     },
     ...(heartbeat === undefined ? {} : { heartbeatUrl: heartbeat }),
   });
@@ -423,6 +464,7 @@ export async function run(options: RunOptions): Promise<Running> {
     routes: [
       ...(slack?.routes ?? []),
       ...(teams?.routes ?? []),
+      ...activity.routes,
       ...healthRoutes({
         store,
         slack: () => slack,
@@ -434,6 +476,7 @@ export async function run(options: RunOptions): Promise<Running> {
         troubles,
         pump,
         signIn,
+        activity,
       }),
     ],
     mounts: [api],
@@ -468,12 +511,26 @@ export async function run(options: RunOptions): Promise<Running> {
     directories,
     loop,
     sweep,
+    activity,
     reconciler,
     slack,
     teams,
     reload: () => reloads.reload(),
     stop() {
-      stopping ??= stopInOrder({ http, api, slack, teams, loop, sweep, digests, reconciler, pump, store: record, log });
+      stopping ??= stopInOrder({
+        http,
+        api,
+        slack,
+        teams,
+        loop,
+        sweep,
+        digests,
+        reconciler,
+        pump,
+        activity,
+        store: record,
+        log,
+      });
       return stopping;
     },
   };
@@ -529,10 +586,11 @@ async function stopInOrder(parts: {
   readonly digests: Digests;
   readonly reconciler: Reconciler;
   readonly pump: Pump;
+  readonly activity: ActivityRoom;
   readonly store: Store;
   readonly log: Log;
 }): Promise<void> {
-  const { http, api, slack, teams, loop, sweep, digests, reconciler, pump, store, log } = parts;
+  const { http, api, slack, teams, loop, sweep, digests, reconciler, pump, activity, store, log } = parts;
   api.stop();
   await http.stop(STOP.http);
   await Promise.all([slack?.stop(STOP.chat), teams?.stop(STOP.chat)]);
@@ -540,6 +598,7 @@ async function stopInOrder(parts: {
   await digests.stop();
   await reconciler.stop();
   await pump.stop();
+  await activity.stop();
   const drained = await loop?.stop(STOP.loop);
   if (drained === false) log.warn({}, 'stopped with jobs under way; their leases run out and they are taken up again');
   await store.close();
@@ -604,6 +663,7 @@ function healthRoutes(parts: {
   readonly troubles: Troubles;
   readonly pump: Pump;
   readonly signIn: StepUp | undefined;
+  readonly activity: ActivityRoom;
 }): readonly HttpRoute[] {
   const { store, slack, clock, metrics } = parts;
   const json = { 'content-type': 'application/json; charset=utf-8' };
@@ -629,6 +689,7 @@ function healthRoutes(parts: {
         const unproven = parts.signIn?.trouble();
         if (unproven !== undefined) degraded.push({ what: 'stepUp', why: unproven });
         for (const why of parts.pump.problems()) degraded.push({ what: 'audit', why });
+        for (const why of parts.activity.problems()) degraded.push({ what: 'activity', why });
         const heard = parts.teams()?.facts();
         if (heard !== undefined && !heard.ready)
           degraded.push({ what: 'teams', why: heard.error ?? 'not heard of yet' });

@@ -23,6 +23,11 @@ const HELP: Readonly<Record<string, string>> = {
   hallpass_alerts_total: 'Alerts sent to the webhook, by outcome.',
   hallpass_directory_calls_total: 'Calls to a directory, by operation and outcome.',
   hallpass_directory_call_seconds: 'How long calls to a directory took.',
+  hallpass_activities_total: 'Activities that came in, by source and what became of them.',
+  hallpass_activity_lag_seconds: 'How long ago a source of activity was last read or heard of.',
+  hallpass_activity_reads_total: 'Times a source of activity was read, by outcome.',
+  hallpass_detection_errors_total: 'Times a detection rule could not be judged, by rule.',
+  hallpass_findings_total: 'Findings opened, by rule.',
   hallpass_audit_sink_lag_events: 'Events of the trail that a sink has not been told yet.',
   hallpass_audit_tellings_failed_total: 'Times an anchor or a sink did not take what it was told.',
   hallpass_audit_checkpoints_total: 'Ends of the chain that were signed.',
@@ -41,13 +46,13 @@ export function createMetrics(): MetricsRegistry {
     contentType: registry.contentType,
     text: () => registry.metrics(),
     // Made at first use, with the labels of that use: a name is always counted with the same ones.
-    count(name, labels = {}) {
+    count(name, labels = {}, by = 1) {
       let counter = counters.get(name);
       if (counter === undefined) {
         counter = new Counter({ name, help: help(name), labelNames: Object.keys(labels), registers: [registry] });
         counters.set(name, counter);
       }
-      counter.inc(labels);
+      counter.inc(labels, by);
     },
     gauge(name, value, labels = {}) {
       let gauge = gauges.get(name);

@@ -53,6 +53,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   // The schema of each adapter's own section, and nothing else of it.
   'config.ts': [
     /^config-/,
+    /^activity\/section\.ts$/,
     /^audit\/section\.ts$/,
     /^conditions\/cel\.ts$/,
     /^directories\/\w+-section\.ts$/,
@@ -61,12 +62,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   'config-schema.ts': [
     /^config-/,
     /^chat\/teams\/section\.ts$/,
+    /^activity\/section\.ts$/,
     /^audit\/section\.ts$/,
     /^directories\/\w+-section\.ts$/,
     /^people\/(step-up|workload)-section\.ts$/,
     /^people\/(static|slack-user-group|pagerduty(-incidents)?|google-calendar|incident-io(-incidents)?)\.ts$/,
   ],
+  'config-activity.ts': [/^config-/, /^activity\/section\.ts$/],
   'config-checks.ts': [/^config-/],
+  'config-detections.ts': [/^config-/],
   'config-policy.ts': [/^config-/],
   'config-report.ts': [/^config-/],
   'config-tests.ts': [/^config-/],
@@ -104,7 +108,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   pino: /^log\.ts$/,
   'prom-client': /^metrics\.ts$/,
   yaml: /^(config|chat\/slack\/manifest\.ts|sandbox\/playground\.ts)/,
-  zod: /^(config|api\/|audit\/|directories\/|people\/|chat\/)/,
+  zod: /^(config|activity\/|api\/|audit\/|directories\/|people\/|chat\/)/,
 };
 
 describe('the rooms', () => {

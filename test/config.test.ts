@@ -174,11 +174,6 @@ test.each<[string, string, Expected]>([
     { line: 21, path: 'policies.sensitive.proof', message: /not supported by this version/ },
   ],
   [
-    'a later key at the top',
-    `${GOOD}retention: { days: 90 }\n`,
-    { line: 31, path: 'retention', message: /not supported by this version/ },
-  ],
-  [
     'a later kind of directory',
     edit('type: okta', 'type: entra'),
     { line: 7, path: 'directories.okta.type', message: /"entra" is not supported by this version/, instead: /okta/ },

@@ -169,6 +169,35 @@ describe('configuration shown in the documents', () => {
   });
 });
 
+describe('activity and rules shown in the documents', () => {
+  const page = PAGES.find(({ name }) => name === 'docs/detections.md')?.text ?? '';
+  const examples = fenced(page, 'yaml');
+  const part = (key: string) => examples.find((yaml) => yaml.startsWith(`${key}:`)) ?? '';
+
+  it('are accepted, with every key that they can have', () => {
+    const rest = `identity: { match: confirmed-email }
+directories:
+  okta: { type: okta, url: https://acme.okta.com, auth: { token: token } }
+chat:
+  slack: { approvals: C0APPROVALS }
+policies:
+  standard: { requesters: [ everyone ], approvers: [ group:okta/leads ] }
+`;
+    const rule = part('id');
+    const text = `${rest}${part('activity').replace('findings: {', 'findings: { folder: rules,')}${part('resources')}`;
+    const loaded = loadConfig({
+      env: { SLACK_BOT_TOKEN: 'xoxb-token', SLACK_SIGNING_SECRET: 'secret', BASTION_SECRET: 'long enough to be one' },
+      readFile: (path) => (path.endsWith('rule.yaml') ? rule : text),
+      listFolder: () => ['rule.yaml'],
+    });
+    expect(loaded.ok ? [] : loaded.problems).toEqual([]);
+    if (!loaded.ok) return;
+    expect(loaded.settings.detections.at(-1)?.id).toBe('night-delete');
+    for (const { id, level } of loaded.settings.detections.filter(({ ours }) => ours))
+      expect(page, id).toContain(`| \`${id}\` | ${level} |`);
+  });
+});
+
 describe('policies shown in the documents', () => {
   const page = PAGES.find(({ name }) => name === 'docs/policies.md')?.text ?? '';
   const examples = fenced(page, 'yaml').filter((yaml) => yaml.startsWith('policies:'));

@@ -179,11 +179,40 @@ export interface ActivityStore {
   usesOf(person: PersonId, limit: number): Promise<readonly Use[]>;
   /** Of these ids of one source, those that are known. */
   knownActivities(source: string, uids: readonly string[]): Promise<ReadonlySet<string>>;
-  /** Grants that have begun and are not ended, or ended at `endedSince` or later. */
-  grantWindows(endedSince: Instant, limit: number): Promise<readonly GrantWindow[]>;
+  /** Grants that have begun and are not ended, by id, from after this one on. */
+  openWindows(afterId: GrantId, limit: number): Promise<readonly GrantWindow[]>;
+  /** Grants that have begun at this time or later, in order of that. */
+  windowsBegun(since: Instant, limit: number): Promise<readonly GrantWindow[]>;
   /** Grants that had begun and were proven over in this time, `to` included, in order of that. */
   windowsEnded(after: Instant, to: Instant, limit: number): Promise<readonly GrantWindow[]>;
   sourceCursor(source: string): Promise<SourceCursor | undefined>;
   /** Forgets activities received before this, at most so many; how many. What was counted of them stays. */
   forgetActivities(before: Instant, limit: number): Promise<number>;
+}
+
+/** An activity as it was told, and the directory whose id its account is; left out: it is whatever the source calls people. */
+export interface Told {
+  readonly activity: Activity;
+  readonly directory?: string;
+}
+
+export interface ActivityPage {
+  readonly told: readonly Told[];
+  /** Where to go on. */
+  readonly cursor: string;
+  /** What happened up to here has been read, late events apart. */
+  readonly readTo: Instant;
+  /** There is more to be read at once. */
+  readonly more: boolean;
+}
+
+/** A source that has to be asked. */
+export interface ActivitySource {
+  /** How often it is worth asking. */
+  readonly everyMs: number;
+  /**
+   * A page from the cursor on, or from `since` where there is none; in any order, and the same may come again. What makes
+   * no sense in it is left out. Within a deadline of its own; throws `DirectoryError`.
+   */
+  read(cursor: string | undefined, since: Instant): Promise<ActivityPage>;
 }

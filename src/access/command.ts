@@ -1,4 +1,5 @@
 /** What can be asked, from every door, and what is said back at once. */
+import type { FindingView } from './finding-view.ts';
 import type { AccountRef, Caller, EntitlementId, Freeze, GrantId, Instant, RequestId, Revocation } from './model.ts';
 import type { ReportView } from './report.ts';
 import type { ReviewView } from './review-view.ts';
@@ -69,6 +70,18 @@ export type Command =
       readonly verdict: 'sign_off' | 'question';
       readonly note?: string;
     }
+  /** Has the holder of a finding's grant asked what it was for. */
+  | { readonly do: 'ask-holder'; readonly by: AccountRef; readonly finding: string }
+  /** The holder's answer to that. */
+  | {
+      readonly do: 'explain-finding';
+      readonly by: AccountRef;
+      readonly finding: string;
+      readonly explanation: string;
+    }
+  /** The grant that the finding is about is revoked because of it, and that closes it. */
+  | { readonly do: 'revoke-finding'; readonly by: AccountRef; readonly finding: string }
+  | { readonly do: 'dismiss-finding'; readonly by: AccountRef; readonly finding: string; readonly reason: string }
   /** Shows what it would end, with the button that does it. */
   | {
       readonly do: 'revoke-all';
@@ -149,6 +162,7 @@ export type Answer =
     }
   | { readonly say: 'report'; readonly about: 'who' | 'on-call' | 'digest' | 'explain'; readonly report: ReportView }
   | { readonly say: 'review'; readonly review: ReviewView }
+  | { readonly say: 'finding'; readonly finding: FindingView }
   /** `confirm`: what the button carries; absent once it runs. */
   | {
       readonly say: 'revocation';
@@ -238,6 +252,13 @@ export type Refusal =
   | { readonly code: 'own_review' }
   | { readonly code: 'not_a_reviewer'; readonly wanted: readonly string[] }
   | { readonly code: 'reviewed_already'; readonly grantId: GrantId; readonly by: string }
+  /** Nobody dismisses a finding about themselves. */
+  | { readonly code: 'own_finding' }
+  | { readonly code: 'not_security'; readonly wanted: readonly string[] }
+  | { readonly code: 'finding_over'; readonly finding: string; readonly by: string; readonly how: string }
+  | { readonly code: 'asked_already'; readonly finding: string; readonly by: string }
+  | { readonly code: 'not_asked'; readonly finding: string }
+  | { readonly code: 'nobody_to_write_to'; readonly who: string }
   | { readonly code: 'unknown_person'; readonly asked: string }
   | { readonly code: 'unknown_id'; readonly asked: string }
   | { readonly code: 'ambiguous_id'; readonly asked: string; readonly ids: readonly string[] }

@@ -23,6 +23,7 @@ export const USAGE = {
   revoke: 'revoke <id|@person|resource|all> [granted-since:2h] [except:@person] <reason>',
   'break-glass': 'break-glass <resource>[:role] [duration] <reason>',
   review: 'review <id> <sign-off|question> [reason]',
+  finding: 'finding <id> <ask|revoke|dismiss|explain> [text]',
   adopt: 'adopt <id> <reason>',
   freeze: 'freeze <resource|@person|all> <reason>',
   unfreeze: 'unfreeze <resource|@person|all>',
@@ -70,6 +71,8 @@ export function parseCommand(text: string, by: AccountRef): Command | Refusal {
         ...(note === '' ? {} : { note }),
       };
     }
+    case 'finding':
+      return finding(words, by);
     case 'approve': {
       const typed = words.next();
       if (typed === undefined) return usage('approve');
@@ -275,6 +278,27 @@ function extend(words: Words, by: AccountRef): Command | Refusal {
   return { do: 'extend', by, target: { typed: canonicalId(typed) }, duration, ...(reason === '' ? {} : { reason }) };
 }
 
+function finding(words: Words, by: AccountRef): Command | Refusal {
+  const typed = words.next();
+  const what = words.next()?.toLowerCase();
+  if (typed === undefined) return usage('finding');
+  const id = canonicalId(typed);
+  const text = cleanReason(words.rest());
+  if (typeof text !== 'string') return text;
+  switch (what) {
+    case 'ask':
+      return { do: 'ask-holder', by, finding: id };
+    case 'revoke':
+      return { do: 'revoke-finding', by, finding: id };
+    case 'dismiss':
+      return { do: 'dismiss-finding', by, finding: id, reason: text };
+    case 'explain':
+      return { do: 'explain-finding', by, finding: id, explanation: text };
+    default:
+      return usage('finding');
+  }
+}
+
 function revoke(words: Words, by: AccountRef): Command | Refusal {
   const typed = words.next();
   if (typed === undefined) return usage('revoke');
@@ -386,7 +410,7 @@ function isWord(word: string): word is Word {
 
 /** `r-7kq2` → `R-7KQ2`. Anything else stays as typed: it may be a resource's name. */
 function canonicalId(typed: string): string {
-  return shortened(/^[rg]-[a-z0-9]{3,8}$/i.test(typed) ? typed.toUpperCase() : typed);
+  return shortened(/^[rgf]-[a-z0-9]{3,8}$/i.test(typed) ? typed.toUpperCase() : typed);
 }
 
 interface Words {

@@ -15,6 +15,8 @@ import { isMachine, needsPerson } from './decide-session.ts';
 import { isRefused, type Outcome, refused } from './decision.ts';
 import { type Carried, createEmergency, isRefusedCarried } from './emergency.ts';
 import { type ExplainWish, type Explanation, explain } from './explain.ts';
+import type { FindingAudience, FindingView } from './finding-view.ts';
+import { createFindings, type FindingParts } from './findings.ts';
 import {
   askSubjects,
   circumstancesOf,
@@ -53,7 +55,7 @@ import { answerersOf, deniersOf, everAsked, laterAnswerers } from './stages.ts';
 import { type RequestView, viewOf } from './view.ts';
 import { askedFor, askingAs, isOwn, requestersOf, workloadMay } from './workload.ts';
 
-export interface HandlerParts extends Sources {
+export interface HandlerParts extends Sources, Pick<FindingParts, 'activity'> {
   readonly clock: Clock;
   readonly ids: Ids;
   /** Absent: reports are not drawn here. */
@@ -69,6 +71,8 @@ export interface Handler extends Questions {
   explain(person: Person, entitlement: Entitlement, wish: ExplainWish, commandWord?: string): Promise<Explanation>;
   /** A post-access review, as it is now. */
   review(id: string): Promise<ReviewView | undefined>;
+  /** A finding, as it is now. */
+  finding(id: string, audience: FindingAudience): Promise<FindingView | undefined>;
   /** How far a revocation of many grants is. */
   revocation(id: string, zone?: string): Promise<ReportView | undefined>;
 }
@@ -91,6 +95,7 @@ export function createHandler(parts: HandlerParts): Handler {
   const revocations = createRevocations({ ...parts, view });
   const breakGlasses = createBreakGlasses({ ...parts, facts: requestFacts });
   const reviews = createReviews({ ...parts, requestIdOf });
+  const findings = createFindings(parts);
 
   async function handle(command: Command, delivery?: string | Intake): Promise<Answer> {
     const intake = typeof delivery === 'object' ? delivery : undefined;
@@ -232,6 +237,14 @@ export function createHandler(parts: HandlerParts): Handler {
         return { outcome: await breakGlasses.use(command, attempt, correlation) };
       case 'review':
         return carriedOut(await reviews.decide(command, correlation));
+      case 'ask-holder':
+        return carriedOut(await findings.ask(command, correlation));
+      case 'explain-finding':
+        return carriedOut(await findings.explain(command, correlation));
+      case 'revoke-finding':
+        return { outcome: await revokeFinding(command, correlation) };
+      case 'dismiss-finding':
+        return carriedOut(await findings.dismiss(command, correlation));
       case 'revoke-all':
         return carriedOut(await revocations.preview(command, correlation));
       case 'confirm-revocation':
@@ -468,6 +481,20 @@ export function createHandler(parts: HandlerParts): Handler {
     );
   }
 
+  /** The same revocation as any other, with the finding for its reason; both are one commit. */
+  async function revokeFinding(
+    { by, finding: id }: Command & { do: 'revoke-finding' },
+    correlation: Correlation,
+  ): Promise<Outcome> {
+    const finding = await findings.find(id);
+    if (finding === undefined) return refused({ code: 'unknown_id', asked: id });
+    const reason = `Finding ${finding.id}: ${finding.title}`;
+    const outcome = await revoke({ do: 'revoke', by, target: { typed: finding.grantId }, reason }, correlation);
+    if (isRefused(outcome)) return outcome;
+    const closes = await findings.revoked(finding, await people.identify(by), correlation);
+    return { ...outcome, changes: [...outcome.changes, ...closes] };
+  }
+
   async function adopt(command: Command & { do: 'adopt' }, correlation: Correlation): Promise<Outcome> {
     const person = await people.identify(command.by);
     const [record, subjects, freezes] = await Promise.all([
@@ -573,6 +600,7 @@ export function createHandler(parts: HandlerParts): Handler {
     explain: explained,
     revocation: revocations.report,
     review: reviews.view,
+    finding: findings.view,
     ...createPreviews({ ...parts, facts, refusalOf: lookupRefusal }),
     ...createHomes({ ...parts, view, refusalOf: lookupRefusal }),
   };

@@ -20,6 +20,7 @@
  */
 
 import type { Finding, GrantActivity, SourceCursor, Use } from './activity.ts';
+import type { OwnActivity } from './attribution.ts';
 import type { Condition } from './condition.ts';
 import type { DigestView } from './digest-view.ts';
 
@@ -249,6 +250,8 @@ export interface Entitlement {
   readonly ownerSubject?: Subject;
   /** Where people can read about it; https. */
   readonly link?: string;
+  /** Which activity is done with this access; absent: nothing is looked at. */
+  readonly activity?: readonly OwnActivity[];
 }
 
 /** An incident that access is tied to. Its title is somebody's text. */
@@ -658,6 +661,8 @@ export type Notification =
       readonly below?: Audience;
       readonly reminder?: number;
     }
+  /** Where findings are told, or to the holder who is asked about it. */
+  | { readonly tell: 'finding'; readonly findingId: string; readonly account?: AccountRef }
   /** How far a revocation is, in the security channels or to whoever confirmed it. */
   | { readonly tell: 'revocation'; readonly revocationId: string; readonly account?: AccountRef }
   /** A day's digest, as it was drawn, with who signed it. */

@@ -1,4 +1,5 @@
 /** The ways out of the core, in the domain's words. Each states what holds when it returns, and what can go wrong. */
+import type { ActivitySource } from './activity.ts';
 import type { Answer, Command } from './command.ts';
 import type { DigestView } from './digest-view.ts';
 import type { HomeView } from './home.ts';
@@ -55,7 +56,8 @@ export interface Clock {
 // -------------------------------------------------------------------------------------------------------- metrics
 
 export interface Metrics {
-  count(name: string, labels?: Readonly<Record<string, string>>): void;
+  /** `by`: how many; one when left out. */
+  count(name: string, labels?: Readonly<Record<string, string>>, by?: number): void;
   observe(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
   /** What holds now. Absent where nobody reads it. */
   gauge?(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
@@ -586,6 +588,11 @@ export interface Directory {
    * own. Absent where the directory keeps no such log.
    */
   additions?(groupId: string, since: Instant): Promise<readonly LoggedAddition[]>;
+  /**
+   * What people did in the directory itself, by its own log; `source` is what the activities are told under. Absent where
+   * it keeps no such log. `of` names the parts of the log to read, where it has several.
+   */
+  activity?(source: string, of?: readonly string[]): ActivitySource;
   /** The same directory, whose reads queue in that lane; left out, or absent, they are `ordinary`. */
   as?(lane: CallLane): Directory;
   /** For asking before work is taken on. While the directory is failing there is none for additions but a probe. */

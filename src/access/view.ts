@@ -4,6 +4,7 @@
  * never more.
  */
 import type { DigestView } from './digest-view.ts';
+import type { FindingAudience, FindingView } from './finding-view.ts';
 import { isLive } from './ledger.ts';
 import { endsAt, heldByAnother } from './lifecycle.ts';
 import type {
@@ -184,6 +185,7 @@ export type MessageView =
   | { readonly kind: 'digest'; readonly digest: DigestView }
   | { readonly kind: 'revocation'; readonly report: ReportView }
   | { readonly kind: 'review'; readonly review: ReviewView }
+  | { readonly kind: 'finding'; readonly audience: FindingAudience; readonly finding: FindingView }
   /** Below the request's own message, which has the buttons. */
   | { readonly kind: 'reminder'; readonly text: string; readonly mention: readonly AccountRef[] };
 

@@ -309,6 +309,33 @@ export function refusalText(
         reason: `${refusal.grantId} has been reviewed already${refusal.by === '' ? '' : `, by ${cut(refusal.by, 80)}`}.`,
         next: 'That review stands.',
       };
+    case 'own_finding':
+      return {
+        reason: 'This finding is about your own access.',
+        next: 'Somebody else has to look at it. What you want to say, say to them.',
+      };
+    case 'not_security':
+      return {
+        reason: 'You may not act on findings.',
+        next: wanted('It can be acted on by', refusal.wanted),
+      };
+    case 'finding_over':
+      return {
+        reason: `${refusal.finding} is closed already${refusal.by === '' ? '' : `, by ${cut(refusal.by, 80)}`}.`,
+        next: refusal.how === 'revoked' ? 'The access was revoked.' : 'It was dismissed; new activity opens a new one.',
+      };
+    case 'asked_already':
+      return {
+        reason: `The holder has been asked already${refusal.by === '' ? '' : `, by ${cut(refusal.by, 80)}`}.`,
+        next: 'Their answer will stand in the finding.',
+      };
+    case 'not_asked':
+      return { reason: `Nobody has asked you about ${refusal.finding}.`, next: 'There is nothing to answer yet.' };
+    case 'nobody_to_write_to':
+      return {
+        reason: `${cut(refusal.who, 80)} has no chat account that Hallpass knows.`,
+        next: 'Ask in person, then dismiss the finding with what you heard, or revoke.',
+      };
     case 'preview_expired':
       return {
         reason: 'This preview is more than 10 minutes old, so nothing was ended.',
@@ -407,6 +434,7 @@ export function helpText(commandWord: string = COMMAND_WORD): string {
     revoke: 'end access: one grant at once, or all of a person, a resource or everything after a preview (responders)',
     'break-glass': 'take access at once without approval, where the policy has that; everybody hears of it',
     review: 'sign off or question a use of break-glass (reviewers)',
+    finding: 'act on a finding (responders, admins), or answer for one about you',
     adopt: 'make what a live grant added permanent (admins)',
     freeze: 'grant nothing new there until it is lifted (responders)',
     unfreeze: 'lift a freeze (responders, admins)',
@@ -498,6 +526,8 @@ export function answerText(answer: Answer, commandWord: string = COMMAND_WORD): 
       return reportText(answer.report, REPORT_TEXT_MAX);
     case 'review':
       return [answer.review.title, answer.review.headline].join('. ');
+    case 'finding':
+      return [answer.finding.title, answer.finding.headline].join('. ');
     case 'revocation':
       return reportText(answer.report, REPORT_TEXT_MAX);
     case 'freeze':

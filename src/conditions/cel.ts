@@ -5,8 +5,11 @@
 import { createRequire } from 'node:module';
 import type * as Cel from '@bufbuild/cel';
 import type * as CelExtensions from '@bufbuild/cel/ext';
+import type { ActivityMatch } from '../access/attribution.ts';
 import type { Condition, ConditionContext } from '../access/condition.ts';
-import { checkExpression, ExpressionError, type Functions } from './types.ts';
+import type { Detection, DetectionContext, Judged } from '../access/detection.ts';
+import { CONTEXT, DETECTION_CONTEXT, MATCH_CONTEXT, type Type } from './context.ts';
+import { type Checked, checkExpression, ExpressionError, type Functions } from './types.ts';
 
 /** In characters. What needs more is several policies. */
 export const EXPRESSION_MAX = 2_000;
@@ -44,8 +47,65 @@ function load(): Language {
   };
 }
 
+type Verdict = { readonly holds: boolean } | { readonly error: string };
+
+type Planned =
+  | (Checked & { readonly expression: string; run(values: Record<string, Cel.CelInput>): Verdict })
+  | { readonly wrong: string };
+
 /** The condition of an expression, or what is wrong with it. Never throws because of the text. */
 export function compileCondition(text: string): Compiled {
+  const planned = compiled(text, CONTEXT);
+  if ('wrong' in planned) return planned;
+  const { expression, reads, groups, onCall, run } = planned;
+  return {
+    condition: {
+      expression,
+      reads,
+      groups,
+      onCall,
+      evaluate: (context) => run(bindings(context, language ?? load())),
+    },
+  };
+}
+
+/** The same for a detection rule, over what is known where it is judged. */
+export function compileDetection(
+  text: string,
+  judged: Judged,
+): Pick<Detection, 'reads' | 'evaluate'> | { readonly wrong: string } {
+  const planned = compiled(text, DETECTION_CONTEXT[judged]);
+  if ('wrong' in planned) return planned;
+  const { reads, run } = planned;
+  return { reads, evaluate: (context) => run(recordsOf(context, reads)) };
+}
+
+/** Which activity is an entitlement's own. All that it reads is always there, so it cannot fail once it is compiled. */
+export function compileMatch(text: string): ActivityMatch | { readonly wrong: string } {
+  const planned = compiled(text, MATCH_CONTEXT);
+  if ('wrong' in planned) return planned;
+  const { expression, reads, run } = planned;
+  const told = new Map<string, boolean>();
+  return {
+    expression,
+    matches(activity) {
+      const record = { ...activity } as unknown as Readonly<Record<string, string | number>>;
+      const key = reads.map((path) => String(record[path.slice(path.indexOf('.') + 1)])).join('\u0000');
+      const known = told.get(key);
+      if (known !== undefined) return known;
+      const verdict = run(recordsOf({ activity: record }, reads));
+      const holds = 'holds' in verdict && verdict.holds;
+      // What it reads may differ with each activity; then there is nothing to remember.
+      if (told.size >= MATCHES_KEPT) told.clear();
+      told.set(key, holds);
+      return holds;
+    },
+  };
+}
+
+const MATCHES_KEPT = 2_000;
+
+function compiled(text: string, context: Readonly<Record<string, Type>>): Planned {
   const expression = text.trim();
   if (expression === '') return { wrong: 'the expression is empty' };
   if (expression.length > EXPRESSION_MAX)
@@ -54,30 +114,40 @@ export function compileCondition(text: string): Compiled {
   const { cel, env, functions } = language;
   try {
     const parsed = cel.parse(expression);
-    const { reads, groups, onCall, patterns } = checkExpression(parsed.expr, functions);
-    const run = cel.plan(env, parsed);
+    const checked = checkExpression(parsed.expr, functions, context);
+    const plan = cel.plan(env, parsed);
     const tries = cel.plan(env, cel.parse("''.matches(pattern)"));
-    for (const pattern of patterns) {
+    for (const pattern of checked.patterns) {
       const tried = tries({ pattern });
       if (cel.isCelError(tried)) return { wrong: `“${pattern}” is not a pattern: ${tried.message}` };
     }
     return {
-      condition: {
-        expression,
-        reads,
-        groups,
-        onCall,
-        evaluate(context) {
-          const result = run(bindings(context, language ?? load()));
-          if (typeof result === 'boolean') return { holds: result };
-          return { error: cel.isCelError(result) ? result.message : 'the expression gave neither true nor false' };
-        },
+      ...checked,
+      expression,
+      run(values) {
+        const result = plan(values);
+        if (typeof result === 'boolean') return { holds: result };
+        return { error: cel.isCelError(result) ? result.message : 'the expression gave neither true nor false' };
       },
     };
   } catch (error) {
     if (error instanceof ExpressionError) return { wrong: error.message };
     return { wrong: syntaxText(error) };
   }
+}
+
+/** What is read, and nothing else: an expression is run for each of many thousand activities. Numbers as the language counts. */
+function recordsOf(context: DetectionContext, reads: readonly string[]): Record<string, Cel.CelInput> {
+  const values: Record<string, Record<string, Cel.CelInput>> = {};
+  for (const path of reads) {
+    const dot = path.indexOf('.');
+    const [name, field] = [path.slice(0, dot), path.slice(dot + 1)];
+    const value = context[name]?.[field];
+    if (value === undefined) continue;
+    values[name] ??= {};
+    values[name][field] = typeof value === 'number' ? BigInt(Math.trunc(value)) : value;
+  }
+  return values;
 }
 
 /** `@bufbuild/cel` says where it stopped, counted from 1. */

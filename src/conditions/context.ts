@@ -30,6 +30,59 @@ export const CONTEXT: Readonly<Record<string, Type>> = {
   history: record('history', { grants24h: int, grants7d: int, usedToday: duration, sinceLastEnd: duration }),
 };
 
+/** What a detection rule can speak of: an activity where it judges each of them, and what was counted otherwise. */
+export const DETECTION_CONTEXT: Readonly<Record<'activity' | 'use' | 'end', Readonly<Record<string, Type>>>> = (() => {
+  const use = {
+    grant: record('grant', {
+      resource: string,
+      role: string,
+      entitlement: string,
+      reason: string,
+      minutes: int,
+      breakGlass: bool,
+    }),
+    person: record('person', { id: string, name: string }),
+    use: record('use', {
+      activities: int,
+      amount: int,
+      outside: int,
+      after: int,
+      exports: int,
+      reads: int,
+      writes: int,
+      deletes: int,
+    }),
+    history: record('history', {
+      grants: int,
+      mostActivities: int,
+      mostAmount: int,
+      countries: strings,
+      devices: strings,
+    }),
+  };
+  return { activity: { activity: activityOf({ fit: string, minute: int }), ...use }, use, end: use };
+})();
+
+/** What an entitlement's `match` can speak of. */
+export const MATCH_CONTEXT: Readonly<Record<string, Type>> = { activity: activityOf({}) };
+
+function activityOf(more: Readonly<Record<string, Type>>): Type {
+  return record('activity', {
+    source: string,
+    action: string,
+    kind: string,
+    account: string,
+    outcome: string,
+    resource: string,
+    target: string,
+    ip: string,
+    country: string,
+    device: string,
+    amount: int,
+    ...more,
+  });
+}
+
 export function typeText(type: Type): string {
   switch (type.is) {
     case 'list':

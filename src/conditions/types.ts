@@ -40,7 +40,12 @@ type Scope = ReadonlyMap<string, Variable>;
 const BOOL: Type = { is: 'bool' };
 const DYN: Type = { is: 'dyn' };
 
-export function checkExpression(root: Expr, functions: Functions): Checked {
+/** `context`: what it may speak of; left out, what a policy's condition may. */
+export function checkExpression(
+  root: Expr,
+  functions: Functions,
+  context: Readonly<Record<string, Type>> = CONTEXT,
+): Checked {
   const reads = new Set<string>();
   const asked = { groups: new Set<string>(), onCall: new Set<string>() };
   const patterns = new Set<string>();
@@ -77,8 +82,8 @@ export function checkExpression(root: Expr, functions: Functions): Checked {
     const bare = name.replace(/^\./, '');
     const local = scope.get(bare);
     if (local !== undefined) return local.type;
-    if (!Object.hasOwn(CONTEXT, bare)) throw unknown(`there is no “${bare}”`, bare, Object.keys(CONTEXT));
-    const type = CONTEXT[bare] ?? DYN;
+    if (!Object.hasOwn(context, bare)) throw unknown(`there is no “${bare}”`, bare, Object.keys(context));
+    const type = context[bare] ?? DYN;
     if (type.is !== 'record') reads.add(bare);
     return type;
   }

@@ -81,12 +81,18 @@ export function activityStatements(db: Database, t: Tables, prepare: Prepare) {
         .where(and(eq(sourceCursors.source, value('source')), eq(sourceCursors.version, value('was'))))
         .returning({ source: sourceCursors.source }),
     ),
-    // The two halves each go by an index of their own.
     windowsOpen: prepare(
       'windows_open',
       windows()
-        .where(and(sql`${grants.state} <> 'ended'`, begun))
+        .where(and(sql`${grants.state} <> 'ended'`, begun, gt(grants.id, value('after'))))
         .orderBy(asc(grants.id))
+        .limit(limit),
+    ),
+    windowsBegun: prepare(
+      'windows_begun',
+      windows()
+        .where(and(gte(grants.startsAt, value('since')), begun))
+        .orderBy(asc(grants.startsAt), asc(grants.id))
         .limit(limit),
     ),
     windowsEnded: prepare(
@@ -259,15 +265,12 @@ export function activitiesOn({ each, writeOne, snapshot }: Driver): ActivityStor
       return (await each(run((s) => s.statements.usesOf({ person, limit })))).map(toUse);
     },
     knownActivities: (source, uids) => snapshot(readKnown(source, uids)),
-    grantWindows: (endedSince, limit) =>
-      snapshot(
-        (function* () {
-          const open = yield* run((s) => s.statements.windowsOpen({ limit }));
-          const to = Number.MAX_SAFE_INTEGER;
-          const ended = yield* run((s) => s.statements.windowsEnded({ after: endedSince - 1, to, limit }));
-          return [...open, ...ended].map(toWindow);
-        })(),
-      ),
+    async openWindows(after, limit) {
+      return (await each(run((s) => s.statements.windowsOpen({ after, limit })))).map(toWindow);
+    },
+    async windowsBegun(since, limit) {
+      return (await each(run((s) => s.statements.windowsBegun({ since, limit })))).map(toWindow);
+    },
     async windowsEnded(after, to, limit) {
       return (await each(run((s) => s.statements.windowsEnded({ after, to, limit })))).map(toWindow);
     },

@@ -172,6 +172,7 @@ export function defineTables(dialect: Dialect) {
       index('grants_by_holder').on(t.holder, t.entitlement, t.state),
       index('grants_unended').on(t.state).where(sql`state <> 'ended'`),
       index('grants_by_approval').on(t.approvedAt),
+      index('grants_by_start').on(t.startsAt).where(sql`starts_at is not null`),
       index('grants_by_ending').on(t.endingAt).where(sql`ending_at is not null`),
       index('grants_by_end').on(t.endedAt).where(sql`ended_at is not null`),
     ],

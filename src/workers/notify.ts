@@ -8,6 +8,7 @@
 
 import { messageId, showEverywhere, tellSecurity } from '../access/decision.ts';
 import type { DigestView } from '../access/digest-view.ts';
+import type { FindingAudience, FindingView } from '../access/finding-view.ts';
 import { actionableMessage } from '../access/messages.ts';
 import type { AccessRequest, AccountRef, Audience, Change, Job, Notification } from '../access/model.ts';
 import {
@@ -58,6 +59,9 @@ export interface NotifyParts {
   readonly revocation: (id: string) => Promise<ReportView | undefined>;
   /** The digest of a day. */
   readonly digest: (day: string) => Promise<DigestView | undefined>;
+  readonly finding: (id: string, audience: FindingAudience) => Promise<FindingView | undefined>;
+  /** Where findings are told instead of the security channels; absent: there. */
+  readonly findingsChannel: () => Conversation | undefined;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: LoopLog;
@@ -148,7 +152,7 @@ async function tell(parts: Telling, job: LeasedJob, what: Notification): Promise
     parts.turnedAway = 0;
     if (what.tell === 'request') await tellRequest(parts, job.id, what);
     else if (what.tell === 'digest') await tellDigest(parts, job.id, what);
-    else if (what.tell === 'revocation' || what.tell === 'review') await tellDrawn(parts, job.id, what);
+    else if (isDrawn(what)) await tellDrawn(parts, job.id, what);
     else if (what.tell === 'reminder') await tellReminder(parts, job.id, what);
     else await tellNotice(parts, job.id, what);
     return { done: true };
@@ -321,12 +325,14 @@ async function tellDigest(parts: NotifyParts, id: string, what: Notification & {
   await show(parts, { id, requestId: '', platform, target: { conversation } }, { kind: 'digest', digest });
 }
 
+type DrawnJob = Extract<Notification, { readonly tell: 'revocation' | 'review' | 'finding' }>;
+
+function isDrawn(what: Notification): what is DrawnJob {
+  return what.tell === 'revocation' || what.tell === 'review' || what.tell === 'finding';
+}
+
 /** One message in each place, that follows what holds: put as often as it is looked at, it is drawn as it is sent. */
-async function tellDrawn(
-  parts: NotifyParts,
-  id: string,
-  what: Notification & { tell: 'revocation' | 'review' },
-): Promise<void> {
+async function tellDrawn(parts: NotifyParts, id: string, what: DrawnJob): Promise<void> {
   const view = await drawn(parts, what);
   if (view === undefined) return;
   if (what.tell === 'review' && what.below !== undefined && view.kind === 'review')
@@ -334,7 +340,7 @@ async function tellDrawn(
   const { account } = what;
   const places: readonly { readonly platform: AccountRef['platform']; readonly target: MessageTarget }[] =
     account === undefined
-      ? parts.securityChannels().map(({ platform, conversation }) => ({ platform, target: { conversation } }))
+      ? channelsFor(parts, what).map(({ platform, conversation }) => ({ platform, target: { conversation } }))
       : [{ platform: account.platform, target: { account } }];
   await inEach(places, async ({ platform, target }) => {
     const place = { id: `${id}:${platform}`, requestId: '', platform, target };
@@ -356,14 +362,21 @@ async function tellBelow(
   await show(parts, { id, requestId, platform: platformOf(audience), target }, view);
 }
 
-async function drawn(
-  parts: NotifyParts,
-  what: Notification & { tell: 'revocation' | 'review' },
-): Promise<MessageView | undefined> {
+function channelsFor(parts: NotifyParts, what: DrawnJob): readonly Conversation[] {
+  const own = what.tell === 'finding' ? parts.findingsChannel() : undefined;
+  return own === undefined ? parts.securityChannels() : [own];
+}
+
+async function drawn(parts: NotifyParts, what: DrawnJob): Promise<MessageView | undefined> {
   if (what.tell === 'review') {
     const review = await parts.review(what.reviewId);
     if (review === undefined) return undefined;
     return { kind: 'review', review: what.reminder === undefined ? review : reminding(review, what.reminder) };
+  }
+  if (what.tell === 'finding') {
+    const audience = what.account === undefined ? 'security' : 'holder';
+    const finding = await parts.finding(what.findingId, audience);
+    return finding && { kind: 'finding', audience, finding };
   }
   const report = await parts.revocation(what.revocationId);
   return report && { kind: 'revocation', report };
@@ -426,7 +439,7 @@ async function undelivered(
     return { done: true, changes: tellSecurity(`message_undeliverable:${job.id}`, notice) };
   }
   // Its progress is in the security channel as well, and what it ends is ended without being told.
-  if (what.tell === 'revocation' || what.tell === 'review') return { done: true };
+  if (isDrawn(what)) return { done: true };
   const id = messageId(what.requestId, what.audience);
   // The channel is where security expects requests to be seen; a person's own copy is one of several.
   if (what.audience.kind === 'channel')

@@ -174,8 +174,11 @@ export function activityContract(bench: Bench): void {
         { put: 'grant', row: aGrant(grant) },
       ]),
     });
-    const windows = await store.grantWindows(T0 + 10, 10);
+    const windows = [...(await store.openWindows('', 10)), ...(await store.windowsEnded(T0 + 9, T0 + 99, 10))];
     expect(windows.map(({ grantId }) => grantId)).toEqual(['G-7KQ2', 'G-DDDD']);
+    expect(await store.openWindows('G-7KQ2', 10)).toEqual([]);
+    expect((await store.windowsBegun(T0, 10)).map(({ grantId }) => grantId)).toEqual(['G-7KQ2', 'G-CCCC', 'G-DDDD']);
+    expect(await store.windowsBegun(T0 + 1, 10)).toEqual([]);
     expect(windows[0]).toMatchObject({
       holder: 'okta/00u1',
       resource: 'db-prod',

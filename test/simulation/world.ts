@@ -538,6 +538,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
           revocation: handler.revocation,
           review: handler.review,
           digest: async () => undefined,
+          finding: handler.finding,
+          findingsChannel: () => undefined,
           ids,
         }),
       );

@@ -196,13 +196,13 @@ export function createSlack(options: SlackOptions): Slack {
         view: renderReasonModal(parsed.about, parsed.card),
       });
     } catch (error) {
-      logger.warn({ error: said(error) }, 'the Deny dialog did not open');
-      const note = `Slack did not open the dialog, so nothing was denied. Press Deny again, or type ${commandWord} deny with the request's id.`;
+      logger.warn({ error: said(error), about: parsed.about }, 'the dialog did not open');
+      const note = `Slack did not open the dialog, so nothing was done. Press the button again, or type it: ${commandWord} help shows how.`;
       later(out.tell(parsed.reply, renderNote(note)));
     }
   });
 
-  app.view(/^hallpass:(?:deny|question)$/, async ({ body, ack, context }) => {
+  app.view(/^hallpass:(?:deny|question|dismiss|explain)$/, async ({ body, ack, context }) => {
     const parsed = parseViewSubmission(body, parseContext(context));
     count('dialog', parsed.is === 'ignored' ? parsed.why : parsed.is);
     if (parsed.is === 'command') return takeQuietly(parsed.incoming, ack as Ack, inDialog);

@@ -15,7 +15,7 @@ export type Parsed =
   /** The Deny button: a reason is asked for before anything is decided. */
   | {
       readonly is: 'ask_reason';
-      readonly about: 'deny' | 'question';
+      readonly about: 'deny' | 'question' | 'dismiss' | 'explain';
       readonly card: string;
       readonly triggerId: string;
       readonly reply: ReplyTo;
@@ -68,6 +68,14 @@ function parseShorter(value: string): { readonly card: string; readonly duration
 export const SIGN_OFF = 'hallpass:sign-off';
 export const QUESTION = 'hallpass:question';
 export const QUESTION_CALLBACK = 'hallpass:question';
+
+/** On a finding; their value is its id. */
+export const ASK_HOLDER = 'hallpass:ask-holder';
+export const REVOKE_FINDING = 'hallpass:revoke-finding';
+export const DISMISS_FINDING = 'hallpass:dismiss-finding';
+export const EXPLAIN_FINDING = 'hallpass:explain-finding';
+export const DISMISS_CALLBACK = 'hallpass:dismiss';
+export const EXPLAIN_CALLBACK = 'hallpass:explain';
 
 /** On the preview of a revocation; its value is the revocation's opaque id. */
 export const CONFIRM_REVOCATION = 'hallpass:confirm-revocation';
@@ -166,6 +174,22 @@ export function parseBlockActions(body: unknown, context: ParseContext): Parsed 
     const command: Command = { do: 'review', by: account, target: { card: id.data }, verdict: 'sign_off' };
     return { is: 'command', incoming: { key: context.key, command, reply } };
   }
+  if (FINDING_BUTTONS.includes(action?.action_id ?? '')) {
+    const account: AccountRef = { platform: 'slack', tenant: user.team_id, id: user.id };
+    const reply = replyTo(account, response_url);
+    if (isForeignTeam(user.team_id, context)) return { is: 'refused', refusal: FOREIGN, reply };
+    const id = cardId.safeParse(action?.value);
+    if (!id.success) return { is: 'refused', refusal: { code: 'expired_button' }, reply };
+    if (action?.action_id === DISMISS_FINDING || action?.action_id === EXPLAIN_FINDING) {
+      const about = action.action_id === DISMISS_FINDING ? 'dismiss' : 'explain';
+      return trigger_id === undefined
+        ? { is: 'ignored', why: 'malformed' }
+        : { is: 'ask_reason', about, card: id.data, triggerId: trigger_id, reply };
+    }
+    const what = action?.action_id === ASK_HOLDER ? 'ask-holder' : 'revoke-finding';
+    const command: Command = { do: what, by: account, finding: id.data };
+    return { is: 'command', incoming: { key: context.key, command, reply } };
+  }
   if (action?.action_id === CONFIRM_REVOCATION) {
     const account: AccountRef = { platform: 'slack', tenant: user.team_id, id: user.id };
     const reply = replyTo(account, response_url);
@@ -208,12 +232,14 @@ export function parseBlockActions(body: unknown, context: ParseContext): Parsed 
   return { is: 'command', incoming: { key: context.key, command, reply } };
 }
 
+const FINDING_BUTTONS: readonly string[] = [ASK_HOLDER, REVOKE_FINDING, DISMISS_FINDING, EXPLAIN_FINDING];
+const DIALOGS: readonly string[] = [DENY_CALLBACK, QUESTION_CALLBACK, DISMISS_CALLBACK, EXPLAIN_CALLBACK];
+
 /** The Deny dialog, sent off. Slack gives it no address for a late answer, so that goes to the person directly. */
 export function parseViewSubmission(body: unknown, context: ParseContext): Parsed {
   const read = viewSubmission.safeParse(body);
   const callback = read.data?.view.callback_id;
-  if (!read.success || (callback !== DENY_CALLBACK && callback !== QUESTION_CALLBACK))
-    return { is: 'ignored', why: 'malformed' };
+  if (!read.success || !DIALOGS.includes(callback ?? '')) return { is: 'ignored', why: 'malformed' };
   const { user, view, api_app_id } = read.data;
   if (isForeignApp(api_app_id, context)) return { is: 'ignored', why: 'foreign_app' };
   const account: AccountRef = { platform: 'slack', tenant: user.team_id, id: user.id };
@@ -225,6 +251,14 @@ export function parseViewSubmission(body: unknown, context: ParseContext): Parse
     const target = { card: view.private_metadata };
     const note = reason === '' ? {} : { note: reason };
     const command: Command = { do: 'review', by: account, target, verdict: 'question', ...note };
+    return { is: 'command', incoming: { key: context.key, command, reply } };
+  }
+  if (callback === DISMISS_CALLBACK || callback === EXPLAIN_CALLBACK) {
+    const about = { by: account, finding: view.private_metadata };
+    const command: Command =
+      callback === DISMISS_CALLBACK
+        ? { do: 'dismiss-finding', ...about, reason }
+        : { do: 'explain-finding', ...about, explanation: reason };
     return { is: 'command', incoming: { key: context.key, command, reply } };
   }
   const command: Command = {

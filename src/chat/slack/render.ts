@@ -37,6 +37,7 @@ import {
   shorterValue,
 } from './parse.ts';
 import { renderReport } from './render-digest.ts';
+import { findingModal, renderFinding } from './render-finding.ts';
 import { inert, legible, plain, TEXT_MAX } from './text.ts';
 
 export interface Rendered {
@@ -71,6 +72,7 @@ export function renderMessage(view: MessageView, context: RenderContext): Render
   if (view.kind === 'digest') return renderReport(view.digest);
   if (view.kind === 'revocation') return renderReport(view.report);
   if (view.kind === 'review') return renderReview(view.review);
+  if (view.kind === 'finding') return renderFinding(view.finding);
   if (view.kind === 'reminder')
     return { text: inert(view.text), blocks: [section(view.text), ...mentions('Asked:', view.mention)] };
   const { request, audience } = view;
@@ -164,6 +166,8 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
       return renderReport(answer.report);
     case 'review':
       return renderReview(answer.review);
+    case 'finding':
+      return renderFinding(answer.finding, false);
     case 'revocation':
       return renderRevocation(answer);
     case 'freeze':
@@ -229,7 +233,8 @@ export function renderNote(text: string): Rendered {
 }
 
 /** Asks for the reason of a denial. It carries the card's opaque id and nothing else. */
-export function renderReasonModal(about: 'deny' | 'question', card: string): ModalView {
+export function renderReasonModal(about: 'deny' | 'question' | 'dismiss' | 'explain', card: string): ModalView {
+  if (about === 'dismiss' || about === 'explain') return findingModal(about, card);
   return about === 'deny' ? renderDenyModal(card) : questionModal(card);
 }
 

@@ -7,6 +7,7 @@ import type { Incoming, ReplyTo } from '../../access/ports.ts';
 import type { FormWish } from '../../access/preview.ts';
 import { type Activity, isPersonal, plainText } from './activity.ts';
 import { BUTTONS, CONFIRM_REVOCATION, QUESTION, SIGN_OFF } from './render.ts';
+import { FINDING_BUTTONS, type FindingButton } from './render-finding.ts';
 
 export type Parsed =
   | { readonly is: 'command'; readonly incoming: Incoming }
@@ -127,6 +128,11 @@ function parsePressed(data: unknown, read: Activity, by: AccountRef, key: string
     const said = note === '' ? {} : { note };
     return commanded({ do: 'review', by, target: { card: id }, verdict, ...said }, read, by, key);
   }
+  const ofFinding = FINDING_BUTTONS.find((one) => one === hallpass.do);
+  if (ofFinding !== undefined) {
+    const command = findingCommand(ofFinding, by, hallpass.card, typedReason);
+    return 'code' in command ? { is: 'refused', refusal: command } : commanded(command, read, by, key);
+  }
   const forLess = hallpass.do === 'approve_for';
   const button = forLess ? 'approve' : BUTTONS.find((one) => one === hallpass.do);
   if (button === undefined) return { is: 'ignored', why: 'unknown_button' };
@@ -143,6 +149,25 @@ function parsePressed(data: unknown, read: Activity, by: AccountRef, key: string
   const reason = cleanReason(typedReason ?? '');
   if (typeof reason !== 'string') return { is: 'refused', refusal: reason };
   return commanded({ do: 'deny', by, target, ...(reason === '' ? {} : { reason }) }, read, by, key);
+}
+
+function findingCommand(
+  pressedButton: FindingButton,
+  by: AccountRef,
+  finding: string | undefined,
+  typed: string | undefined,
+): Command | Refusal {
+  if (finding === undefined) return { code: 'expired_button' };
+  const said = cleanReason(typed ?? '');
+  if (typeof said !== 'string') return said;
+  switch (pressedButton) {
+    case 'dismiss-finding':
+      return { do: pressedButton, by, finding, reason: said };
+    case 'explain-finding':
+      return { do: pressedButton, by, finding, explanation: said };
+    default:
+      return { do: pressedButton, by, finding };
+  }
 }
 
 function commanded(command: Command, read: Activity, by: AccountRef, key: string): Parsed {

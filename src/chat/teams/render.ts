@@ -37,6 +37,7 @@ import {
   unfold,
   words,
 } from './card.ts';
+import { renderFinding } from './render-finding.ts';
 
 /** When it is drawn, and the zone for times that the view does not give one for. */
 export interface RenderContext {
@@ -86,6 +87,8 @@ export function renderMessage(view: MessageView, context: MessageContext): Rende
         return report(view.report, scale);
       case 'review':
         return review(view.review, scale);
+      case 'finding':
+        return renderFinding(view.finding, scale);
       case 'reminder':
         return renderNote(view.text);
       case 'request':
@@ -236,6 +239,8 @@ function drawAnswer(answer: Answer, context: AnswerContext, scale: number): Rend
       return report(answer.report, scale);
     case 'review':
       return review(answer.review, scale);
+    case 'finding':
+      return renderFinding(answer.finding, scale, false);
     case 'revocation':
       return report(
         answer.report,

@@ -1,0 +1,1 @@
+CREATE INDEX `grants_by_start` ON `grants` (`starts_at`) WHERE starts_at is not null;
