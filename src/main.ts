@@ -454,7 +454,7 @@ export async function run(options: RunOptions): Promise<Running> {
     log,
     agree,
     daily: async () => {
-      await Promise.all([digests.ring(), pump.ring(), activity.ring()]);
+      await Promise.all([digests.ring(), pump.ring(), activity.ring(), api?.tidy()]);
     },
     ...(heartbeat === undefined ? {} : { heartbeatUrl: heartbeat }),
   });

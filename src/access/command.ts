@@ -100,7 +100,14 @@ export type Command =
   | { readonly do: 'unfreeze'; readonly by: By; readonly aim: Aim }
   | { readonly do: 'status'; readonly by: Caller; readonly target?: Target }
   /** `page` counts from 1; left out: the first. */
-  | { readonly do: 'list'; readonly by: Caller; readonly which: ListWhich; readonly page?: number }
+  | {
+      readonly do: 'list';
+      readonly by: Caller;
+      readonly which: ListWhich;
+      readonly page?: number;
+      /** Goes on after this one, in place of `page`. */
+      readonly after?: { readonly createdAt: Instant; readonly id: RequestId };
+    }
   | { readonly do: 'who'; readonly by: Caller; readonly resource: string; readonly role?: string }
   | {
       readonly do: 'explain';

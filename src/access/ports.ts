@@ -190,6 +190,8 @@ export interface ListFilter {
   readonly grantStates?: readonly GrantState[];
   /** Only requests whose grant is not ended. */
   readonly liveGrants?: boolean;
+  /** Only those older than this one; for pages that do not shift when something new comes in front. */
+  readonly after?: { readonly createdAt: Instant; readonly id: RequestId };
   /** How many of the newest to leave out; for the pages after the first. */
   readonly offset?: number;
   readonly limit: number;
@@ -358,6 +360,26 @@ export interface DigestStore {
   digestFacts(period: Period, lateMs: number, limit: number): Promise<DigestFacts>;
   /** Ids of those whom the ledger explains in a group: added by us, or removed by us at `removedSince` or later. */
   explained(directory: string, groupId: string, removedSince: Instant, limit: number): Promise<readonly string[]>;
+}
+
+/** What was answered to a call that may come again, so that its sender hears the same once more. */
+export interface KeptAnswer {
+  /** Whose call, and the key that they gave it. */
+  readonly key: string;
+  /** Hash of what was asked: the same key for something else is a mistake of theirs. */
+  readonly fingerprint: string;
+  /** How often it came to nothing for want of something that may come back: each of these may be tried again. */
+  readonly tries: number;
+  /** Absent: nothing was decided yet. */
+  readonly body?: string;
+  readonly at: Instant;
+}
+
+export interface AnswerStore {
+  keptAnswer(key: string): Promise<KeptAnswer | undefined>;
+  /** In place of one of the same key. */
+  keepAnswer(answer: KeptAnswer): Promise<void>;
+  forgetAnswers(before: Instant): Promise<number>;
 }
 
 /** The record as reconciliation asks it. Every answer is bounded. */

@@ -5,7 +5,7 @@ import { covers, freezeLines, isPartOf, visibleTo } from './freeze.ts';
 import { askSubjects, messageOf, type Sources } from './gather.ts';
 import type { AccessRequest, Entitlement, Freeze, GroupName, Person, RequestId, Subject } from './model.ts';
 import { anyHolds, subjectName } from './policy.ts';
-import type { Clock, Reports, RequestRecord } from './ports.ts';
+import type { Clock, ListFilter, Reports, RequestRecord } from './ports.ts';
 import { everAsked } from './stages.ts';
 import type { RequestView } from './view.ts';
 import { onCallView, whoView } from './who-view.ts';
@@ -41,9 +41,9 @@ const DAY_MS = 86_400_000;
 export function createQueries(parts: QueryParts): Queries {
   const { store, people, clock, catalog, view } = parts;
 
-  async function list({ by, which, page = 1 }: Command & { do: 'list' }): Promise<Answer> {
+  async function list({ by, which, page = 1, after }: Command & { do: 'list' }): Promise<Answer> {
     const person = await people.identify(by);
-    const found = await pageOf(person, which, (page - 1) * PAGE);
+    const found = await pageOf(person, which, after === undefined ? { offset: (page - 1) * PAGE } : { after });
     const shown = await Promise.all(found.slice(0, PAGE).map((record) => view(record.request.id, person.zone)));
     return {
       say: 'list',
@@ -78,18 +78,23 @@ export function createQueries(parts: QueryParts): Queries {
   }
 
   /** One more than a page holds, when there is one. */
-  async function pageOf(person: Person, which: ListWhich, offset: number): Promise<readonly RequestRecord[]> {
+  async function pageOf(
+    person: Person,
+    which: ListWhich,
+    place: Pick<ListFilter, 'offset' | 'after'>,
+  ): Promise<readonly RequestRecord[]> {
     const limit = PAGE + 1;
+    const { offset = 0, ...after } = place;
     if (person.workload !== undefined) {
-      const newest = await store.list({ person: person.id, limit: LOOKED_AT_MAX });
+      const newest = await store.list({ person: person.id, ...after, limit: LOOKED_AT_MAX });
       return newest.filter(({ request }) => isOwn(request, person)).slice(offset, offset + limit);
     }
-    if (which === 'mine') return await store.list({ person: person.id, offset, limit });
+    if (which === 'mine') return await store.list({ person: person.id, ...place, limit });
     const wanted =
       which === 'pending' ? ({ states: ['pending'] } as const) : ({ states: ['approved'], liveGrants: true } as const);
-    if ((await mayNot(person, seers())) === undefined) return await store.list({ ...wanted, offset, limit });
-    if (which === 'active') return await store.list({ ...wanted, person: person.id, offset, limit });
-    const newest = await store.list({ ...wanted, limit: LOOKED_AT_MAX });
+    if ((await mayNot(person, seers())) === undefined) return await store.list({ ...wanted, ...place, limit });
+    if (which === 'active') return await store.list({ ...wanted, person: person.id, ...place, limit });
+    const newest = await store.list({ ...wanted, ...after, limit: LOOKED_AT_MAX });
     return (await ownOrAnswerable(newest, person)).slice(offset, offset + limit);
   }
 

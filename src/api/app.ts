@@ -3,7 +3,9 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import type { RequestId } from '../access/model.ts';
 import { type ApiEnv, createDoor, type DoorParts } from './door.ts';
+import { grantRoutes } from './grants.ts';
 import { meRoutes } from './me.ts';
+import { createOnce } from './once.ts';
 import { ApiProblem, asResponse, type ProblemStatus } from './problems.ts';
 import { requestRoutes } from './requests.ts';
 import type { ApiApp, ApiParts } from './routes.ts';
@@ -22,6 +24,8 @@ export interface Api {
   refuse(status: 413 | 500): Response;
   /** Whoever waits for one of them looks again. */
   changed(requests: readonly RequestId[]): void;
+  /** Forgets what nobody asks for again. Never rejects. */
+  tidy(): Promise<void>;
   /** Whoever waits is answered. */
   stop(): void;
 }
@@ -66,9 +70,11 @@ export function createApi(options: ApiOptions): Api {
     return asResponse(problem);
   });
 
-  const parts = { ...options, waits, door: createDoor(options) };
+  const once = createOnce(options);
+  const parts = { ...options, waits, once, door: createDoor(options) };
   meRoutes(app, parts);
   requestRoutes(app, parts);
+  grantRoutes(app, parts);
   describe(app);
 
   const routes = app.routes.map(({ method, path }) => ({
@@ -94,6 +100,7 @@ export function createApi(options: ApiOptions): Api {
     },
     refuse: (status) => asResponse(status === 413 ? tooLarge() : internal()),
     changed: (requests) => waits.changed(requests),
+    tidy: () => once.tidy().catch((error: unknown) => options.onError(error, `${PREFIX}, forgetting answers`)),
     stop: () => waits.stop(),
   };
 }

@@ -9,7 +9,10 @@ export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 
 export class ApiProblem extends Error {
   readonly problem: Problem;
   readonly headers: Readonly<Record<string, string>>;
-  constructor(problem: Omit<Problem, 'type'>, headers: Readonly<Record<string, string>> = {}) {
+  constructor(
+    problem: Omit<Problem, 'type'> & { readonly type?: string },
+    headers: Readonly<Record<string, string>> = {},
+  ) {
     super(problem.title);
     this.name = 'ApiProblem';
     this.problem = { type: `urn:hallpass:problem:${problem.code}`, ...problem };

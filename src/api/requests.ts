@@ -1,20 +1,29 @@
 /** Access requests: ask, look, wait, take back. */
 import { createRoute } from '@hono/zod-openapi';
-import type { Answer, Command } from '../access/command.ts';
+import type { Command, ListWhich } from '../access/command.ts';
 import { isMachine } from '../access/decide-session.ts';
 import { cleanReason, parseDuration } from '../access/grammar.ts';
+import { requestIdOf } from '../access/handle.ts';
 import type { RequestView } from '../access/view.ts';
 import { cursorOf, placeOf } from './cursor.ts';
 import type { Admitted } from './door.ts';
 import { refusalProblem } from './problems.ts';
-import { type ApiApp, body, CONFLICT, json, NOT_FOUND, outcomeOf, PROBLEMS, type RouteParts } from './routes.ts';
+import {
+  type ApiApp,
+  body,
+  CONFLICT,
+  carryOut,
+  json,
+  NOT_FOUND,
+  outcomeOf,
+  PROBLEMS,
+  type RouteParts,
+} from './routes.ts';
 import * as shape from './schemas.ts';
 import { isChecked, requestShown } from './shown.ts';
 
-const LIST_FIRST = 1;
-
 export function requestRoutes(app: ApiApp, parts: RouteParts): void {
-  const { door, handler, waits } = parts;
+  const { door, handler, store, waits } = parts;
 
   app.openapi(
     createRoute({
@@ -24,7 +33,7 @@ export function requestRoutes(app: ApiApp, parts: RouteParts): void {
       tags: ['requests'],
       summary: 'Ask for access',
       ...door.needs('requests:write'),
-      request: { body: body(shape.newRequest) },
+      request: { headers: shape.onceHeader, body: body(shape.newRequest) },
       responses: { 201: json(shape.outcome, 'Requested; who is asked is in `asked`.'), ...PROBLEMS, ...CONFLICT },
     }),
     async (c) => {
@@ -38,7 +47,7 @@ export function requestRoutes(app: ApiApp, parts: RouteParts): void {
         ...(duration === undefined ? {} : { duration: { ms: durationMs(duration) } }),
         reason: reasonOf(reason),
       };
-      const outcome = outcomeOf(await carryOut(parts, command));
+      const outcome = await carryOut(c, parts, command, outcomeOf);
       return c.json(outcome, 201, { location: `/api/v1/requests/${outcome.request.id}` });
     },
   );
@@ -56,12 +65,8 @@ export function requestRoutes(app: ApiApp, parts: RouteParts): void {
     }),
     async (c) => {
       const { which, cursor } = c.req.valid('query');
-      const page = placeOf(cursor, LIST_FIRST);
-      const answer = await handler.handle({ do: 'list', by: c.var.caller.by, which, page });
-      if (answer.say === 'refused') throw refusalProblem(answer.refusal, undefined);
-      if (answer.say !== 'list') throw new Error(`a list was answered by ${answer.say}`);
-      const items = answer.items.map((item) => requestShown(item));
-      return c.json({ items, ...(answer.more ? { next: cursorOf(page + 1) } : {}) }, 200);
+      const { items, next } = await listed(parts, c.var.caller, which, cursor);
+      return c.json({ items: items.map((item) => requestShown(item)), ...next }, 200);
     },
   );
 
@@ -126,24 +131,82 @@ export function requestRoutes(app: ApiApp, parts: RouteParts): void {
       tags: ['requests'],
       summary: 'Take back your own request',
       ...door.needs('requests:write'),
-      request: { params: shape.idParam },
+      request: { params: shape.idParam, headers: shape.onceHeader },
       responses: { 200: json(shape.outcome, 'Cancelled.'), ...PROBLEMS, ...NOT_FOUND, ...CONFLICT },
     }),
     async (c) => {
       const target = { typed: c.req.valid('param').id };
-      return c.json(outcomeOf(await carryOut(parts, { do: 'cancel', by: c.var.caller.by, target })), 200);
+      return c.json(await carryOut(c, parts, { do: 'cancel', by: c.var.caller.by, target }, outcomeOf), 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/requests/{id}/approve',
+      operationId: 'approveRequest',
+      tags: ['requests'],
+      summary: 'Approve what you were shown; never by a token',
+      ...door.needs('requests:write'),
+      request: { params: shape.idParam, headers: shape.onceHeader, body: body(shape.approve) },
+      responses: { 200: json(shape.outcome, 'What it led to.'), ...PROBLEMS, ...NOT_FOUND, ...CONFLICT },
+    }),
+    async (c) => {
+      const { card, duration } = c.req.valid('json');
+      // A card of another request is none of this one.
+      if ((await store.card(card))?.requestId !== requestIdOf(c.req.valid('param').id))
+        throw refusalProblem({ code: 'expired_button' }, undefined);
+      const command: Command = {
+        do: 'approve',
+        by: c.var.caller.by,
+        target: { card },
+        ...(duration === undefined ? {} : { durationMs: durationMs(duration) }),
+      };
+      return c.json(await carryOut(c, parts, command, outcomeOf), 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/requests/{id}/deny',
+      operationId: 'denyRequest',
+      tags: ['requests'],
+      summary: 'Deny it; never by a token',
+      ...door.needs('requests:write'),
+      request: { params: shape.idParam, headers: shape.onceHeader, body: body(shape.deny) },
+      responses: { 200: json(shape.outcome, 'Denied.'), ...PROBLEMS, ...NOT_FOUND, ...CONFLICT },
+    }),
+    async (c) => {
+      const { reason } = c.req.valid('json');
+      const command: Command = {
+        do: 'deny',
+        by: c.var.caller.by,
+        target: { typed: c.req.valid('param').id },
+        ...(reason === undefined ? {} : { reason: reasonOf(reason) }),
+      };
+      return c.json(await carryOut(c, parts, command, outcomeOf), 200);
     },
   );
 }
 
-/** Into the inbox and out again: what is answered is committed. */
-export async function carryOut({ desk, ids }: RouteParts, command: Command): Promise<Answer> {
-  const { answer } = await desk.take({ key: `api:${ids.opaque()}`, command });
-  return await answer;
+/** One page of a list as in chat, and where it goes on. */
+export async function listed(
+  { handler }: RouteParts,
+  { by }: Admitted,
+  which: ListWhich,
+  cursor: string | undefined,
+): Promise<{ readonly items: readonly RequestView[]; readonly next: { readonly next?: string } }> {
+  const after = cursor === undefined ? undefined : placeOf(cursor);
+  const answer = await handler.handle({ do: 'list', by, which, ...(after === undefined ? {} : { after }) });
+  if (answer.say === 'refused') throw refusalProblem(answer.refusal, undefined);
+  if (answer.say !== 'list') throw new Error(`a list was answered by ${answer.say}`);
+  const last = answer.items.at(-1);
+  return { items: answer.items, next: answer.more && last !== undefined ? { next: cursorOf(last) } : {} };
 }
 
 /** A request that the caller may see, or the reason why not. */
-async function seen({ handler }: RouteParts, { by }: Admitted, id: string) {
+export async function seen({ handler }: RouteParts, { by }: Admitted, id: string) {
   const answer = await handler.handle({ do: 'status', by, target: { typed: id } });
   if (answer.say === 'refused') throw refusalProblem(answer.refusal, undefined);
   if (answer.say !== 'status') throw new Error(`a request was answered by ${answer.say}`);

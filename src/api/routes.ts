@@ -1,9 +1,11 @@
 /** What every group of routes is built with, and the parts of a route's description that they share. */
 import type { OpenAPIHono, z } from '@hono/zod-openapi';
-import type { Answer } from '../access/command.ts';
+import type { Context } from 'hono';
+import type { Answer, Command } from '../access/command.ts';
 import type { Handler } from '../access/handle.ts';
-import type { Clock, Desk, Ids, Store } from '../access/ports.ts';
+import type { AnswerStore, Clock, Desk, Ids, Store } from '../access/ports.ts';
 import type { ApiEnv, Door } from './door.ts';
+import { type Once, REPLAYED } from './once.ts';
 import { refusalProblem } from './problems.ts';
 import { type Outcome, problem } from './schemas.ts';
 import { requestShown } from './shown.ts';
@@ -12,7 +14,7 @@ import type { Waits } from './waits.ts';
 export interface ApiParts {
   readonly handler: Handler;
   readonly desk: Desk;
-  readonly store: Store;
+  readonly store: Store & AnswerStore;
   readonly clock: Clock;
   readonly ids: Ids;
   /** IANA zone of the configuration, as it is now. */
@@ -22,6 +24,7 @@ export interface ApiParts {
 export interface RouteParts extends ApiParts {
   readonly door: Door;
   readonly waits: Waits;
+  readonly once: Once;
 }
 
 export type ApiApp = OpenAPIHono<ApiEnv>;
@@ -47,6 +50,19 @@ export const PROBLEMS = {
 
 export const NOT_FOUND = { 404: why('There is no such thing.') } as const;
 export const CONFLICT = { 409: why('Not as things are now.') } as const;
+
+/** Carries a command out, once for each `Idempotency-Key`. */
+export async function carryOut<T>(
+  c: Context<ApiEnv>,
+  { once }: RouteParts,
+  command: Command,
+  shown: (answer: Answer) => T,
+): Promise<T> {
+  const key = c.req.header('idempotency-key');
+  const { value, replayed } = await once.carryOut({ caller: c.var.caller, key, command, shown });
+  if (replayed) for (const [name, said] of Object.entries(REPLAYED)) c.header(name, said);
+  return value;
+}
 
 /** What a command led to; throws the problem where it was refused. */
 export function outcomeOf(answer: Answer): Outcome {

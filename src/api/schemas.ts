@@ -17,6 +17,17 @@ export const idParam = z.object({
     .openapi({ param: { name: 'id', in: 'path' }, example: 'R-7KQ2' }),
 });
 
+export const onceHeader = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 visible ASCII characters')
+    .optional()
+    .openapi({
+      param: { name: 'Idempotency-Key', in: 'header' },
+      description: 'Sent again with the same key within 24 hours, the command is answered as it was the first time.',
+    }),
+});
+
 export const problem = z
   .object({
     type: z.string().openapi({ example: 'urn:hallpass:problem:already_pending' }),
@@ -207,6 +218,7 @@ export function pageOf<T extends z.ZodType>(item: T, name: string) {
 }
 
 export const requestPage = pageOf(accessRequest, 'AccessRequestPage');
+export const grantPage = pageOf(grant, 'GrantPage');
 
 // ------------------------------------------------------------------------------------------------------ what is sent
 
@@ -226,6 +238,24 @@ export const newRequest = z
   })
   .openapi('NewRequest');
 
+export const approve = z
+  .strictObject({
+    card: z.string().min(1).max(NAME_MAX).describe('From the request as you were shown it.'),
+    duration: duration.optional().describe('For less than was asked. Left out: for all of it.'),
+  })
+  .openapi('Approve');
+
+export const deny = z.strictObject({ reason: reason.optional() }).openapi('Deny');
+
+export const extend = z
+  .strictObject({
+    duration: duration.optional().describe('How much more. Left out: the policy’s default.'),
+    reason: reason.optional(),
+  })
+  .openapi('Extend');
+
+export const because = z.strictObject({ reason }).openapi('Because');
+
 export const cursor = z
   .string()
   .max(200)
@@ -240,6 +270,8 @@ export const requestQuery = z.object({
     .describe('`pending`, `active`: everybody’s, as far as you may see them.'),
   cursor,
 });
+
+export const pageQuery = z.object({ cursor });
 
 export const waitQuery = z.object({
   until: z

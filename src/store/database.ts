@@ -2,8 +2,9 @@
 import { fileURLToPath } from 'node:url';
 import type { ActivityStore } from '../access/activity.ts';
 import type { Instant } from '../access/model.ts';
-import type { DigestStore, DriftStore, PlaceStore, Store, TrailStore } from '../access/ports.ts';
+import type { AnswerStore, DigestStore, DriftStore, PlaceStore, Store, TrailStore } from '../access/ports.ts';
 import { activitiesOn } from './activities.ts';
+import { answersOn } from './answers.ts';
 import { commitProgram, type Writing } from './commit.ts';
 import { readDigestFacts, readExplained } from './digests.ts';
 import { readDrifts, readFilledGroups, readLedgerOf } from './drift.ts';
@@ -51,7 +52,7 @@ export interface StoreOptions extends Secrets {
   readonly poolSize?: number;
 }
 
-export interface OpenStore extends Store, DigestStore, DriftStore, PlaceStore, TrailStore, ActivityStore {
+export interface OpenStore extends Store, DigestStore, DriftStore, PlaceStore, TrailStore, ActivityStore, AnswerStore {
   readonly dialect: Dialect;
   /** The wall clock that all processes on this database share; absent on SQLite. */
   serverTime(): Promise<Instant | undefined>;
@@ -273,6 +274,7 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
 
     ...trailOn(driver),
     ...activitiesOn(driver),
+    ...answersOn(driver, tables),
 
     async lastDigest() {
       const [row] = await each(run((s) => s.statements.lastDigest({})));

@@ -85,6 +85,10 @@ export function* readList(filter: ListFilter): Program<readonly RequestRecord[]>
     }
     // The plus keeps the planner from walking through all requests by age in search of the few whose grant is live.
     const createdAt = filter.liveGrants || filter.grantStates ? sql`+${requests.createdAt}` : requests.createdAt;
+    if (filter.after !== undefined) {
+      const { createdAt: at, id } = filter.after;
+      wanted.push(sql`(${createdAt} < ${at} or (${createdAt} = ${at} and ${requests.id} < ${id}))`);
+    }
     const newest = [desc(createdAt), desc(requests.id)];
     return s.fetch(
       s.db

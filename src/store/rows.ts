@@ -21,7 +21,7 @@ import type {
   TiedIncident,
   Workload,
 } from '../access/model.ts';
-import type { ChainLink, LeasedJob, MessageRow, Place } from '../access/ports.ts';
+import type { ChainLink, KeptAnswer, LeasedJob, MessageRow, Place } from '../access/ports.ts';
 import type { Tables } from './schema.ts';
 
 type RowOf<T extends keyof Tables> = Tables[T]['$inferSelect'];
@@ -100,6 +100,8 @@ export const fromSession = (session: Session): object => ({
   amr: json(session.amr),
   workload: json(session.workload),
 });
+
+export const toKeptAnswer = (row: RowOf<'keptAnswers'>): KeptAnswer => present(row);
 
 export function toReview({ reviewers, tell, ...row }: RowOf<'reviews'>): Review {
   return {

@@ -30,6 +30,7 @@ export const {
   grantUses,
   findings,
   sourceCursors,
+  keptAnswers,
   sessions,
   chainHead,
 } = defineTables('postgres');

@@ -426,6 +426,19 @@ export function defineTables(dialect: Dialect) {
     (t) => [index('freezes_live').on(t.at).where(sql`lifted_at is null`)],
   );
 
+  /** For as long as a call may come again. */
+  const keptAnswers = table(
+    'kept_answers',
+    {
+      key: text('key').primaryKey(),
+      fingerprint: text('fingerprint').notNull(),
+      tries: number('tries').notNull(),
+      body: text('body'),
+      at: number('at').notNull(),
+    },
+    (t) => [index('kept_answers_by_age').on(t.at)],
+  );
+
   /** Only hashes of secrets: a copy of the database signs nobody in. */
   const sessions = table(
     'sessions',
@@ -616,6 +629,7 @@ export function defineTables(dialect: Dialect) {
     grantUses,
     findings,
     sourceCursors,
+    keptAnswers,
     sessions,
     chainHead,
   };

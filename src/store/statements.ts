@@ -1,6 +1,7 @@
 /** Every statement with a fixed shape, prepared once per connection: built for each call they cost more than they do. */
 import { and, asc, desc, eq, getTableColumns, gt, or, sql } from 'drizzle-orm';
 import { activityStatements, findingStatements } from './activities.ts';
+import { answerStatements } from './answers.ts';
 import { digestStatements } from './digests.ts';
 import { driftStatements } from './drift.ts';
 import { forgottenStatements } from './forgotten.ts';
@@ -28,6 +29,7 @@ export function prepareStatements(db: Database, t: Tables, dialect: Dialect) {
     ...digestStatements(db, t, prepare),
     ...driftStatements(db, t, prepare),
     ...activityStatements(db, t, prepare),
+    ...answerStatements(db, t, prepare),
     ...findingStatements(db, t, prepare),
   };
 }

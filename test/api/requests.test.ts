@@ -135,3 +135,100 @@ describe('taking back', () => {
     expect(own.body).toMatchObject({ did: 'cancelled', request: { id, state: 'cancelled' } });
   });
 });
+
+describe('answering', () => {
+  async function shownTo(who: Human, id: string) {
+    const secret = await world.credential(who, 'cli');
+    const { body } = await world.call('GET', `/requests/${id}`, { secret });
+    return { secret, card: String(body.card) };
+  }
+
+  it('takes the card that was shown, and a person who is signed in', async () => {
+    const { id } = await asked(await token('ana'));
+    const { secret, card } = await shownTo('ben', id);
+    const approved = await world.call('POST', `/requests/${id}/approve`, { secret, body: { card, duration: '15m' } });
+    expect([approved.status, approved.body]).toMatchObject([
+      200,
+      { did: 'approved', request: { state: 'approved', approvedSeconds: 900, grant: { state: 'adding' } } },
+    ]);
+    const [given] = (await world.store.story(id)).filter(({ kind }) => kind === 'approval.given');
+    expect(given?.actor).toMatchObject({ id: 'okta/ben', via: { kind: 'cli' } });
+  });
+
+  it('takes nothing from a token, whatever its scope and whoever its person', async () => {
+    const { id } = await asked(await token('ana'));
+    const { card } = await shownTo('ben', id);
+    const secret = await token('ben');
+    const tried = [
+      await world.call('POST', `/requests/${id}/approve`, { secret, body: { card } }),
+      await world.call('POST', `/requests/${id}/deny`, { secret, body: {} }),
+    ];
+    expect(tried.map(({ status, body }) => [status, body.code])).toEqual([
+      [403, 'person_needed'],
+      [403, 'person_needed'],
+    ]);
+    expect((await world.store.request(id))?.request.state).toBe('pending');
+  });
+
+  it('takes no card of another request, and none from the requester', async () => {
+    const { id } = await asked(await token('ana'));
+    const other = await asked(await token('dan'));
+    const { secret, card } = await shownTo('ben', other.id);
+    const wrong = await world.call('POST', `/requests/${id}/approve`, { secret, body: { card } });
+    expect([wrong.status, wrong.body.code]).toEqual([409, 'expired_button']);
+    const anas = await world.credential('ana', 'cli');
+    const right = (await shownTo('ben', id)).card;
+    const own = await world.call('POST', `/requests/${id}/approve`, { secret: anas, body: { card: right } });
+    expect([own.status, own.body.code]).toEqual([403, 'own_request']);
+  });
+
+  it('denies with a reason', async () => {
+    const { id } = await asked(await token('ana'));
+    const { secret } = await shownTo('ben', id);
+    const { body } = await world.call('POST', `/requests/${id}/deny`, { secret, body: { reason: 'not tonight' } });
+    expect(body).toMatchObject({ did: 'denied', request: { denial: { by: 'Ben', reason: 'not tonight' } } });
+  });
+});
+
+describe('a grant', () => {
+  async function granted() {
+    const secret = await world.credential('ana', 'cli');
+    const { id } = await asked(secret);
+    const ben = await world.credential('ben', 'cli');
+    const card = (await world.call('GET', `/requests/${id}`, { secret: ben })).body.card;
+    await world.call('POST', `/requests/${id}/approve`, { secret: ben, body: { card } });
+    return { id: id.replace('R-', 'G-'), secret };
+  }
+
+  it('is listed and shown, to whoever may see it', async () => {
+    const { id, secret } = await granted();
+    const mine = await world.call('GET', '/grants', { secret });
+    expect(mine.body.items).toMatchObject([{ id, state: 'adding', checked: false, holder: { name: 'Ana' } }]);
+    expect((await world.call('GET', `/grants/${id}`, { secret })).body).toEqual((mine.body.items as object[])[0]);
+    const dan = await world.credential('dan', 'cli');
+    expect((await world.call('GET', '/grants', { secret: dan })).body.items).toEqual([]);
+    expect((await world.call('GET', `/grants/${id}`, { secret: dan })).status).toBe(403);
+  });
+
+  it('is given back by its holder alone, and revoked by responders alone, who say why', async () => {
+    const { id, secret } = await granted();
+    const dan = await world.credential('dan', 'cli');
+    const cat = await world.credential('cat', 'token', { scopes: ['revoke'] });
+    const refused = [
+      await world.call('POST', `/grants/${id}/return`, { secret: dan }),
+      await world.call('POST', `/grants/${id}/revoke`, { secret: dan, body: { reason: 'because' } }),
+      await world.call('POST', `/grants/${id}/revoke`, { secret: cat, body: { reason: ' ' } }),
+    ];
+    expect(refused.map(({ body }) => body.code)).toEqual(['not_yours', 'not_a_responder', 'reason_missing']);
+    const revoked = await world.call('POST', `/grants/${id}/revoke`, {
+      secret: cat,
+      body: { reason: 'incident 4711' },
+    });
+    expect(revoked.body).toMatchObject({
+      did: 'revoked',
+      request: { grant: { endReason: 'revoked', endedBy: 'Cat' } },
+    });
+    const late = await world.call('POST', `/grants/${id}/return`, { secret });
+    expect([late.status, late.body.code]).toEqual([409, 'not_live']);
+  });
+});

@@ -244,6 +244,9 @@ export function readContract(bench: Bench): void {
       (await store.list({ ...filter, limit })).map(({ request }) => request.id);
     expect(await ids({})).toEqual(['R-4444', 'R-2222', 'R-3333', 'R-1111']);
     expect(await ids({}, 2)).toEqual(['R-4444', 'R-2222']);
+    expect(await ids({ after: { createdAt: T0 + 2, id: 'R-2222' } })).toEqual(['R-3333', 'R-1111']);
+    expect(await ids({ after: { createdAt: T0 + 2, id: 'R-9999' } })).toEqual(['R-2222', 'R-3333', 'R-1111']);
+    expect(await ids({ liveGrants: true, after: { createdAt: T0 + 2, id: 'R-2222' } })).toEqual([]);
     expect(await ids({ person: 'okta/00u9' })).toEqual(['R-3333']);
     expect(await ids({ states: ['denied', 'pending'] })).toEqual(['R-3333', 'R-1111']);
     expect(await ids({ states: [] })).toEqual([]);

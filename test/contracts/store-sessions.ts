@@ -22,6 +22,18 @@ function aSession(change: Partial<Session> = {}): Session {
 }
 
 export function sessionContract(bench: Bench): void {
+  test('what was answered to a call is kept under its key until it is forgotten', async () => {
+    const store = await bench.store();
+    const kept = { key: 'api:1', fingerprint: 'f', tries: 1, at: T0 };
+    expect(await store.keptAnswer('api:1')).toBeUndefined();
+    await store.keepAnswer(kept);
+    expect(await store.keptAnswer('api:1')).toStrictEqual(kept);
+    await store.keepAnswer({ ...kept, body: '{"value":1}', at: T0 + 1 });
+    expect(await store.keptAnswer('api:1')).toStrictEqual({ ...kept, body: '{"value":1}', at: T0 + 1 });
+    expect([await store.forgetAnswers(T0 + 1), await store.forgetAnswers(T0 + 2)]).toEqual([0, 1]);
+    expect(await store.keptAnswer('api:1')).toBeUndefined();
+  });
+
   test('a session is found by its id and by the hash of its secret, and listed newest first', async () => {
     const store = await bench.store();
     const web = aSession({ id: 'S-2', kind: 'web', secretHash: 'hash-2', createdAt: T0 + 1, amr: ['pwd', 'otp'] });

@@ -6,6 +6,7 @@ import { createHandler } from '../../src/access/handle.ts';
 import type { Session, SessionKind } from '../../src/access/model.ts';
 import type { Ids, Store } from '../../src/access/ports.ts';
 import { createApi } from '../../src/api/app.ts';
+import type { OpenStore } from '../../src/store/database.ts';
 import { createDesk } from '../../src/workers/inbox.ts';
 import { entitlement, group, HOUR, policy, T0 } from './builders.ts';
 import { type HandClock, handClock } from './clock.ts';
@@ -37,7 +38,7 @@ export interface Call {
 }
 
 export interface ApiWorld {
-  readonly store: Store;
+  readonly store: OpenStore;
   readonly clock: HandClock;
   readonly errors: unknown[];
   /** Gives a person a credential; returns its secret. */
@@ -45,6 +46,9 @@ export interface ApiWorld {
   call(method: string, path: string, call?: Call): Promise<Called>;
   raw(request: Request, from?: string): Promise<Response>;
   setActive(who: Human, active: boolean): void;
+  /** So many of the next look-ups of people find nobody to ask; the first that lets a caller in is not among them. */
+  lookUpsFail(times: number): void;
+  tidy(): Promise<void>;
   stop(): void;
   close(): Promise<void>;
 }
@@ -78,11 +82,13 @@ export async function startApi(): Promise<ApiWorld> {
     users: { okta: `okta-${name}` },
     groups: GROUPS[name],
   }));
+  let failing = 0;
+  let passed = 0;
   const people = createFakePeople({
     humans,
     onCall: { dba: ['okta/ben'] },
     now: clock.now,
-    fails: () => false,
+    fails: () => failing > 0 && passed++ > 0 && failing-- > 0,
     session: (id) => record.session(id),
   });
   const okta = createFakeDirectory({
@@ -169,6 +175,11 @@ export async function startApi(): Promise<ApiWorld> {
     },
     raw,
     setActive: (who, active) => people.setActive(`okta/${who}`, active),
+    lookUpsFail(times) {
+      failing = times;
+      passed = 0;
+    },
+    tidy: () => api.tidy(),
     stop: () => api.stop(),
     close: () => record.close(),
   };
