@@ -50,6 +50,7 @@ import { createLoop, type Lane, type Loop } from './workers/loop.ts';
 import { notifyLane } from './workers/notify.ts';
 import { provisionLanes } from './workers/provision.ts';
 import { createReconciler, type Reconciler } from './workers/reconcile.ts';
+import { signOutLane } from './workers/sign-out.ts';
 import { createStanding } from './workers/standing.ts';
 import { createSweep, type Sweep } from './workers/sweep.ts';
 import { askLane, timerLane } from './workers/timers.ts';
@@ -147,10 +148,18 @@ export function driftRulesOf(settings: Settings): ReadonlyMap<string, DriftRules
   return new Map(settings.directories.map(({ name, section }) => [name, driftRules(section)]));
 }
 
-/** Grants that a commit has ended. Nothing puts an ended grant again. */
+/** Grants that a commit has ended; one that was over before may be put again. */
 function endedBy(changes: readonly Change[]): readonly Grant[] {
+  const over = new Set(
+    changes.flatMap((change) =>
+      'put' in change && change.put === 'event' && change.row.kind === 'grant.ended' ? [change.row.grantId] : [],
+    ),
+  );
+  if (over.size === 0) return [];
   return changes.flatMap((change) =>
-    'put' in change && change.put === 'grant' && change.row.state === 'ended' ? [change.row] : [],
+    'put' in change && change.put === 'grant' && change.row.state === 'ended' && over.has(change.row.id)
+      ? [change.row]
+      : [],
   );
 }
 
@@ -404,6 +413,7 @@ export async function run(options: RunOptions): Promise<Running> {
     timerLane({ store, clock }),
     askLane({ store, clock, people, catalog, incidents }),
     ...[...directories.values()].flatMap((directory) => provisionLanes({ store, directory, clock, ids, metrics, log })),
+    ...[...directories.values()].map((directory) => signOutLane({ store, directory, clock, ids, log })),
     inboxLane({ ...parts, replier: (platform) => (platform === 'slack' ? slack?.replier : teams?.replier) }),
     alertLane(alerts),
     ...(slack === undefined && teams === undefined

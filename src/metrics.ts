@@ -13,7 +13,14 @@ const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 /** A removal is on time within seconds, and is late for as long as the directory is down. */
 const BUCKETS_OF: Readonly<Record<string, number[]>> = {
   hallpass_removal_lateness_seconds: [1, 2, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400],
+  hallpass_removal_step_seconds: [0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400],
 };
+
+/** Of these the longest is told too: buckets say that somebody waited for an hour, not that it was fifty minutes. */
+const LONGEST: ReadonlySet<string> = new Set(['hallpass_removal_step_seconds', 'hallpass_removal_lateness_seconds']);
+/** For so long, more or less by a slot, the longest is remembered. */
+const LONGEST_SLOTS = 12;
+const LONGEST_SLOT_MS = 5 * 60_000;
 
 const HELP: Readonly<Record<string, string>> = {
   hallpass_jobs_total: 'Jobs run, by lane and outcome.',
@@ -32,6 +39,8 @@ const HELP: Readonly<Record<string, string>> = {
   hallpass_audit_tellings_failed_total: 'Times an anchor or a sink did not take what it was told.',
   hallpass_audit_checkpoints_total: 'Ends of the chain that were signed.',
   hallpass_removal_step_seconds: 'From when a removal was due to its decision, and to its acceptance by the directory.',
+  hallpass_removal_step_seconds_longest: 'The longest of hallpass_removal_step_seconds in the last hour.',
+  hallpass_removal_lateness_seconds_longest: 'The longest of hallpass_removal_lateness_seconds in the last hour.',
   hallpass_removal_lateness_seconds: 'From when a removal was due to its proof, by why the grant ended.',
 };
 
@@ -41,6 +50,7 @@ export function createMetrics(): MetricsRegistry {
   const counters = new Map<string, Counter>();
   const histograms = new Map<string, Histogram>();
   const gauges = new Map<string, Gauge>();
+  const longest = new Map<string, (labels: Readonly<Record<string, string>>, value: number) => void>();
   const help = (name: string) => HELP[name] ?? name.replaceAll('_', ' ');
   return {
     contentType: registry.contentType,
@@ -76,6 +86,39 @@ export function createMetrics(): MetricsRegistry {
         histograms.set(name, histogram);
       }
       histogram.observe(labels, value);
+      if (!LONGEST.has(name)) return;
+      const note = longest.get(name) ?? longestOf(registry, `${name}_longest`, Object.keys(labels));
+      longest.set(name, note);
+      note(labels, value);
     },
+  };
+}
+
+/** A gauge of the longest in the last hour, by labels; 0 once there was none. */
+function longestOf(
+  registry: Registry,
+  name: string,
+  labelNames: string[],
+): (labels: Readonly<Record<string, string>>, value: number) => void {
+  const kept = new Map<string, { readonly labels: Readonly<Record<string, string>>; slots: Map<number, number> }>();
+  const slotNow = () => Math.floor(performance.now() / LONGEST_SLOT_MS);
+  new Gauge({
+    name,
+    help: HELP[name] ?? name.replaceAll('_', ' '),
+    labelNames,
+    registers: [registry],
+    collect() {
+      const oldest = slotNow() - LONGEST_SLOTS;
+      for (const { labels, slots } of kept.values()) {
+        for (const slot of slots.keys()) if (slot <= oldest) slots.delete(slot);
+        this.set({ ...labels }, Math.max(0, ...slots.values()));
+      }
+    },
+  });
+  return (labels, value) => {
+    const id = JSON.stringify(labels);
+    const { slots } = kept.get(id) ?? kept.set(id, { labels, slots: new Map() }).get(id) ?? { slots: new Map() };
+    const slot = slotNow();
+    slots.set(slot, Math.max(value, slots.get(slot) ?? 0));
   };
 }

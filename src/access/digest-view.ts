@@ -5,7 +5,7 @@
  */
 import { freezeLines } from './freeze.ts';
 import type { Freeze, Grant, Instant, MembershipKey, Review } from './model.ts';
-import type { DigestFacts, GroupStanding, MembershipRecord, Period, TrailSeal } from './ports.ts';
+import type { DigestFacts, GroupStanding, MembershipRecord, Period, Spread, TrailSeal } from './ports.ts';
 import { countText, type ReportLine, type ReportSection, type ReportView } from './report.ts';
 import {
   byWhom,
@@ -167,7 +167,7 @@ export function digestView(material: DigestMaterial, now: Instant): DigestView {
     earlySection(facts, time),
     refusedSection(facts, time),
     pendingSection(facts, time),
-    endedSection(counts, of, longest),
+    endedSection(counts, facts, longest),
     standingSection(standing),
     ...(forged ? [] : trail),
   ].filter((section): section is ReportSection => section !== undefined);
@@ -386,9 +386,24 @@ function pendingSection(facts: DigestFacts, time: (at: Instant) => string): Repo
   };
 }
 
+/** Fewer than this have no half and no hundredth part. */
+const SPREAD_FROM = 5;
+
+function spreadLines(proven: number, steps: DigestFacts['steps']): readonly ReportLine[] {
+  if (steps === undefined || proven < SPREAD_FROM) return [];
+  const said = ({ p50Ms, p99Ms, maxMs }: Spread) =>
+    `half within ${roughly(p50Ms)}, 99 of 100 within ${roughly(p99Ms)}, all within ${roughly(maxMs)}`;
+  return [
+    ...(steps.accepted === undefined
+      ? []
+      : [{ lead: 'From due to accepted by the directory', rest: said(steps.accepted) }]),
+    { lead: 'From due to proven', rest: said(steps.proven) },
+  ];
+}
+
 function endedSection(
   counts: DigestCounts,
-  of: DigestFacts['counts'],
+  { counts: of, steps }: DigestFacts,
   longest: Grant | undefined,
 ): ReportSection | undefined {
   const { ending, extended, cancelled, proven } = of;
@@ -410,6 +425,7 @@ function endedSection(
           ? ''
           : `${countText(proven)} proven gone, ${proven === 1 ? '' : 'the slowest '}${roughly(counts.longestLatenessMs)} after it was due (${longest.id})`,
     },
+    ...spreadLines(proven, steps),
   ].filter(({ rest }) => rest !== '');
   return lines.length === 0 ? undefined : { title: 'Ended', lines };
 }

@@ -109,9 +109,26 @@ export function endGrant(record: GrantRecord, ending: Ending, now: Instant): Cha
   if (settled) changes.push(...ended(row, request, now));
   if (record.extension !== undefined)
     changes.push(...closeRequest(record.extension, 'withdrawn', ending.by, now, `${grant.id} is over`));
+  if (ending.reason === 'revoked') changes.push(...signOuts(grant, now));
   if (record.extending !== undefined) changes.push(...show(record.extending, [outcomeAudience(record.extending)], now));
   changes.push(...show(request, settled ? [outcomeAudience(request)] : [], now));
   return changes;
+}
+
+/** Owed whatever is configured: whoever carries it out knows whether there is anything to do. */
+function signOuts(grant: Grant, now: Instant): Change[] {
+  const accounts = new Map(grant.memberships.map(({ directory, userId }) => [directory, userId]));
+  return [...accounts].map(([directory, userId]) => ({
+    put: 'job',
+    row: {
+      kind: 'sign_out',
+      id: `signout:${directory}:${grant.id}`,
+      lane: directory,
+      priority: PRIORITY.addition,
+      dueAt: now,
+      payload: { grantId: grant.id, userId },
+    },
+  }));
 }
 
 function touchedMembership(row: Membership): Change {
@@ -239,7 +256,7 @@ export function settleGrant(record: GrantRecord, now: Instant, lagMs: number, ma
     case 'ending': {
       if (!record.memberships.every((membership) => settledFor(grant, membership)))
         return [putGrant(grant, {}).change, ...showEverywhere(request, now)];
-      const { row, change } = putGrant(grant, { state: 'ended', endedAt: now });
+      const { row, change } = putGrant(grant, { state: 'ended', endedAt: now, ...removedAt(record) });
       return [change, ...ended(row, request, now), ...show(request, [outcomeAudience(request)], now)];
     }
     case 'ended':
@@ -283,6 +300,14 @@ export function moveEnd(
       detail: { entitlement: grant.entitlement, from: endsAt(grant), to: toAt, ...more.detail },
     }),
   ];
+}
+
+function removedAt({ grant, memberships }: GrantRecord): Pick<Grant, 'removedAt'> {
+  const since = grant.endingAt ?? 0;
+  const accepted = memberships
+    .flatMap(({ membership }) => membership?.removeAcceptedAt ?? [])
+    .filter((at) => at >= since);
+  return accepted.length === 0 ? {} : { removedAt: Math.max(...accepted) };
 }
 
 function settleAdding(record: GrantRecord, now: Instant): Change[] {

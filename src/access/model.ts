@@ -419,9 +419,13 @@ export interface Grant {
   readonly endReason?: EndReason;
   readonly endingAt?: Instant;
   readonly endedAt?: Instant;
+  /** When a directory accepted the last of its removals; absent where another grant or a baseline held them all. */
+  readonly removedAt?: Instant;
   /** Who ended it, in words for people; absent for an expiry. */
   readonly endedBy?: string;
   readonly endNote?: string;
+  /** Revoked, and the holder's sessions in these directories ended with it. */
+  readonly signedOut?: readonly { readonly directory: string; readonly at: Instant }[];
 }
 
 /**
@@ -687,6 +691,7 @@ export interface Notice {
     | 'removed_outside'
     | 'native_expiry_unavailable'
     | 'native_expiry_failing'
+    | 'sign_out_failing'
     | 'message_undeliverable'
     | 'delivery_failed'
     | 'identity_changed'
@@ -726,6 +731,15 @@ export type Job =
       readonly priority: number;
       readonly dueAt: Instant;
       readonly payload: MembershipKey;
+    }
+  /** A person whose access was revoked is signed out of a directory, where that is configured for it. */
+  | {
+      readonly kind: 'sign_out';
+      readonly id: string;
+      readonly lane: string;
+      readonly priority: number;
+      readonly dueAt: Instant;
+      readonly payload: { readonly grantId: GrantId; readonly userId: string };
     }
   | {
       readonly kind: 'notification';

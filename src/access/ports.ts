@@ -328,6 +328,8 @@ export interface DigestFacts {
     /** Differences from a directory that were found and are open. */
     readonly drift: number;
   };
+  /** Of those that were proven over; absent where there is none. */
+  readonly steps?: { readonly accepted?: Spread; readonly proven: Spread };
   /** Newest first. */
   readonly granted: readonly RequestRecord[];
   /** Granted in the period, by entitlement, most first. */
@@ -346,6 +348,13 @@ export interface DigestFacts {
   readonly drift: readonly Drift[];
   /** Oldest first. */
   readonly pending: readonly RequestRecord[];
+}
+
+/** From when a removal was due: what half of them took at most, what 99 of 100 did, and the longest. */
+export interface Spread {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
 }
 
 /** The record as the digest asks it. Every answer is bounded. */
@@ -599,6 +608,11 @@ export interface Directory {
    * not to.
    */
   expireAt?(groupId: string, userId: string, at: Instant | undefined): Promise<'set' | 'unavailable'>;
+  /**
+   * Ends every session and token that the directory has given the person. When it returns, it has accepted that; somebody
+   * who no longer exists has none. Absent where it is not to.
+   */
+  signOut?(userId: string): Promise<void>;
   /** Whether it would, asked of a group without changing anything. */
   canExpire?(groupId: string): Promise<boolean>;
   /** Every member, all pages. */

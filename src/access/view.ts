@@ -77,6 +77,8 @@ export interface GrantView {
   readonly endedAt?: Instant;
   /** Sessions already open may last until then; absent when nothing is known of a tail. */
   readonly sessionsUntil?: Instant;
+  /** Directories in which the holder's sessions were ended with a revocation. */
+  readonly signedOut?: readonly { readonly directory: string; readonly at: Instant }[];
   readonly memberships: readonly MembershipView[];
   /** The end is what it is because this incident was closed. */
   readonly incidentClosed?: string;
@@ -363,6 +365,7 @@ function grantView(record: GrantRecord): GrantView {
     ...(grant.sessionTailMs > 0 && grant.endingAt !== undefined && grant.startsAt !== undefined
       ? { sessionsUntil: goneAt + grant.sessionTailMs }
       : {}),
+    ...(grant.signedOut === undefined ? {} : { signedOut: grant.signedOut }),
     memberships,
     // An end that people have moved since is theirs.
     ...(grant.incident?.endsAt === undefined || endsAt(grant) > grant.incident.endsAt
@@ -589,6 +592,7 @@ function endedHeadline(
   if (held.length > 0) parts.push(`Another grant still needs ${names(held)}.`);
   if (there.length > 0) parts.push(`${names(there)} was there before and stays.`);
   parts.push(...ruledParts(grant));
+  for (const { directory, at } of grant.signedOut ?? []) parts.push(`Signed out of ${directory} ${time(at)}.`);
   if (grant.sessionsUntil !== undefined && checked.length > 0 && grant.sessionsUntil > view.at)
     parts.push(`Sessions already open may last until ${time(grant.sessionsUntil)}.`);
   if (parts.length === 0)
@@ -667,6 +671,7 @@ const NOTICE_TITLE: Record<Notice['code'], string> = {
   addition_abandoned: 'An addition was refused',
   removed_outside: 'A membership was removed outside Hallpass',
   native_expiry_unavailable: 'A directory ends no membership by itself',
+  sign_out_failing: 'The sessions of a revoked person could not be ended',
   native_expiry_failing: 'A directory cannot be told when to end a membership by itself',
   message_undeliverable: 'A message cannot be delivered',
   identity_changed: 'An identity has changed',
@@ -698,6 +703,7 @@ export function noticeView(notice: Notice, zone: string): Extract<MessageView, {
     addition_abandoned: `Not added to ${group ?? 'the group'}. Hallpass does not try again; ask again when it is mended.`,
     removed_outside: `No longer a member of ${group ?? 'the group'}, and Hallpass did not do it. The grant ends; a removal is sent all the same.`,
     native_expiry_unavailable: `${notice.directory ?? 'The directory'} says that its edition does not have it, although the file asks for nativeExpiry. Hallpass ends every grant on time as long as it runs; while nothing of it runs, access stays. This is said once.`,
+    sign_out_failing: `After ${notice.failures ?? 0} failures, ${notice.directory ?? 'the directory'} has not ended the sessions that it gave this person. The access itself is removed and proven apart from that. Hallpass goes on trying, up to every 5 minutes.`,
     native_expiry_failing: `After ${notice.failures ?? 0} failures, ${notice.directory ?? 'the directory'} does not take when to end the membership of ${group ?? 'the group'} by itself. Hallpass goes on trying, and ends it on time as long as it runs.`,
     message_undeliverable:
       notice.requestId === undefined

@@ -38,6 +38,12 @@ export const oktaSection = z
           ),
       ])
       .describe('How Hallpass signs in to Okta: an API token, or a service app with a private key (better).'),
+    clearSessionsOnRevoke: z
+      .boolean()
+      .optional()
+      .describe(
+        'true: whoever has access revoked is also signed out of Okta, and the OpenID Connect and OAuth tokens that it gave them end. Needs the scope okta.users.manage. Default false.',
+      ),
     lag: lag('2s'),
     ...driftKeys,
   })

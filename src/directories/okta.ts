@@ -86,7 +86,10 @@ export function createOkta(parts: OktaParts): Directory {
   const groupsSeen = new Map<string, number>();
   const groupsOf = createGroupsOf(() => clock.monotonic());
 
-  function credentialOf() {
+  /** For signing out: apart, so that a scope which was not granted fails this and nothing else. */
+  const signOutCredential = section.clearSessionsOnRevoke === true ? credentialOf(['okta.users.manage']) : undefined;
+
+  function credentialOf(scopes?: readonly string[]) {
     const auth = section.auth;
     if ('token' in auth) return apiToken(auth.token);
     const keyPem = auth.key ?? parts.keyText;
@@ -97,7 +100,7 @@ export function createOkta(parts: OktaParts): Directory {
       clientId: auth.clientId,
       keyPem,
       ...(auth.keyId === undefined ? {} : { keyId: auth.keyId }),
-      scopes: auth.scopes ?? ['okta.groups.manage', 'okta.users.read'],
+      scopes: scopes ?? auth.scopes ?? ['okta.groups.manage', 'okta.users.read'],
       clock,
       call,
       callDeadlineMs,
@@ -113,10 +116,10 @@ export function createOkta(parts: OktaParts): Directory {
     readonly read: (asked: Asked, answer: Answer) => T;
   }
 
-  async function ask<T>(question: Question<T>, deadline: Deadline): Promise<T> {
+  async function ask<T>(question: Question<T>, deadline: Deadline, signer = credential): Promise<T> {
     for (let renewed = false; ; renewed = true) {
       const method = question.method ?? 'GET';
-      const signed = await credential.sign({ method, url: question.url }, deadline);
+      const signed = await signer.sign({ method, url: question.url }, deadline);
       const { authorization } = signed;
       const asked: Asked = {
         directory: name,
@@ -140,7 +143,7 @@ export function createOkta(parts: OktaParts): Directory {
       } catch (error) {
         // A 401 means that nothing happened, so that even a write may be sent again with a fresh token.
         const unauthorized = error instanceof DirectoryError && error.code === 'unauthorized';
-        if (!unauthorized || renewed || !credential.refused(authorization)) throw error;
+        if (!unauthorized || renewed || !signer.refused(authorization)) throw error;
       }
     }
   }
@@ -395,6 +398,28 @@ export function createOkta(parts: OktaParts): Directory {
     async remove(groupId, userId) {
       return (await change('DELETE', groupId, userId)) ? 'removed' : 'was_not_member';
     },
+
+    ...(signOutCredential === undefined
+      ? {}
+      : {
+          async signOut(userId) {
+            const operation = 'sign_out';
+            await ask(
+              {
+                operation,
+                method: 'DELETE',
+                // Factors that devices are remembered by are the person's own affair.
+                url: path(operation, ['users', userId, 'sessions'], { oauthTokens: 'true', forgetDevices: 'false' }),
+                bucket: 'user-sessions',
+                read: (asked, answer) => processChange(asked, answer, clock.now()),
+              },
+              deadlineIn(callDeadlineMs, lane),
+              signOutCredential,
+            ).catch((error: unknown) => {
+              if (!(error instanceof DirectoryError) || error.code !== 'not_found') throw error;
+            });
+          },
+        }),
 
     async listMembers(groupId) {
       const deadline = deadlineIn(callDeadlineMs, lane);

@@ -61,6 +61,14 @@ export function answerApi(state: OktaState, request: ApiRequest, pageMax: number
     const found = id === undefined ? answerLogs(state.log, url, pageMax) : notFound(url.pathname, 'Unknown');
     return found ?? oktaError(400, 'E0000053', 'Invalid filter or time.');
   }
+  if (kind === 'users' && sub === 'sessions' && id !== undefined && subId === undefined) {
+    if (method !== 'DELETE') return oktaError(405, 'E0000022');
+    if (!request.scopes.has('okta.users.manage')) return forbidden();
+    const user = state.users.get(id);
+    if (user === undefined) return notFound(id, 'User');
+    state.signedOut.set(user.id, (state.signedOut.get(user.id) ?? 0) + 1);
+    return { status: 204 };
+  }
   if (kind === 'users') {
     if (readOnly !== undefined) return readOnly;
     // A service app is nobody: it has no user of its own.

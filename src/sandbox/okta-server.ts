@@ -88,6 +88,8 @@ export interface OktaServer {
   state(): OktaSnapshot;
   /** What holds, whatever reads show. */
   isMember(groupId: string, userId: string): boolean;
+  /** How often all sessions of the person were ended. */
+  signedOut(userId: string): number;
   close(): Promise<void>;
 }
 
@@ -198,6 +200,7 @@ export async function startOktaServer(options: OktaServerOptions): Promise<OktaS
     control,
     state: snapshot,
     isMember: (groupId, userId) => state.groups.get(groupId)?.members.has(userId) ?? false,
+    signedOut: (userId) => state.signedOut.get(userId) ?? 0,
     close: server.close,
   };
 }

@@ -87,6 +87,8 @@ export class OktaState {
   readonly rules: OktaRuleState[] = [];
   /** The System Log, oldest first. */
   readonly log: OktaLogEvent[] = [];
+  /** How often all sessions of a user were ended. */
+  readonly signedOut = new Map<string, number>();
   lag: OktaLag = {};
   readonly #now: () => number;
   readonly #shadows = new Map<string, Shadow>();

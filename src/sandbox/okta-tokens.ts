@@ -89,7 +89,7 @@ export class OktaTokens {
     const scopes =
       readOnly === true
         ? ['okta.groups.read', 'okta.users.read']
-        : ['okta.groups.manage', 'okta.users.read', 'okta.logs.read'];
+        : ['okta.groups.manage', 'okta.users.manage', 'okta.users.read', 'okta.logs.read'];
     const actor: OktaActor = { ...TOKEN_OWNER, apiTokenId: `00T${token.length}${this.#apiTokens.size}` };
     this.#apiTokens.set(token, { credential: `token ${token.slice(0, 4)}…`, scopes: new Set(scopes), actor });
   }

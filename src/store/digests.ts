@@ -1,13 +1,13 @@
 /** What the digest asks of the record: counted in full, listed in part, and always from an index. */
 import { and, asc, desc, eq, getTableColumns, gte, lt, or, sql } from 'drizzle-orm';
 import type { EndReason, Instant } from '../access/model.ts';
-import type { DigestFacts, Period } from '../access/ports.ts';
+import type { DigestFacts, Period, Spread } from '../access/ports.ts';
 import { readDrifts } from './drift.ts';
 import { columns, columnsBeside, type Prepare, value } from './prepare.ts';
 import { readMemberships, withAnswers } from './reads.ts';
 import { toGrant } from './rows.ts';
 import type { Tables } from './schema.ts';
-import { type Database, type Program, run } from './session.ts';
+import { type Database, type Program, run, type Session } from './session.ts';
 
 /** Entitlements named with their counts; far more than are shown. */
 const ENTITLEMENTS_MAX = 20;
@@ -30,9 +30,12 @@ export function digestStatements(db: Database, t: Tables, prepare: Prepare) {
   const end = sql<number>`coalesce(${grants.expiresAt}, ${grants.hardEndAt})`;
   // Decided late, as after an hour without Hallpass, it was due when the grant ran out.
   const due = sql`case when ${end} < ${grants.endingAt} then ${end} else ${grants.endingAt} end`;
-  const lateness = sql`(${grants.endedAt} - ${due})`;
+  const lateness = sql<number>`(${grants.endedAt} - ${due})`.mapWith(Number);
+  const untilAccepted = sql<number>`(${grants.removedAt} - ${due})`.mapWith(Number);
   // What never began was never removed either.
   const proven = and(gte(grants.endedAt, from), lt(grants.endedAt, to), sql`${grants.startsAt} is not null`);
+
+  const accepted = and(proven, sql`${grants.removedAt} is not null`);
 
   return {
     insertDigest: prepare(
@@ -103,6 +106,27 @@ export function digestStatements(db: Database, t: Tables, prepare: Prepare) {
         .from(grants)
         .where(proven),
     ),
+    countAccepted: prepare('count_accepted', db.select({ count }).from(grants).where(accepted)),
+    provenAt: prepare(
+      'proven_at',
+      db
+        .select({ ms: lateness })
+        .from(grants)
+        .where(proven)
+        .orderBy(asc(lateness))
+        .limit(1)
+        .offset(sql.placeholder('rank')),
+    ),
+    acceptedAt: prepare(
+      'accepted_at',
+      db
+        .select({ ms: untilAccepted })
+        .from(grants)
+        .where(accepted)
+        .orderBy(asc(untilAccepted))
+        .limit(1)
+        .offset(sql.placeholder('rank')),
+    ),
     countLive: prepare('count_live', db.select({ count }).from(grants).where(live)),
     countPending: prepare('count_pending', db.select({ count }).from(requests).where(pending)),
     grantedIn: prepare(
@@ -170,6 +194,29 @@ const NONE: Readonly<Record<EndReason, number>> = {
   removed_outside: 0,
 };
 
+function* readSteps(period: Period, proven: number): Program<DigestFacts['steps']> {
+  if (proven === 0) return undefined;
+  const [accepted] = yield* run((s) => s.statements.countAccepted({ ...period }));
+  const count = accepted?.count ?? 0;
+  const all = yield* readSpread(proven, (s, rank) => s.statements.provenAt({ ...period, rank }));
+  if (count === 0) return { proven: all };
+  return { accepted: yield* readSpread(count, (s, rank) => s.statements.acceptedAt({ ...period, rank })), proven: all };
+}
+
+/** By nearest rank: each of the three was really taken by one of them. */
+function* readSpread(
+  count: number,
+  at: (session: Session, rank: number) => ReturnType<Session['statements']['provenAt']>,
+): Program<Spread> {
+  const ms: number[] = [];
+  for (const share of [0.5, 0.99, 1]) {
+    const [row] = yield* run((s) => at(s, Math.max(0, Math.ceil(count * share) - 1)));
+    ms.push(Math.max(0, row?.ms ?? 0));
+  }
+  const [p50Ms = 0, p99Ms = 0, maxMs = 0] = ms;
+  return { p50Ms, p99Ms, maxMs };
+}
+
 export function* readDigestFacts({ from, to }: Period, lateMs: number, limit: number): Program<DigestFacts> {
   const period = { from, to };
   const some = { ...period, limit };
@@ -198,11 +245,13 @@ export function* readDigestFacts({ from, to }: Period, lateMs: number, limit: nu
     removals: owed?.count ?? 0,
     drift: drifts?.count ?? 0,
   };
+  const steps = yield* readSteps(period, counts.proven);
   const byEntitlement = yield* run((s) => s.statements.grantedByEntitlement({ ...period, limit: ENTITLEMENTS_MAX }));
   const latest = yield* run((s) => s.statements.latestProven(some));
   const removals = yield* run((s) => s.statements.owedRemovals({ limit }));
   return {
     counts,
+    ...(steps === undefined ? {} : { steps }),
     granted: yield* withAnswers(yield* run((s) => s.statements.grantedIn(some))),
     byEntitlement,
     live: yield* withAnswers(yield* run((s) => s.statements.liveSoonest({ limit }))),

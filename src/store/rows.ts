@@ -165,11 +165,12 @@ export const toMessage = (row: RowOf<'messages'>): MessageRow => present(row);
 export const toPlace = (row: RowOf<'places'>): Place => present(row);
 
 export function toGrant(row: RowOf<'grants'>): Grant {
-  const { memberships, extending, incident, review, ...plain } = row;
+  const { memberships, extending, incident, review, signedOut, ...plain } = row;
   return {
     ...present(plain),
     ...(extending === null ? {} : { extending: parse<NonNullable<Grant['extending']>>(extending) }),
     ...(incident === null ? {} : { incident: parse<TiedIncident>(incident) }),
+    ...(signedOut === null ? {} : { signedOut: parse<NonNullable<Grant['signedOut']>>(signedOut) }),
     ...(review === null ? {} : { review: parse<ReviewRule>(review) }),
     memberships: parse<readonly MembershipKey[]>(memberships),
   };
@@ -178,6 +179,7 @@ export function toGrant(row: RowOf<'grants'>): Grant {
 export const fromGrant = (grant: Grant): object => ({
   ...grant,
   extending: json(grant.extending),
+  signedOut: json(grant.signedOut),
   incident: json(grant.incident),
   review: json(grant.review),
   memberships: json(grant.memberships),

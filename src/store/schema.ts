@@ -164,8 +164,10 @@ export function defineTables(dialect: Dialect) {
       endReason: text('end_reason').$type<EndReason>(),
       endingAt: number('ending_at'),
       endedAt: number('ended_at'),
+      removedAt: number('removed_at'),
       endedBy: text('ended_by'),
       endNote: text('end_note'),
+      signedOut: text('signed_out'),
     },
     (t) => [
       uniqueIndex('grants_one_per_request').on(t.requestId),

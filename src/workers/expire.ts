@@ -11,6 +11,7 @@ import type { Clock, Directory, Ids, MembershipRecord, Store } from '../access/p
 import { StaleStateError } from '../access/ports.ts';
 import type { LoopLog } from './loop.ts';
 import { leaseMsFor, operate } from './provision.ts';
+import { signOut } from './sign-out.ts';
 import { ring, TIMER_LEASE_MS } from './timers.ts';
 
 export interface ExpireParts {
@@ -72,6 +73,7 @@ export async function expireDue(
       };
     }
     const worked = await removeDue(parts, outstanding);
+    await signOutDue(parts);
     rung += await ringDue(parts);
     // Held by another process, waiting for a lag to pass, or failing: look again in a moment.
     if (worked === 0) await sleep(POLL_MS);
@@ -123,6 +125,20 @@ async function ringDue(parts: ExpireParts): Promise<number> {
     for (const job of jobs) if (job.kind === 'timer') await ring(parts, job);
     rung += jobs.length;
     if (jobs.length < BATCH) return rung;
+  }
+}
+
+/** Beside the removals, and never waited for: what fails is the bot's, or the next run's. */
+async function signOutDue({ store, clock, ids, log, directories }: ExpireParts): Promise<void> {
+  for (const [name, directory] of directories) {
+    const now = clock.now();
+    const leaseUntil = now + leaseMsFor(directory);
+    const jobs = await store.lease({ kind: 'sign_out', lane: name, limit: BATCH, now, leaseUntil });
+    await Promise.all(
+      jobs.map(async (job) => {
+        if (job.kind === 'sign_out') await signOut({ store, directory, clock, ids, log }, job);
+      }),
+    );
   }
 }
 

@@ -228,7 +228,7 @@ class World {
     const until = this.clock.real + ms;
     for (let turns = 0; turns < 20_000; turns++) {
       const due = [...this.rows.jobs.values()]
-        .filter((job) => job.kind !== 'notification')
+        .filter((job) => job.kind === 'operation' || job.kind === 'timer')
         .sort((a, b) => a.dueAt - b.dueAt)[0];
       const at = due === undefined ? until : Math.max(this.clock.real, due.dueAt - this.clock.skew);
       if (due === undefined || at > until) {

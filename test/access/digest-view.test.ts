@@ -234,3 +234,20 @@ describe('the time of day it is due', () => {
     expect(new Date(start).toISOString()).toBe('2026-09-06T04:00:00.000Z');
   });
 });
+
+test('from due to accepted and to proven, in halves and hundredths, once there are enough of them', () => {
+  const spread = (ms: number) => ({ p50Ms: ms, p99Ms: 4 * ms, maxMs: 9 * ms });
+  const latest = [activeGrant({ state: 'ended', endedAt: T0 + 30 * MINUTE + 9_000, endingAt: T0 + 30 * MINUTE })];
+  const facts = (proven: number) =>
+    quietFacts({ counts: { proven }, latest, steps: { accepted: spread(1_000), proven: spread(2_000) } });
+  const lines = (proven: number) =>
+    digestView({ facts: facts(proven), standing: [], period: { from: T0, to: T0 + HOUR }, zone: 'UTC' }, T0 + HOUR)
+      .sections.find(({ title }) => title === 'Ended')
+      ?.lines.map(({ lead, rest }) => `${lead}: ${rest}`);
+  expect(lines(120)).toEqual([
+    expect.stringContaining('120 proven gone'),
+    'From due to accepted by the directory: half within 1 s, 99 of 100 within 4 s, all within 9 s',
+    'From due to proven: half within 2 s, 99 of 100 within 8 s, all within 18 s',
+  ]);
+  expect(lines(2)).toHaveLength(1);
+});

@@ -38,7 +38,8 @@ export function digestContract(bench: Bench): void {
     expect(await store.lastDigest()).toBeUndefined();
     expect(await store.explained('okta', '00g1', T0, 10)).toEqual([]);
     const facts = await store.digestFacts(PERIOD, LATE_MS, 10);
-    const { counts, ...lists } = facts;
+    const { counts, steps, ...lists } = facts;
+    expect(steps).toBeUndefined();
     const { ending, ...plain } = counts;
     expect([...Object.values(plain), ...Object.values(ending)].every((count) => count === 0)).toBe(true);
     expect(Object.values(lists).every((list) => list.length === 0)).toBe(true);
@@ -118,6 +119,25 @@ export function digestContract(bench: Bench): void {
     expect(facts.live).toHaveLength(2);
     expect(facts.refused).toHaveLength(2);
     expect(facts.pending.map(({ request }) => request.id)).toEqual(['R-P2', 'R-P1']);
+  });
+
+  test('of what was proven over, half, 99 of 100 and the longest are told, from due to accepted and to proven', async () => {
+    const store = await bench.store();
+    const at = T0 - 40 * MINUTE;
+    const over = (n: number) =>
+      grantedAt(`A${String(n).padStart(3, '0')}`, at, {
+        state: 'ended',
+        expiresAt: T0,
+        endingAt: T0,
+        endReason: 'expired',
+        removedAt: T0 + n * 10,
+        endedAt: T0 + n * 100,
+      });
+    await store.commit({ changes: Array.from({ length: 200 }, (_, n) => over(n + 1)).flat() });
+    expect((await store.digestFacts(PERIOD, LATE_MS, 2)).steps).toEqual({
+      accepted: { p50Ms: 1_000, p99Ms: 1_980, maxMs: 2_000 },
+      proven: { p50Ms: 10_000, p99Ms: 19_800, maxMs: 20_000 },
+    });
   });
 
   test('an end is counted by its reason, and its lateness from when it was due', async () => {

@@ -112,8 +112,10 @@ export function readContract(bench: Bench): void {
       endReason: 'revoked',
       endingAt: T0 + 3,
       endedAt: T0 + 4,
+      removedAt: T0 + 4,
       endedBy: 'Grace Hopper',
       endNote: 'done',
+      signedOut: [{ directory: 'okta', at: T0 + 6 }],
     } satisfies Optional<Grant>);
     // All of them: a field that the model gets later, and this test does not, does not compile.
     const membership = aMembership({

@@ -212,39 +212,76 @@ describe('proof of possession', () => {
     }));
 });
 
+const signingOut = (way: Way, server: OktaServer) =>
+  connect(way, server, { section: { ...sectionFor(way, server.url), clearSessionsOnRevoke: true } });
+const withScopes = (...scopes: readonly string[]) => {
+  const { clients = [] } = { clients: undefined, ...credentialsOf('rsa') };
+  return { seed: { ...seed, clients: clients.map((client) => ({ ...client, scopes })) } };
+};
+
+describe('signing somebody out of Okta', () => {
+  test('ends their sessions, and somebody who is gone has none', () =>
+    serving('token', async (server) => {
+      const okta = signingOut('token', server);
+      await okta.signOut?.(userId(1));
+      await okta.signOut?.(userId(9));
+      expect([server.signedOut(userId(1)), server.signedOut(userId(9))]).toEqual([1, 0]);
+      await expect(okta.signOut?.('../me')).rejects.toMatchObject({ code: 'rejected', effect: 'none' });
+    }));
+
+  test('without its scope fails alone: removals go on', () =>
+    serving('rsa', async (server) => {
+      const okta = signingOut('rsa', server);
+      await okta.add(groupId(1), userId(1));
+      await expect(okta.signOut?.(userId(1))).rejects.toMatchObject({ code: 'unauthorized' });
+      expect(await okta.remove(groupId(1), userId(1))).toBe('removed');
+    }));
+
+  test('is something that only a configured Okta does', () =>
+    serving('token', async (server) => {
+      expect(connect('token', server).signOut).toBeUndefined();
+    }));
+});
+
 describe("Okta's own description of its API", () => {
   const properties = (kind: keyof typeof OKTA_SCHEMAS) => OKTA_SCHEMAS[kind].split(' ');
 
   test('knows every request that the adapter makes, with its parameters and the scope it has asked for', () =>
-    serving('rsa', async (server) => {
-      const okta = connect('rsa', server);
-      await okta.findGroup('prod-db-read');
-      await okta.findGroup(groupId(1));
-      await okta.findUser('ana@acme.example');
-      await okta.getUser(userId(1));
-      await okta.add(groupId(1), userId(1));
-      await okta.isMember(groupId(2), userId(1)).catch(() => {});
-      await okta.listMembers(groupId(1));
-      await okta.remove(groupId(1), userId(1));
-      const asked = server.state().log.filter(({ path }) => path.startsWith('/api/'));
-      const operations = asked.map(({ method, path }) => oktaOperation(method, path));
-      expect(new Set(operations.map((operation) => operation?.id))).toEqual(
-        new Set([
-          'listGroups',
-          'listGroupRules',
-          'getGroup',
-          'getUser',
-          'assignUserToGroup',
-          'listUserGroups',
-          'listGroupUsers',
-          'unassignUserFromGroup',
-        ]),
-      );
-      for (const [at, operation] of operations.entries()) expect(operation?.statuses).toContain(asked[at]?.status);
-      // `manage` contains `read`.
-      const granted = new Set(['okta.groups.manage', 'okta.groups.read', 'okta.users.read']);
-      expect(operations.filter((operation) => !granted.has(operation?.scope ?? ''))).toEqual([]);
-    }));
+    serving(
+      'rsa',
+      async (server) => {
+        const okta = signingOut('rsa', server);
+        await okta.findGroup('prod-db-read');
+        await okta.findGroup(groupId(1));
+        await okta.findUser('ana@acme.example');
+        await okta.getUser(userId(1));
+        await okta.add(groupId(1), userId(1));
+        await okta.isMember(groupId(2), userId(1)).catch(() => {});
+        await okta.listMembers(groupId(1));
+        await okta.remove(groupId(1), userId(1));
+        await okta.signOut?.(userId(1));
+        const asked = server.state().log.filter(({ path }) => path.startsWith('/api/'));
+        const operations = asked.map(({ method, path }) => oktaOperation(method, path));
+        expect(new Set(operations.map((operation) => operation?.id))).toEqual(
+          new Set([
+            'listGroups',
+            'listGroupRules',
+            'getGroup',
+            'getUser',
+            'assignUserToGroup',
+            'listUserGroups',
+            'listGroupUsers',
+            'unassignUserFromGroup',
+            'revokeUserSessions',
+          ]),
+        );
+        for (const [at, operation] of operations.entries()) expect(operation?.statuses).toContain(asked[at]?.status);
+        // `manage` contains `read`.
+        const granted = new Set(['okta.groups.manage', 'okta.groups.read', 'okta.users.read', 'okta.users.manage']);
+        expect(operations.filter((operation) => !granted.has(operation?.scope ?? ''))).toEqual([]);
+      },
+      withScopes('okta.groups.manage', 'okta.users.read', 'okta.users.manage'),
+    ));
 
   test('has every property and every status that the local Okta answers with', async () => {
     const rules = [{ id: '0pr1', name: 'feeds', status: 'ACTIVE' as const, groupIds: [groupId(1)] }];

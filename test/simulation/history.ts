@@ -483,6 +483,7 @@ function dueLanes(world: World): { readonly now: ReadonlySet<string>; readonly n
     const at = Math.max(dueAt, leaseUntil ?? 0);
     if (job.kind === 'notification' && job.lane === 'chat' && !temper.chat) continue;
     if (job.kind === 'timer') see(job.lane === 'ask' ? 'asking' : 'timers', at);
+    else if (job.kind === 'sign_out') see(`sign-out:${job.lane}`, at);
     else if (job.kind === 'operation') see(`${['remove', 'add', 'prove'][job.priority]}:${job.lane}`, at);
     else see(job.lane === 'alert' ? 'alert' : 'notify', at);
   }

@@ -15,6 +15,7 @@ import { createDesk, inboxLane } from '../../src/workers/inbox.ts';
 import type { Lane, LoopLog } from '../../src/workers/loop.ts';
 import { notifyLane } from '../../src/workers/notify.ts';
 import { provisionLanes } from '../../src/workers/provision.ts';
+import { signOutLane } from '../../src/workers/sign-out.ts';
 import { createSweep, type Sweep } from '../../src/workers/sweep.ts';
 import { askLane, timerLane } from '../../src/workers/timers.ts';
 import { entitlement, group, HOUR, hash, MINUTE, onCall, policy, SECOND, T0 } from '../support/builders.ts';
@@ -521,9 +522,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     const lanes: Lane[] = [
       timerLane({ store, clock }),
       askLane({ store, clock, people: reach, catalog: () => world.catalog }),
-      ...[...workers.values()].flatMap((directory) =>
-        provisionLanes({ store, directory, clock, ids, log: parts.log, after: later }),
-      ),
+      ...[...workers.values()].flatMap((directory) => [
+        ...provisionLanes({ store, directory, clock, ids, log: parts.log, after: later }),
+        signOutLane({ store, directory, clock, ids, log: parts.log }),
+      ]),
       inboxLane({ ...parts, replier: () => undefined }),
       alertLane({ ...parts, url: undefined, timezone: () => 'UTC', ids, metrics }),
     ];

@@ -84,6 +84,14 @@ export const OKTA_OPERATIONS: readonly OktaOperation[] = [
     statuses: READ,
     scope: 'okta.users.read',
   },
+  {
+    id: 'revokeUserSessions',
+    verb: 'DELETE',
+    path: '/api/v1/users/{userId}/sessions',
+    query: ['oauthTokens', 'forgetDevices'],
+    statuses: CHANGE,
+    scope: 'okta.users.manage',
+  },
 ];
 
 /** Properties of what the operations answer with. */

@@ -1,0 +1,2 @@
+ALTER TABLE "grants" ADD COLUMN "removed_at" bigint;--> statement-breakpoint
+ALTER TABLE "grants" ADD COLUMN "signed_out" text;
