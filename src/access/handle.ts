@@ -96,6 +96,7 @@ export function createHandler(parts: HandlerParts): Handler {
   const breakGlasses = createBreakGlasses({ ...parts, facts: requestFacts });
   const reviews = createReviews({ ...parts, requestIdOf });
   const findings = createFindings(parts);
+  const homes = createHomes({ ...parts, view, refusalOf: lookupRefusal });
 
   async function handle(command: Command, delivery?: string | Intake): Promise<Answer> {
     const intake = typeof delivery === 'object' ? delivery : undefined;
@@ -602,7 +603,7 @@ export function createHandler(parts: HandlerParts): Handler {
     review: reviews.view,
     finding: findings.view,
     ...createPreviews({ ...parts, facts, refusalOf: lookupRefusal }),
-    ...createHomes({ ...parts, view, refusalOf: lookupRefusal }),
+    home: homes.home,
   };
 }
 
@@ -633,7 +634,7 @@ function present<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], 
 }
 
 /** A look-up that failed approves nothing and refuses with its reason; anything else is our own mistake. */
-function lookupRefusal(error: unknown): Refusal | undefined {
+export function lookupRefusal(error: unknown): Refusal | undefined {
   if (error instanceof PeopleError)
     return error.code === 'unavailable'
       ? { code: 'cannot_check', what: 'who is who', error: error.message }

@@ -3,7 +3,7 @@ import { type Catalog, entitlementById } from './catalog.ts';
 import type { Refusal } from './command.ts';
 import { freezeLines, visibleTo } from './freeze.ts';
 import { askSubjects, messageOf } from './gather.ts';
-import type { AccountRef, Entitlement, Instant, Person, RequestId, Subject } from './model.ts';
+import type { Caller, Entitlement, Instant, Person, RequestId, Subject } from './model.ts';
 import { anyHolds, subjectName } from './policy.ts';
 import { type Clock, type Directory, DirectoryError, type People, type RequestRecord, type Store } from './ports.ts';
 import type { Choice } from './preview.ts';
@@ -78,7 +78,7 @@ type Probe = Pick<Operations['directories'][number], 'state' | 'error'>;
 export function createHomes({ people, store, clock, directories, catalog, view, refusalOf }: HomeParts) {
   const probes = new Map<string, { readonly at: number; readonly answer: Promise<Probe> }>();
 
-  async function home(by: AccountRef): Promise<HomeView> {
+  async function home(by: Caller): Promise<HomeView> {
     const nothing = { items: [], more: false };
     let person: Person;
     try {
@@ -92,7 +92,7 @@ export function createHomes({ people, store, clock, directories, catalog, view, 
     const zone = person.zone ?? catalog().timezone;
     const [held, waiting, choices, recent, operations, freezes] = await Promise.all([
       store.list({ person: person.id, liveGrants: true, limit: SHOWN.held + 1 }),
-      waitingFor(person),
+      waitingFor(person, SHOWN.waiting),
       mayRequest(person),
       store.list({ person: person.id, limit: SHOWN.recent + 1 }),
       operationsFor(person),
@@ -116,7 +116,8 @@ export function createHomes({ people, store, clock, directories, catalog, view, 
     return { items: views.filter((one) => one !== undefined), more: records.length > most };
   }
 
-  async function waitingFor(person: Person): Promise<readonly RequestRecord[]> {
+  /** Other people's requests that this person may answer and has not; one more than `most`, when there is one. */
+  async function waitingFor(person: Person, most: number): Promise<readonly RequestRecord[]> {
     const known = new Map<string, Promise<boolean>>();
     // Asked once for each set of people who may answer: many requests wait for the same ones.
     const may = (subjects: readonly Subject[]): Promise<boolean> => {
@@ -132,7 +133,7 @@ export function createHomes({ people, store, clock, directories, catalog, view, 
       const entitlement = entitlementById(catalog(), request.entitlement);
       if (askedFor(request, person.id) || answered || entitlement === undefined) continue;
       if (await may(answerersOf(entitlement.policy, record))) found.push(record);
-      if (found.length > SHOWN.waiting) break;
+      if (found.length > most) break;
     }
     return found;
   }
@@ -169,6 +170,7 @@ export function createHomes({ people, store, clock, directories, catalog, view, 
     return anyHolds('eligible', subjects, await askSubjects(people, subjects, person)).is === 'satisfied';
   }
 
+  /** For admins and responders; absent for everybody else. */
   async function operationsFor(person: Person): Promise<Operations | undefined> {
     const { admins, responders } = catalog();
     if (!(await holdsOne(person, [...responders, ...admins]))) return undefined;
@@ -223,5 +225,5 @@ export function createHomes({ people, store, clock, directories, catalog, view, 
     return undefined;
   }
 
-  return { home };
+  return { home, waitingFor, operationsFor };
 }

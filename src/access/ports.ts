@@ -192,6 +192,8 @@ export interface ListFilter {
   readonly liveGrants?: boolean;
   /** Only those older than this one; for pages that do not shift when something new comes in front. */
   readonly after?: { readonly createdAt: Instant; readonly id: RequestId };
+  /** Only requests whose grant had begun before `to` and was not proven over before `from`. */
+  readonly held?: Period;
   /** How many of the newest to leave out; for the pages after the first. */
   readonly offset?: number;
   readonly limit: number;
@@ -494,8 +496,27 @@ export interface Checkpoint {
   readonly signature: string;
 }
 
+/** What of the trail is looked for; everything that is named must fit. */
+export interface TrailFilter {
+  /** What the person did, and what happened to their own requests. */
+  readonly person?: PersonId;
+  /** A resource and its parts. */
+  readonly resource?: string;
+  readonly requestId?: RequestId;
+  readonly kinds?: readonly string[];
+  readonly from?: Instant;
+  readonly to?: Instant;
+  /** Only those before this place; for the pages after the first. */
+  readonly beforeSeq?: number;
+  /** Only those after this place, and the oldest first. */
+  readonly afterSeq?: number;
+  readonly limit: number;
+}
+
 /** The record of what happened, as auditing reads it. Pages are in order; an empty one is the end. */
 export interface TrailStore {
+  /** Newest first, unless `afterSeq` is given. */
+  searchEvents(filter: TrailFilter): Promise<readonly TrailEvent[]>;
   /** Where the chain ends now. */
   chainHead(): Promise<{ readonly seq: number; readonly hash: string }>;
   /** `withColumns`: with the columns for searching, which cost as much to read as the rest. */
@@ -857,7 +878,7 @@ export interface Questions {
   again(by: AccountRef, card: string): Promise<FormWish | undefined>;
   /** `ChosenView.stamp` as it would be now; absent when there is no such resource or role. */
   stamp(resource: string, role?: string): string | undefined;
-  home(by: AccountRef): Promise<HomeView>;
+  home(by: Caller): Promise<HomeView>;
 }
 
 /** Says a late answer to one person. Throws `MessengerError`. */

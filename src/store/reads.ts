@@ -1,5 +1,5 @@
 /** Records put together from rows. */
-import { and, asc, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gte, inArray, lt, or, type SQL, sql } from 'drizzle-orm';
 import type { AuditEvent, Instant, MembershipKey, RequestId, Ring } from '../access/model.ts';
 import type { GrantRecord, ListFilter, MembershipRecord, RequestRecord, Store } from '../access/ports.ts';
 import { fromKey, toApproval, toGrant, toMembership, toRequest } from './rows.ts';
@@ -71,11 +71,7 @@ export function* readList(filter: ListFilter): Program<readonly RequestRecord[]>
     if (filter.states) wanted.push(inArray(requests.state, [...filter.states]));
     if (filter.entitlements) wanted.push(inArray(requests.entitlement, [...filter.entitlements]));
     if (filter.resource !== undefined) {
-      const part = `${filter.resource}/`;
-      // Not `like`: it has its own idea of what a letter is, and of `_`.
-      wanted.push(
-        sql`(${requests.resource} = ${filter.resource} or substr(${requests.resource}, 1, ${part.length}) = ${part})`,
-      );
+      wanted.push(inResource(s.tables, filter.resource));
     }
     if (filter.liveGrants || filter.grantStates) {
       const state = filter.grantStates
@@ -83,8 +79,18 @@ export function* readList(filter: ListFilter): Program<readonly RequestRecord[]>
         : sql`${grants.state} <> 'ended'`;
       wanted.push(inArray(requests.id, s.db.select({ id: grants.requestId }).from(grants).where(state)));
     }
+    if (filter.held !== undefined) {
+      const { from, to } = filter.held;
+      const held = and(
+        lt(grants.startsAt, to),
+        // Each side has an index of its own, so that the years before cost nothing.
+        or(gte(grants.endedAt, from), sql`${grants.state} <> 'ended'`),
+      );
+      wanted.push(inArray(requests.id, s.db.select({ id: grants.requestId }).from(grants).where(held)));
+    }
     // The plus keeps the planner from walking through all requests by age in search of the few whose grant is live.
-    const createdAt = filter.liveGrants || filter.grantStates ? sql`+${requests.createdAt}` : requests.createdAt;
+    const few = filter.liveGrants || filter.grantStates || filter.held;
+    const createdAt = few ? sql`+${requests.createdAt}` : requests.createdAt;
     if (filter.after !== undefined) {
       const { createdAt: at, id } = filter.after;
       wanted.push(sql`(${createdAt} < ${at} or (${createdAt} = ${at} and ${requests.id} < ${id}))`);
@@ -101,6 +107,13 @@ export function* readList(filter: ListFilter): Program<readonly RequestRecord[]>
     );
   });
   return yield* withAnswers(rows);
+}
+
+/** Of the resource or a part of it. */
+export function inResource({ requests }: Tables, resource: string): SQL {
+  const part = `${resource}/`;
+  // Not `like`: it has its own idea of what a letter is, and of `_`.
+  return sql`(${requests.resource} = ${resource} or substr(${requests.resource}, 1, ${part.length}) = ${part})`;
 }
 
 /** Requests with their answers and grants, in the order given. */

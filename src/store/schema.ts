@@ -369,6 +369,8 @@ export function defineTables(dialect: Dialect) {
       index('audit_events_by_request').on(t.requestId, t.seq),
       index('audit_events_by_grant').on(t.grantId, t.seq),
       index('audit_events_by_time').on(t.at),
+      index('audit_events_by_actor').on(t.actor, t.seq),
+      index('audit_events_by_kind').on(t.kind, t.seq),
       index('audit_events_of_policies').on(t.at).where(sql`kind = 'policy.changed'`),
     ],
   );

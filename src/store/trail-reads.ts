@@ -1,7 +1,8 @@
 /** The trail as auditing reads it: in pages from any place on, with its checkpoints and the sinks' cursors. */
-import { and, asc, desc, eq, getTableColumns, gt, gte, inArray, sql } from 'drizzle-orm';
-import type { TrailStore } from '../access/ports.ts';
+import { and, asc, desc, eq, getTableColumns, gt, gte, inArray, lt, or, type SQL, sql } from 'drizzle-orm';
+import type { ChainLink, TrailFilter, TrailStore } from '../access/ports.ts';
 import { columns, type Prepare, value, valuesFor } from './prepare.ts';
+import { inResource } from './reads.ts';
 import { toLink, toMessage } from './rows.ts';
 import { defineTables, type Tables } from './schema.ts';
 import { type Database, type Driver, run } from './session.ts';
@@ -93,7 +94,40 @@ export function trailOn(driver: Driver): TrailStore {
   const tables = defineTables(driver.dialect);
 
   function* events(afterSeq: number, limit: number) {
-    const rows = yield* run((s) => s.statements.chain({ afterSeq, limit }));
+    return yield* told(yield* run((s) => s.statements.chain({ afterSeq, limit })));
+  }
+
+  function* search(filter: TrailFilter) {
+    const { auditEvents: e, requests } = tables;
+    return yield* told(
+      yield* run(({ db, fetch }) => {
+        const of = (whose: SQL) => inArray(e.requestId, db.select({ id: requests.id }).from(requests).where(whose));
+        const { person, resource, requestId, kinds, from, to, beforeSeq, afterSeq } = filter;
+        const wanted = [
+          person === undefined ? undefined : or(eq(e.actor, person), of(eq(requests.requester, person))),
+          resource === undefined ? undefined : of(inResource(tables, resource)),
+          requestId === undefined ? undefined : eq(e.requestId, requestId),
+          kinds === undefined ? undefined : inArray(e.kind, [...kinds]),
+          from === undefined ? undefined : gte(e.at, from),
+          to === undefined ? undefined : lt(e.at, to),
+          beforeSeq === undefined ? undefined : lt(e.seq, beforeSeq),
+          afterSeq === undefined ? undefined : gt(e.seq, afterSeq),
+        ];
+        const { seq, prevHash, hash, canonical } = e;
+        return fetch(
+          db
+            .select({ seq, prevHash, hash, canonical })
+            .from(e)
+            .where(and(...wanted))
+            .orderBy(afterSeq === undefined ? desc(seq) : asc(seq))
+            .limit(filter.limit),
+        );
+      }),
+    );
+  }
+
+  /** With the texts that are still kept. */
+  function* told(rows: readonly ChainLink[]) {
     if (rows.length === 0) return [];
     const { auditPersonal } = tables;
     const texts = yield* run(({ db, fetch }) =>
@@ -114,6 +148,7 @@ export function trailOn(driver: Driver): TrailStore {
   }
 
   return {
+    searchEvents: (filter) => snapshot(search(filter)),
     async chainHead() {
       const [head] = await each(run((s) => s.statements.readHead({})));
       if (head === undefined) throw new Error('the audit chain has lost its head');
