@@ -23,6 +23,7 @@ import type { DriftRules } from './access/reconcile.ts';
 import { type ActivityRoom, type OpenedSource, openActivity } from './activity/open.ts';
 import { type Api, createApi } from './api/app.ts';
 import type { Signer } from './audit/checkpoint.ts';
+import { exportHead, exportLine } from './audit/export.ts';
 import { createOutlet } from './audit/outlet.ts';
 import { createPump, type Pump } from './audit/pump.ts';
 import { type TrailSource, verifyTrail } from './audit/verify.ts';
@@ -30,6 +31,7 @@ import { createSlack, type Slack } from './chat/slack/app.ts';
 import type { Teams } from './chat/teams/app.ts';
 import { type ProcessClock, sharedClock } from './clock.ts';
 import type { Loaded, Settings } from './config.ts';
+import { type Console, createConsole } from './console/console.ts';
 import { driftRules } from './directories/drift-section.ts';
 import { openDirectory } from './directories/open.ts';
 import { createHttp, type Http, type HttpRoute } from './http.ts';
@@ -252,6 +254,7 @@ export async function run(options: RunOptions): Promise<Running> {
   const directories = openDirectories(settings, clock, metrics, options.callDeadlineMs);
   let loop: Loop | undefined;
   let api: Api | undefined;
+  let web: Console | undefined;
   const store = waking(
     record,
     metrics,
@@ -261,7 +264,10 @@ export async function run(options: RunOptions): Promise<Running> {
       slack?.changed(accounts);
       api?.changed(requests);
     },
-    (count) => pump.committed(count),
+    (count) => {
+      pump.committed(count);
+      web?.changed();
+    },
   );
   const pump = openPump(options, record, clock, metrics);
   const reloads: Reloads = createReloads({
@@ -366,6 +372,22 @@ export async function run(options: RunOptions): Promise<Running> {
   const parts = { store, handler, clock, log };
   const failed = (error: unknown, where: string) => log.error({ error, where }, 'a request could not be served');
   api = createApi({ ...parts, desk: createDesk(parts), people, ids, metrics, zone: timezone, onError: failed });
+  if (signIn !== undefined && settings.stepUp !== undefined)
+    web = createConsole({
+      ...parts,
+      baseUrl: settings.stepUp.baseUrl,
+      signIn,
+      desk: createDesk(parts),
+      people,
+      directories,
+      incidents,
+      catalog,
+      trail: record,
+      activities: record,
+      ids,
+      verify: () => sealOf(record, ids.hash, true),
+      files: { head: exportHead, line: exportLine },
+    });
 
   if (settings.slack !== undefined && settings.env.slackBotToken !== undefined)
     slack = createSlack({
@@ -489,7 +511,7 @@ export async function run(options: RunOptions): Promise<Running> {
         activity,
       }),
     ],
-    mounts: [api],
+    mounts: [api, ...(web === undefined ? [] : [web])],
     onError: failed,
   });
 
@@ -530,6 +552,7 @@ export async function run(options: RunOptions): Promise<Running> {
       stopping ??= stopInOrder({
         http,
         api,
+        web,
         slack,
         teams,
         loop,
@@ -589,6 +612,7 @@ function openPump(options: RunOptions, store: OpenStore, clock: Clock, metrics: 
 async function stopInOrder(parts: {
   readonly http: Http;
   readonly api: Api;
+  readonly web: Console | undefined;
   readonly slack: Slack | undefined;
   readonly teams: Teams | undefined;
   readonly loop: Loop | undefined;
@@ -600,8 +624,9 @@ async function stopInOrder(parts: {
   readonly store: Store;
   readonly log: Log;
 }): Promise<void> {
-  const { http, api, slack, teams, loop, sweep, digests, reconciler, pump, activity, store, log } = parts;
+  const { http, api, web, slack, teams, loop, sweep, digests, reconciler, pump, activity, store, log } = parts;
   api.stop();
+  web?.stop();
   await http.stop(STOP.http);
   await Promise.all([slack?.stop(STOP.chat), teams?.stop(STOP.chat)]);
   await sweep.stop();

@@ -96,6 +96,8 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   botbuilder: /^chat\/teams\/app\.ts$/,
   canonicalize: /^(audit\/|store\/|config)/,
   commander: /^cli\.ts$/,
+  'd3-scale': /^console\//,
+  'd3-shape': /^console\//,
   'drizzle-orm': /^store\//,
   googleapis: /^(directories\/google|people\/google-calendar\.ts$)/,
   hono: /^(api|console)\//,

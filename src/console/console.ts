@@ -308,7 +308,7 @@ export function createConsole(parts: ConsoleParts): Console {
     const drawn = await draw(web, path);
     if (drawn === undefined) return notThere(c, 404);
     const { status, title, place, regions, zone } = drawn;
-    const seen = drawn.live ? { live: { from: path, seen: await seenOf(regions, ids.hash) } } : {};
+    const seen = drawn.live ? { live: { from: path, seen: await seenOf(regions, ids.hash), at: clock.now() } } : {};
     const shown = {
       title,
       regions,

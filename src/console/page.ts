@@ -20,7 +20,7 @@ export interface Shown {
   readonly said?: Html;
   readonly regions: readonly Region[];
   /** Where changes of the regions are told, and what is shown now. */
-  readonly live?: { readonly from: string; readonly seen: string };
+  readonly live?: { readonly from: string; readonly seen: string; readonly at: number };
 }
 
 export const PLACES = [
@@ -56,7 +56,7 @@ ${
 <form class="who" method="post" action="/console/sign-out"><input type="hidden" name="csrf" value="${who.csrf}"><span>${who.name}</span> <button class="plain">Sign out</button></form>`
 }
 </header>
-<main id="main" tabindex="-1"${live === undefined ? '' : html` data-live="${live.from}" data-seen="${live.seen}"`}>
+<main id="main" tabindex="-1"${live === undefined ? '' : html` data-live="${live.from}" data-seen="${live.seen}" data-now="${live.at}"`}>
 <h1>${title}</h1>
 <div id="said">${said ?? ''}</div>
 ${regions.map((region) => region.html)}
