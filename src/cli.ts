@@ -489,6 +489,22 @@ function program(done: (code: number) => void): Command {
 
   tokenCommands(root, withSettings);
   auditCommands(root, done, withSettings);
+
+  root
+    .command('digest')
+    .description('what was granted, what is live and what is late; with --csv every line of it')
+    .option('--days <n>', 'the last so many days', wholeDays, 1)
+    .option('--csv', 'a line for each request, for a spreadsheet')
+    .action((options: { days: number; csv?: boolean }, command: Command) =>
+      withSettings(
+        command,
+        async (settings, io) => {
+          const { digestCommand } = await import('./cli/digest.ts');
+          return await digestCommand(io, settings, { days: options.days, csv: options.csv === true }, written);
+        },
+        true,
+      ),
+    );
   return root;
 }
 
@@ -619,6 +635,11 @@ interface VerifyOptions {
 /** Waits for whoever reads: an export is larger than what a pipe holds. */
 async function written(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+}
+
+function wholeDays(text: string): number {
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('must be a whole number of days, 1 to 999');
+  return Number(text);
 }
 
 function instant(text: string): number {

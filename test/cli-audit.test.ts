@@ -34,6 +34,18 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+describe('the digest, on the host', () => {
+  it('says what it would say in chat, and every line of it for a spreadsheet', async () => {
+    const said = await hallpass(['digest', '--days', '7'], env);
+    expect(said.stdout).toMatch(/^Access digest, .*No removal is late\./);
+    expect(said.code).toBe(0);
+    const { stdout } = await hallpass(['digest', '--days', '7', '--csv'], env);
+    const [head, ...lines] = stdout.trimEnd().split('\r\n');
+    expect(head).toMatch(/^request,grant,who,entitlement,reason,outcome,/);
+    expect(lines.filter((line) => line.startsWith(`${id},`))).toHaveLength(1);
+  });
+});
+
 describe('verify', () => {
   it('says that the trail holds, where it ends, and what could not be checked', async () => {
     const { code, stdout } = await hallpass(['audit', 'verify', '--deep'], env);

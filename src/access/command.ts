@@ -120,6 +120,13 @@ export type Command =
     }
   | { readonly do: 'on-call'; readonly by: Caller; readonly resource?: string; readonly role?: string }
   | { readonly do: 'digest'; readonly by: Caller; readonly span: DigestSpan }
+  /** Security has read it. Without a day: the newest. */
+  | {
+      readonly do: 'sign-digest';
+      readonly by: Caller;
+      readonly which: { readonly id: string } | { readonly day?: string };
+      readonly note?: string;
+    }
   | { readonly do: 'help'; readonly by: Caller };
 
 export type ListWhich = 'mine' | 'pending' | 'active';
@@ -170,6 +177,8 @@ export type Answer =
   | { readonly say: 'report'; readonly about: 'who' | 'on-call' | 'digest' | 'explain'; readonly report: ReportView }
   | { readonly say: 'review'; readonly review: ReviewView }
   | { readonly say: 'finding'; readonly finding: FindingView }
+  /** A day's digest is signed. */
+  | { readonly say: 'signed'; readonly day: string }
   /** `confirm`: what the button carries; absent once it runs. */
   | {
       readonly say: 'revocation';
@@ -257,6 +266,9 @@ export type Refusal =
   | { readonly code: 'no_break_glass'; readonly entitlement: EntitlementId }
   | { readonly code: 'review_open'; readonly grantId: GrantId; readonly dueAt: Instant }
   | { readonly code: 'own_review' }
+  | { readonly code: 'not_a_signer'; readonly wanted: readonly string[] }
+  | { readonly code: 'signed_already'; readonly day: string; readonly by: string }
+  | { readonly code: 'no_digest'; readonly day?: string }
   | { readonly code: 'not_a_reviewer'; readonly wanted: readonly string[] }
   | { readonly code: 'reviewed_already'; readonly grantId: GrantId; readonly by: string }
   /** Nobody dismisses a finding about themselves. */

@@ -4,7 +4,14 @@ import { event } from './decision.ts';
 import type { Actor, Change, Instant, Person, Session } from './model.ts';
 
 /** Each is an answer, or gives what no grant ends: only a person at the other end may say it. */
-const FOR_PEOPLE: ReadonlySet<Command['do']> = new Set(['approve', 'deny', 'review', 'adopt', 'unfreeze']);
+const FOR_PEOPLE: ReadonlySet<Command['do']> = new Set([
+  'approve',
+  'deny',
+  'review',
+  'adopt',
+  'unfreeze',
+  'sign-digest',
+]);
 
 export function isMachine(person: Person): boolean {
   return person.via?.kind === 'token' || person.via?.kind === 'workload';

@@ -3,6 +3,18 @@
  * then what is live, then what was granted; a quiet day is one line. Pure: from what the record and the directories
  * told to what people are shown.
  */
+import type { Finding } from './activity.ts';
+import {
+  breakGlassSection,
+  findingSection,
+  mutualPairs,
+  pairSection,
+  policySection,
+  type UnsignedDigest,
+  type Unused,
+  unsignedSection,
+  unusedSection,
+} from './digest-control.ts';
 import { freezeLines } from './freeze.ts';
 import type { Freeze, Grant, Instant, MembershipKey, Review } from './model.ts';
 import type { DigestFacts, GroupStanding, MembershipRecord, Period, Spread, TrailSeal } from './ports.ts';
@@ -49,6 +61,17 @@ export interface DigestCounts {
   readonly standing: number;
   /** Differences found by reconciliation and still open. */
   readonly drift: number;
+  readonly breakGlass: number;
+  /** Reviews that nobody has made, and of those how many are overdue. */
+  readonly unreviewed: number;
+  readonly overdueReviews: number;
+  /** Pairs of people who approved for each other. */
+  readonly pairs: number;
+  readonly policyChanges: number;
+  /** Findings that are not over. */
+  readonly findings: number;
+  /** Digests before this one that nobody has signed. */
+  readonly unsigned: number;
 }
 
 export interface DigestMaterial {
@@ -58,6 +81,10 @@ export interface DigestMaterial {
   readonly freezes?: readonly Freeze[];
   /** Reviews that nobody has made yet. */
   readonly reviews?: readonly Review[];
+  /** Digests that nobody has signed, at most `UNSIGNED_MOST`, oldest first. */
+  readonly unsigned?: readonly UnsignedDigest[];
+  /** Absent: nothing tells Hallpass what people do. */
+  readonly activity?: DigestActivity;
   /** Absent: it could not be read. */
   readonly trail?: TrailSeal;
   readonly period: Period;
@@ -66,23 +93,29 @@ export interface DigestMaterial {
   readonly dueAt?: Instant;
 }
 
+/** What was seen of what people did; never what was not looked at. */
+export interface DigestActivity {
+  /** Made in the period. */
+  readonly found: readonly Finding[];
+  /** Not over, whenever they were made. */
+  readonly open: readonly Finding[];
+  readonly unused: readonly Unused[];
+  /** Sources that could not be asked: what they would have told is missing. */
+  readonly failing: readonly string[];
+}
+
+/** So many are counted; whoever has left more unsigned needs no number. */
+export const UNSIGNED_MOST = 100;
+
 /** A removal that is proven later than this after it was due is called late. */
 export const LATE_AFTER_MS = 5 * 60_000;
 /** Made this much after its time, a digest says so. */
 const DIGEST_LATE_MS = 15 * 60_000;
 
-/** How many lines of each list are worth reading; `facts` need not hold more. */
+/** How many of each list are looked through; `facts` need not hold more. */
 export const DIGEST_LINES = 40;
-const SHOWN = {
-  troubled: 10,
-  drift: 10,
-  late: 5,
-  live: 20,
-  granted: DIGEST_LINES,
-  early: 10,
-  refused: 10,
-  pending: 10,
-};
+/** Lines of each list: half a minute's reading in all. Everything else is a number here and a line in the file. */
+const SHOWN = { troubled: 10, drift: 5, late: 5, live: 10, granted: 10, early: 5, refused: 5, pending: 5 };
 
 /** When the holder should have been out: at the end, or when somebody ended it before that. */
 export function removalDueAt(grant: Grant): Instant {
@@ -114,6 +147,8 @@ export function digestView(material: DigestMaterial, now: Instant): DigestView {
     .sort((a, b) => b.lateMs - a.lateMs || b.failures - a.failures);
   const longest = facts.latest[0];
   const longestLatenessMs = longest === undefined ? 0 : (removalLatenessMs(longest) ?? 0);
+  const { reviews = [], unsigned = [], activity } = material;
+  const pairs = mutualPairs(facts.approvedFor);
   const standingCount = standing.reduce((sum, group) => sum + (group.members?.length ?? 0), 0);
   const counts: DigestCounts = {
     granted: of.granted,
@@ -129,17 +164,26 @@ export function digestView(material: DigestMaterial, now: Instant): DigestView {
     longestLatenessMs,
     standing: standingCount,
     drift: of.drift,
+    breakGlass: of.breakGlass,
+    unreviewed: reviews.length,
+    overdueReviews: reviews.filter(({ dueAt }) => now > dueAt).length,
+    pairs: pairs.length,
+    policyChanges: facts.policyChanges.length,
+    findings: activity?.open.length ?? 0,
+    unsigned: unsigned.length,
   };
   const { ending, proven, ...plain } = of;
   const frozen = freezeLines(material.freezes ?? [], now, zone);
-  const reviews = material.reviews ?? [];
   const quiet =
-    frozen.length + reviews.length === 0 &&
+    frozen.length + reviews.length + counts.policyChanges + counts.findings === 0 &&
+    (activity?.failing.length ?? 0) === 0 &&
     [...Object.values(plain), ...Object.values(ending), proven].every((count) => count === 0);
   const when = timeText(period.to, undefined, zone);
   const base = { period, zone, at: now, counts, quiet };
   const trail = trailSection(material.trail);
   const forged = material.trail?.verified?.ok === false;
+  const grave = activity?.open.some(({ level }) => level === 'critical' || level === 'high') === true;
+  const needy = troubles.length > 0 || forged || counts.overdueReviews > 0 || grave;
   const late =
     material.dueAt !== undefined && now - material.dueAt >= DIGEST_LATE_MS
       ? ` It was due ${time(material.dueAt)} and is late.`
@@ -149,7 +193,7 @@ export function digestView(material: DigestMaterial, now: Instant): DigestView {
       ...base,
       title: `Access digest, ${when}${forged ? ': needs attention' : ''}`,
       severity: forged ? 'warning' : 'calm',
-      headline: `A quiet time since ${time(period.from)}: nothing was requested, granted or ended, and nobody holds access through Hallpass. ${standingSentence(standing)}${late}`,
+      headline: `A quiet time since ${time(period.from)}: nothing was requested, granted or ended, and nobody holds access through Hallpass. ${standingSentence(standing)}${unsignedSentence(unsigned)}${late}`,
       // On a quiet day the trail is a remark below the one line, unless there is something wrong with it.
       ...(forged || trail.length === 0 ? {} : { note: trail.map(trailRemark).join('') }),
       sections: forged ? trail : [],
@@ -159,22 +203,28 @@ export function digestView(material: DigestMaterial, now: Instant): DigestView {
     ...(forged ? trail : []),
     troubleSection(troubles, time),
     ...frozenSection(frozen),
+    ...(activity === undefined ? [] : [findingSection(activity, time), failingSection(activity)]),
+    breakGlassSection(facts, time),
     ...reviewSection(reviews, now),
+    unsignedSection(unsigned, UNSIGNED_MOST, now),
     driftSection(facts, time),
     lateSection(facts, time),
+    policySection(facts.policyChanges, time),
+    pairSection(pairs),
     liveSection(facts, time),
     grantedSection(facts, time),
     earlySection(facts, time),
     refusedSection(facts, time),
     pendingSection(facts, time),
     endedSection(counts, facts, longest),
+    ...(activity === undefined ? [] : [unusedSection(activity.unused)]),
     standingSection(standing),
     ...(forged ? [] : trail),
   ].filter((section): section is ReportSection => section !== undefined);
   return {
     ...base,
-    title: `Access digest, ${when}${troubles.length > 0 || forged ? ': needs attention' : ''}`,
-    severity: troubles.length > 0 || forged ? 'warning' : 'calm',
+    title: `Access digest, ${when}${needy ? ': needs attention' : ''}`,
+    severity: needy ? 'warning' : 'calm',
     headline: headline(counts, troubles, of.removals - facts.removals.length, longestLatenessMs, time),
     note: `From ${timeText(period.from, undefined, zone)} to ${when}.${late}`,
     sections,
@@ -225,12 +275,38 @@ function headline(
       : worst === undefined
         ? ['No removal is late.']
         : []),
+    ...(counts.findings > 0 ? [`${many(counts.findings, 'finding')} open.`] : []),
+    ...(counts.breakGlass > 0 ? [`${many(counts.breakGlass, 'break-glass use')}.`] : []),
+    ...(counts.unreviewed > 0
+      ? [
+          `${many(counts.unreviewed, 'review')} to be made${counts.overdueReviews > 0 ? `, ${countText(counts.overdueReviews)} overdue` : ''}.`,
+        ]
+      : []),
     `${many(counts.live, 'grant')} live now.`,
     `${countText(counts.granted)} granted.`,
     ...(counts.drift > 0 ? [`${many(counts.drift, 'difference')} from the directories.`] : []),
     ...(counts.pending > 0 ? [`${many(counts.pending, 'request')} waiting.`] : []),
     ...(counts.standing > 0 ? [`${many(counts.standing, 'standing member')}.`] : []),
+    ...(counts.policyChanges > 0
+      ? [`${countText(counts.policyChanges)} ${counts.policyChanges === 1 ? 'policy' : 'policies'} changed.`]
+      : []),
+    ...(counts.unsigned > 0 ? [`${many(counts.unsigned, 'digest')} not signed.`] : []),
   ].join(' ');
+}
+
+/** On a quiet day there is no list to put it in. */
+function unsignedSentence(unsigned: readonly UnsignedDigest[]): string {
+  const [oldest] = unsigned;
+  return oldest === undefined ? '' : ` ${many(unsigned.length, 'digest')} not signed, the oldest of ${oldest.day}.`;
+}
+
+function failingSection({ failing }: DigestActivity): ReportSection | undefined {
+  if (failing.length === 0) return undefined;
+  return {
+    title: 'Activity not looked at',
+    lines: failing.slice(0, 5).map((source) => ({ lead: cut(source, NAME_MAX), rest: 'it did not answer' })),
+    total: failing.length,
+  };
 }
 
 function troubleOf(record: MembershipRecord, now: Instant): Trouble {

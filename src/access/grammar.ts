@@ -17,7 +17,7 @@ export const USAGE = {
   who: 'who <resource>[:role]',
   explain: 'explain <resource>[:role] [duration] [reason]',
   'on-call': 'on-call [resource]',
-  digest: 'digest [today|7d]',
+  digest: 'digest [today|7d|sign-off [date] [note]]',
   extend: 'extend <id> <duration> [reason]',
   return: 'return <id>',
   revoke: 'revoke <id|@person|resource|all> [granted-since:2h] [except:@person] <reason>',
@@ -120,6 +120,7 @@ export function parseCommand(text: string, by: AccountRef): Command | Refusal {
     }
     case 'digest': {
       const span = words.next()?.toLowerCase() ?? 'today';
+      if (span === 'sign-off') return signDigest(words, by);
       return span === 'today' || span === '7d' ? { do: 'digest', by, span } : usage('digest');
     }
     case 'extend':
@@ -232,6 +233,15 @@ function request(
     ...(duration === undefined ? {} : { duration }),
     reason,
   };
+}
+
+function signDigest(words: Words, by: AccountRef): Command | Refusal {
+  const dated = /^\d{4}-\d{2}-\d{2}$/.test(words.peek() ?? '');
+  const day = dated ? words.next() : undefined;
+  const note = cleanReason(words.rest());
+  if (typeof note !== 'string') return note;
+  const which = day === undefined ? {} : { day };
+  return { do: 'sign-digest', by, which, ...(note === '' ? {} : { note }) };
 }
 
 /** `db-prod` or `db-prod:read`; absent when a part of it is missing. */

@@ -51,6 +51,7 @@ import type { ReportView } from './report.ts';
 import type { ReviewView } from './review-view.ts';
 import { createReviews } from './reviews.ts';
 import { createRevocations } from './revocations.ts';
+import { signDigest } from './security-digest.ts';
 import { answerersOf, deniersOf, everAsked, laterAnswerers } from './stages.ts';
 import { type RequestView, viewOf } from './view.ts';
 import { askedFor, askingAs, isOwn, requestersOf, workloadMay } from './workload.ts';
@@ -272,7 +273,9 @@ export function createHandler(parts: HandlerParts): Handler {
       case 'on-call':
         return { answer: await queries.onCall(command) };
       case 'digest':
-        return { answer: await queries.digest(command) };
+        return await queries.digest(command);
+      case 'sign-digest':
+        return carriedOut(await signDigest(parts, command, correlation));
     }
   }
 

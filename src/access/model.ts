@@ -669,13 +669,14 @@ export type Notification =
   | { readonly tell: 'finding'; readonly findingId: string; readonly account?: AccountRef }
   /** How far a revocation is, in the security channels or to whoever confirmed it. */
   | { readonly tell: 'revocation'; readonly revocationId: string; readonly account?: AccountRef }
-  /** A day's digest, as it was drawn, with who signed it. */
+  /** A day's digest in its channels, as it was drawn, with who signed it. */
+  | { readonly tell: 'digest'; readonly day: string }
+  /** Every line of a digest as a file: below the digest of a day, or for one person who asked. */
   | {
-      readonly tell: 'digest';
-      readonly conversation: string;
-      /** Left out: Slack. */
-      readonly platform?: AccountRef['platform'];
-      readonly day: string;
+      readonly tell: 'details';
+      readonly fromAt: Instant;
+      readonly toAt: Instant;
+      readonly to: { readonly day: string } | { readonly account: AccountRef };
     };
 
 /** Something that went wrong, or right again, for security and for the alert webhook. */

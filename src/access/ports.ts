@@ -322,6 +322,8 @@ export interface DigestFacts {
     /** By the period: grants that had begun and were proven over, and how many of them late. */
     readonly proven: number;
     readonly late: number;
+    /** By the period: taken without approval. */
+    readonly breakGlass: number;
     /** Now. */
     readonly live: number;
     readonly pending: number;
@@ -350,6 +352,20 @@ export interface DigestFacts {
   readonly drift: readonly Drift[];
   /** Oldest first. */
   readonly pending: readonly RequestRecord[];
+  /** Taken without approval in the period, newest first. */
+  readonly breakGlass: readonly RequestRecord[];
+  /** Who approved whose requests of those decided in the period, and how many, most first. */
+  readonly approvedFor: readonly ApprovedFor[];
+  /** `policy.changed` in the period, newest first, without the texts about people. */
+  readonly policyChanges: readonly AuditEvent[];
+}
+
+export interface ApprovedFor {
+  readonly approver: PersonId;
+  readonly approverName: string;
+  readonly requester: PersonId;
+  readonly requesterName: string;
+  readonly count: number;
 }
 
 /** From when a removal was due: what half of them took at most, what 99 of 100 did, and the longest. */
@@ -369,6 +385,15 @@ export interface DigestStore {
   unsignedDigests(limit: number): Promise<readonly { readonly day: string; readonly toAt: Instant }[]>;
   /** `from` belongs to the period, `to` to the next one. A removal is late when its proof came `lateMs` after it was due. */
   digestFacts(period: Period, lateMs: number, limit: number): Promise<DigestFacts>;
+  /**
+   * Requests that a digest of the period speaks of: decided or ended in it, live or waiting now. At most so many, the
+   * newest; each once.
+   */
+  digestRequests(period: Period, limit: number): Promise<readonly RequestId[]>;
+  /** Those of these ids that there are, newest first, with the reviews that they owe. */
+  requestsWithReviews(
+    ids: readonly RequestId[],
+  ): Promise<readonly { readonly record: RequestRecord; readonly review?: Review }[]>;
   /** Ids of those whom the ledger explains in a group: added by us, or removed by us at `removedSince` or later. */
   explained(directory: string, groupId: string, removedSince: Instant, limit: number): Promise<readonly string[]>;
 }
@@ -433,6 +458,8 @@ export interface GroupStanding {
 /** What is drawn from the record and the directories together. Never rejects because of a directory. */
 export interface Reports {
   digest(period: Period, zone: string): Promise<DigestView>;
+  /** By what its button carries, by its day, or the newest. */
+  made(which: { readonly id: string } | { readonly day?: string }): Promise<DigestRecord | undefined>;
   /** In the order asked, within a few seconds; a group that takes longer says so. */
   standing(groups: readonly GroupName[]): Promise<readonly GroupStanding[]>;
 }
@@ -803,8 +830,20 @@ export interface Messenger {
    * anything is drawn or written down.
    */
   roomIn?(to: MessageTarget | 'update'): number;
+  /**
+   * Shares a file, below a message or with one person. It cannot be looked for afterwards. Absent where the platform lets
+   * no bot do that.
+   */
+  attach?(to: MessageTarget, file: SharedFile): Promise<void>;
   /** Replaces what a posted message shows. */
   update(at: { conversation: string; ts: string }, view: MessageView): Promise<void>;
+}
+
+export interface SharedFile {
+  /** `digest-2026-11-23.csv` */
+  readonly name: string;
+  readonly title: string;
+  readonly text: string;
 }
 
 /** `thread`: below that message, where the platform has threads; else as a message of its own. */

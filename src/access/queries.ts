@@ -1,11 +1,13 @@
 /** The questions people ask, which change nothing: what is listed, who holds what, who is on call, and the digest. */
 import { type Catalog, entitlementById, findEntitlement, resourceNamed } from './catalog.ts';
 import type { Answer, Command, DigestSpan, ListWhich, Refusal } from './command.ts';
+import { refusedAnswer } from './decision.ts';
 import { covers, freezeLines, isPartOf, visibleTo } from './freeze.ts';
 import { askSubjects, messageOf, type Sources } from './gather.ts';
-import type { AccessRequest, Entitlement, Freeze, GroupName, Person, RequestId, Subject } from './model.ts';
+import type { AccessRequest, Change, Entitlement, Freeze, GroupName, Person, RequestId, Subject } from './model.ts';
 import { anyHolds, subjectName } from './policy.ts';
 import type { Clock, ListFilter, Reports, RequestRecord } from './ports.ts';
+import { detailsNote, handDetails } from './security-digest.ts';
 import { everAsked } from './stages.ts';
 import type { RequestView } from './view.ts';
 import { onCallView, whoView } from './who-view.ts';
@@ -23,7 +25,10 @@ export interface Queries {
   list(command: Command & { do: 'list' }): Promise<Answer>;
   who(command: Command & { do: 'who' }): Promise<Answer>;
   onCall(command: Command & { do: 'on-call' }): Promise<Answer>;
-  digest(command: Command & { do: 'digest' }): Promise<Answer>;
+  /** With the file that is owed besides, where one can be sent. */
+  digest(
+    command: Command & { do: 'digest' },
+  ): Promise<{ readonly answer: Answer; readonly changes?: readonly Change[] }>;
   /** What else is to be said of a request: what keeps it frozen. */
   notesOn(request: AccessRequest, person: Person): Promise<{ readonly notes?: readonly string[] }>;
   /** Absent: may. `no`: may not. A refusal: could not be told. */
@@ -182,15 +187,27 @@ export function createQueries(parts: QueryParts): Queries {
     return { say: 'report', about: 'on-call', report };
   }
 
-  async function digest({ by, span }: Command & { do: 'digest' }): Promise<Answer> {
+  async function digest({ by, span }: Command & { do: 'digest' }): ReturnType<Queries['digest']> {
     const person = await people.identify(by);
     const no = await mayNot(person, seers());
-    if (no !== undefined) return { say: 'refused', refusal: no === 'no' ? { code: 'not_a_viewer' } : no };
+    if (no !== undefined) return { answer: refusedAnswer(no === 'no' ? { code: 'not_a_viewer' } : no) };
     if (parts.reports === undefined)
-      return { say: 'refused', refusal: { code: 'cannot_check', what: 'the digest', error: 'not drawn here' } };
+      return { answer: refusedAnswer({ code: 'cannot_check', what: 'the digest', error: 'not drawn here' }) };
     const zone = person.zone ?? catalog().timezone;
-    const report = await parts.reports.digest(periodOf(span, zone), zone);
-    return { say: 'report', about: 'digest', report };
+    const period = periodOf(span, zone);
+    const report = await parts.reports.digest(period, zone);
+    if (report.quiet) return { answer: { say: 'report', about: 'digest', report } };
+    // Teams lets no bot share a file without asking; there the host has it.
+    const account = 'platform' in by && by.platform === 'slack' ? by : undefined;
+    const where = detailsNote(account === undefined ? 'host' : 'own', span === 'today' ? 1 : 7);
+    return {
+      answer: {
+        say: 'report',
+        about: 'digest',
+        report: { ...report, note: [report.note, where].filter((part) => part !== undefined).join(' ') },
+      },
+      ...(account === undefined ? {} : { changes: [handDetails(period, { account }, clock.now())] }),
+    };
   }
 
   function periodOf(span: DigestSpan, zone: string) {

@@ -184,7 +184,18 @@ export type MessageView =
       readonly unreached?: readonly AccountRef[];
     }
   | { readonly kind: 'notice'; readonly notice: Notice; readonly title: string; readonly lines: readonly string[] }
-  | { readonly kind: 'digest'; readonly digest: DigestView }
+  | {
+      readonly kind: 'digest';
+      readonly digest: DigestView;
+      /** Where every line of it is. */
+      readonly note?: string;
+      /** `id` is what the button carries; `signed` stands in its place. */
+      readonly signing?: {
+        readonly id: string;
+        readonly day: string;
+        readonly signed?: { readonly by: string; readonly at: Instant; readonly note?: string };
+      };
+    }
   | { readonly kind: 'revocation'; readonly report: ReportView }
   | { readonly kind: 'review'; readonly review: ReviewView }
   | { readonly kind: 'finding'; readonly audience: FindingAudience; readonly finding: FindingView }
@@ -652,6 +663,14 @@ export function shortenedText(view: RequestView): string | undefined {
   const by = view.approvals.filter(({ durationMs }) => durationMs !== undefined);
   const said = by.map(({ name, durationMs }) => `${cut(name, 80)} approved for ${durationText(durationMs ?? 0)}`);
   return `asked ${durationText(view.durationMs)}, ${listed(said)}`;
+}
+
+/** `Signed off by Sam 09:12 CET: “looked at the two late ones”.` */
+export function signedText(view: Extract<MessageView, { kind: 'digest' }>, now: Instant): string | undefined {
+  const signed = view.signing?.signed;
+  if (signed === undefined) return undefined;
+  const note = signed.note === undefined ? '' : `: “${cut(signed.note, 500)}”`;
+  return `Signed off by ${cut(signed.by, 80)} ${timeText(signed.at, now, view.digest.zone)}${note}.`;
 }
 
 /** Read alone it must say what is waited for, and how long still. */

@@ -336,6 +336,22 @@ export function refusalText(
         reason: `${cut(refusal.who, 80)} has no chat account that Hallpass knows.`,
         next: 'Ask in person, then dismiss the finding with what you heard, or revoke.',
       };
+    case 'not_a_signer':
+      return {
+        reason: 'You may not sign the digest.',
+        next: wanted('It can be signed by', refusal.wanted),
+      };
+    case 'signed_already':
+      return {
+        reason: `The digest of ${refusal.day} has been signed already${refusal.by === '' ? '' : `, by ${cut(refusal.by, 80)}`}.`,
+        next: 'That signature stands.',
+      };
+    case 'no_digest':
+      return {
+        reason:
+          refusal.day === undefined ? 'No digest has been made yet.' : `There is no digest of ${cut(refusal.day, 20)}.`,
+        next: `See what there is with ${commandWord} digest; the daily one is signed where it is posted.`,
+      };
     case 'preview_expired':
       return {
         reason: 'This preview is more than 10 minutes old, so nothing was ended.',
@@ -428,7 +444,7 @@ export function helpText(commandWord: string = COMMAND_WORD): string {
     who: 'who holds it, until when and why',
     explain: 'whether you would get it, who would be asked, and why',
     'on-call': 'who is on call and can approve',
-    digest: 'what was granted, what is live, what is late (viewers)',
+    digest: 'what was granted, what is live, what is late (viewers); sign-off signs the daily one (responders, admins)',
     extend: 'ask for more time',
     return: 'give access back before its end',
     revoke: 'end access: one grant at once, or all of a person, a resource or everything after a preview (responders)',
@@ -524,6 +540,8 @@ export function answerText(answer: Answer, commandWord: string = COMMAND_WORD): 
     }
     case 'report':
       return reportText(answer.report, REPORT_TEXT_MAX);
+    case 'signed':
+      return `Signed off: the digest of ${answer.day}.`;
     case 'review':
       return [answer.review.title, answer.review.headline].join('. ');
     case 'finding':

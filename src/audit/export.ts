@@ -2,6 +2,7 @@
  * The trail for others to read: as JSON lines (complete, and verifiable without the database), as CSV for a spreadsheet,
  * or as OCSF for a SIEM. One event, one line, in the order of the chain.
  */
+import { csvLine } from '../access/csv.ts';
 import { actorName } from '../access/decision.ts';
 import type { TrailEvent } from '../access/ports.ts';
 import { ocsfOf } from './ocsf.ts';
@@ -11,7 +12,7 @@ export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 /** Said before the first line; '' where the format has no head. */
 export function exportHead(format: ExportFormat): string {
-  return format === 'csv' ? `${CSV_COLUMNS.join(',')}\r\n` : '';
+  return format === 'csv' ? csvLine(CSV_COLUMNS) : '';
 }
 
 export function exportLine(format: ExportFormat, link: TrailEvent): string {
@@ -19,7 +20,7 @@ export function exportLine(format: ExportFormat, link: TrailEvent): string {
     case 'jsonl':
       return `${JSON.stringify(jsonOf(link))}\n`;
     case 'csv':
-      return `${csvOf(link).map(csvCell).join(',')}\r\n`;
+      return csvLine(csvOf(link));
     case 'ocsf':
       return `${JSON.stringify(ocsfOf(link))}\n`;
   }
@@ -63,10 +64,4 @@ function csvOf({ seq, hash, event }: TrailEvent): readonly string[] {
     JSON.stringify(event.personal ?? {}),
     hash,
   ];
-}
-
-/** RFC 4180; and a text that a spreadsheet would take for a formula stays a text. */
-export function csvCell(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -51,7 +51,7 @@ export function partsOf(seen: {
       conversation: conversationOf(slack, message.channel),
       ts: message.ts,
       at: seen.postedAt(message.ts),
-      text: message.text,
+      text: [message.text, ...(message.files ?? []).map(({ title }) => `File: ${title}`)].filter(Boolean).join('\n'),
       blocks: message.blocks,
       revision: message.revision,
     });

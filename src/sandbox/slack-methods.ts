@@ -1,5 +1,6 @@
 /** The Web API methods that the local Slack knows, each as strict as the documents say the real one is. */
 import { checkBlocks, checkView, withBlockIds } from './slack-blocks.ts';
+import { fileMethods } from './slack-files.ts';
 import type { Fields, SlackMessage, SlackUser, SlackView, SlackWorld } from './slack-state.ts';
 
 export type MethodResult = Fields & { readonly ok: boolean; readonly error?: string };
@@ -46,6 +47,8 @@ function userFacts(world: SlackWorld, user: SlackUser): Fields {
 }
 
 export const methods: Readonly<Record<string, (world: SlackWorld, args: Fields) => MethodResult>> = {
+  ...fileMethods,
+
   'auth.test': (world) => ({
     ok: true,
     url: `https://${world.seed.team.domain}.slack.com/`,

@@ -55,6 +55,8 @@ export async function startSlackServer(options: {
   });
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
+  world.origin = origin;
+
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = new URL(request.url ?? '/', origin);
     const body = await readBody(request);
@@ -68,6 +70,12 @@ export async function startSlackServer(options: {
     if (target.pathname.startsWith('/response/') && request.method === 'POST')
       return await faulty('response_url', {}, request, response, () =>
         respond(target.pathname.slice('/response/'.length), body),
+      );
+    if (target.pathname.startsWith('/upload/v1/') && request.method === 'POST')
+      return await faulty('upload', {}, request, response, () =>
+        world.upload(target.pathname.slice('/upload/v1/'.length), body)
+          ? { ok: true }
+          : { status: 400, body: { ok: false, error: 'no such upload' }, outcome: 'no such upload' },
       );
     if (target.pathname.startsWith('/api/'))
       return await call(target.pathname.slice('/api/'.length), body, request, response);

@@ -1,5 +1,6 @@
 /** The records of the local Slack. Each record is replaced, never changed, so that what a test holds is what it saw. */
 import { randomBytes } from 'node:crypto';
+import type { SlackFile } from './slack-files.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -50,6 +51,7 @@ export interface SlackMessage {
   readonly app_id: string;
   readonly text: string;
   readonly blocks: readonly Fields[];
+  readonly files?: readonly SlackFile[];
   readonly thread_ts?: string;
   readonly metadata?: Fields;
   readonly deleted: boolean;
@@ -137,7 +139,13 @@ export class SlackWorld {
     string,
     { user: string; channel: string; at: number; uses: number; message?: { channel: string; ts: string } }
   >();
+  readonly #uploads = new Map<
+    string,
+    { file: Omit<SlackFile, 'title'>; length: number; address: string; done: boolean }
+  >();
   #lastTs = 0;
+  /** Where it is served. */
+  origin = '';
 
   constructor(seed: SlackSeed) {
     this.seed = seed;
@@ -269,6 +277,30 @@ export class SlackWorld {
     if (performance.now() - trigger.at > TRIGGER_LIFE_MS) return { error: 'expired_trigger_id' };
     trigger.used = true;
     return { user: trigger.user };
+  }
+
+  expectUpload(name: string, length: number): { id: string; address: string } {
+    const id = this.id('F');
+    const address = randomBytes(12).toString('hex');
+    this.#uploads.set(id, { file: { id, name, text: '' }, length, address, done: false });
+    return { id, address };
+  }
+
+  /** Whether such a file was announced, in this length. */
+  upload(address: string, text: string): boolean {
+    const found = [...this.#uploads.values()].find((one) => one.address === address && !one.done);
+    if (found === undefined || Buffer.byteLength(text) !== found.length) return false;
+    found.file = { ...found.file, text };
+    found.done = true;
+    return true;
+  }
+
+  /** What was sent; good once. */
+  takeUpload(id: string): Omit<SlackFile, 'title'> | undefined {
+    const found = this.#uploads.get(id);
+    if (found?.done !== true) return undefined;
+    this.#uploads.delete(id);
+    return found.file;
   }
 
   useResponse(id: string): { user: string; channel: string; message?: { channel: string; ts: string } } | undefined {

@@ -6,7 +6,7 @@ import type { AnswerStore, DigestStore, DriftStore, PlaceStore, Store, TrailStor
 import { activitiesOn } from './activities.ts';
 import { answersOn } from './answers.ts';
 import { commitProgram, type Writing } from './commit.ts';
-import { readDigestFacts, readExplained } from './digests.ts';
+import { readDigestFacts, readDigestRequests, readExplained, readRequestsWithReviews } from './digests.ts';
 import { readDrifts, readFilledGroups, readLedgerOf } from './drift.ts';
 import { readFreezes, readGrants } from './freezes.ts';
 import { migratePostgres, migrateSqlite } from './migrate.ts';
@@ -292,6 +292,8 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
       return await each(run((s) => s.statements.unsignedDigests({ limit })));
     },
     digestFacts: (period, lateMs, limit) => snapshot(readDigestFacts(period, lateMs, limit)),
+    digestRequests: (period, limit) => snapshot(readDigestRequests(period, limit)),
+    requestsWithReviews: (ids) => snapshot(readRequestsWithReviews(ids)),
     explained: (directory, groupId, removedSince, limit) =>
       each(readExplained(directory, groupId, removedSince, limit)),
 

@@ -1,19 +1,22 @@
 /** What the digest asks of the record: counted in full, listed in part, and always from an index. */
-import { and, asc, desc, eq, getTableColumns, gte, lt, or, sql } from 'drizzle-orm';
-import type { EndReason, Instant } from '../access/model.ts';
-import type { DigestFacts, Period, Spread } from '../access/ports.ts';
+import { and, asc, desc, eq, getTableColumns, gte, inArray, lt, or, sql } from 'drizzle-orm';
+import type { EndReason, Instant, RequestId } from '../access/model.ts';
+import type { DigestFacts, DigestStore, Period, Spread } from '../access/ports.ts';
 import { readDrifts } from './drift.ts';
 import { columns, columnsBeside, type Prepare, value } from './prepare.ts';
 import { readMemberships, withAnswers } from './reads.ts';
-import { toGrant } from './rows.ts';
+import { toGrant, toReview } from './rows.ts';
 import type { Tables } from './schema.ts';
 import { type Database, type Program, run, type Session } from './session.ts';
+import { recall } from './trail.ts';
 
 /** Entitlements named with their counts; far more than are shown. */
 const ENTITLEMENTS_MAX = 20;
+/** Pairs of people looked through for those who approve each other. */
+const PAIRS_MAX = 20_000;
 
 export function digestStatements(db: Database, t: Tables, prepare: Prepare) {
-  const { requests, grants, memberships, digests } = t;
+  const { requests, grants, memberships, digests, approvals, auditEvents } = t;
   const limit = sql.placeholder('limit');
   const from = value('from');
   const to = value('to');
@@ -168,6 +171,94 @@ export function digestStatements(db: Database, t: Tables, prepare: Prepare) {
       'pending_oldest',
       db.select().from(requests).where(pending).orderBy(asc(requests.lapsesAt), asc(requests.id)).limit(limit),
     ),
+    countBreakGlass: prepare(
+      'count_break_glass',
+      db
+        .select({ count })
+        .from(requests)
+        .where(and(decided, sql`${requests.breakGlass} is not null`)),
+    ),
+    breakGlassIn: prepare(
+      'break_glass_in',
+      db
+        .select()
+        .from(requests)
+        .where(and(decided, sql`${requests.breakGlass} is not null`))
+        .orderBy(desc(requests.decidedAt), desc(requests.id))
+        .limit(limit),
+    ),
+    approvedFor: prepare(
+      'approved_for',
+      db
+        .select({
+          approver: approvals.approver,
+          approverName: sql<string>`max(${approvals.approverName})`,
+          requester: requests.requester,
+          requesterName: sql<string>`max(${requests.requesterName})`,
+          count,
+        })
+        .from(requests)
+        .innerJoin(approvals, eq(approvals.requestId, requests.id))
+        .where(
+          and(
+            decided,
+            sql`${requests.state} = 'approved'`,
+            sql`${approvals.answer} = 'approved'`,
+            eq(approvals.digest, requests.digest),
+          ),
+        )
+        .groupBy(approvals.approver, requests.requester)
+        .orderBy(desc(sql`count(*)`), asc(approvals.approver), asc(requests.requester))
+        .limit(limit),
+    ),
+    policyChangesIn: prepare(
+      'policy_changes_in',
+      db
+        .select({ canonical: auditEvents.canonical })
+        .from(auditEvents)
+        .where(and(sql`${auditEvents.kind} = 'policy.changed'`, gte(auditEvents.at, from), lt(auditEvents.at, to)))
+        .orderBy(desc(auditEvents.at), desc(auditEvents.seq))
+        .limit(limit),
+    ),
+    decidedIds: prepare(
+      'decided_ids',
+      db
+        .select({ id: requests.id, at: requests.createdAt })
+        .from(requests)
+        .where(decided)
+        .orderBy(desc(requests.decidedAt))
+        .limit(limit),
+    ),
+    pendingIds: prepare(
+      'pending_ids',
+      db.select({ id: requests.id, at: requests.createdAt }).from(requests).where(pending).limit(limit),
+    ),
+    endingIds: prepare(
+      'ending_ids',
+      db
+        .select({ id: grants.requestId, at: grants.approvedAt })
+        .from(grants)
+        .where(ending)
+        .orderBy(desc(grants.endingAt))
+        .limit(limit),
+    ),
+    endedIds: prepare(
+      'ended_ids',
+      db
+        .select({ id: grants.requestId, at: grants.approvedAt })
+        .from(grants)
+        .where(and(gte(grants.endedAt, from), lt(grants.endedAt, to)))
+        .orderBy(desc(grants.endedAt))
+        .limit(limit),
+    ),
+    unendedIds: prepare(
+      'unended_ids',
+      db
+        .select({ id: grants.requestId, at: grants.approvedAt })
+        .from(grants)
+        .where(sql`${grants.state} <> 'ended'`)
+        .limit(limit),
+    ),
     explained: prepare(
       'explained',
       db
@@ -228,6 +319,8 @@ export function* readDigestFacts({ from, to }: Period, lateMs: number, limit: nu
   const [pending] = yield* run((s) => s.statements.countPending({}));
   const [owed] = yield* run((s) => s.statements.countOwed({}));
   const [drifts] = yield* run((s) => s.statements.countDrifts({}));
+  const [glass] = yield* run((s) => s.statements.countBreakGlass(period));
+  const policyChanges = yield* run((s) => s.statements.policyChangesIn(some));
   const closed = (state: string) =>
     decided.filter((row) => row.state === state).reduce((sum, row) => sum + row.count, 0);
   const counts = {
@@ -240,6 +333,7 @@ export function* readDigestFacts({ from, to }: Period, lateMs: number, limit: nu
     ending: { ...NONE, ...Object.fromEntries(ending.map(({ reason, count }) => [reason ?? 'expired', count])) },
     proven: proven?.count ?? 0,
     late: proven?.late ?? 0,
+    breakGlass: glass?.count ?? 0,
     live: live?.count ?? 0,
     pending: pending?.count ?? 0,
     removals: owed?.count ?? 0,
@@ -263,7 +357,51 @@ export function* readDigestFacts({ from, to }: Period, lateMs: number, limit: nu
     ),
     drift: yield* readDrifts(limit),
     pending: yield* withAnswers(yield* run((s) => s.statements.pendingOldest({ limit }))),
+    breakGlass: yield* withAnswers(yield* run((s) => s.statements.breakGlassIn(some))),
+    approvedFor: yield* run((s) => s.statements.approvedFor({ ...period, limit: PAIRS_MAX })),
+    policyChanges: policyChanges.map(({ canonical }) => recall(canonical, [])),
   };
+}
+
+export function* readDigestRequests({ from, to }: Period, limit: number): Program<readonly RequestId[]> {
+  const some = { from, to, limit };
+  const found = [
+    ...(yield* run((s) => s.statements.pendingIds({ limit }))),
+    ...(yield* run((s) => s.statements.unendedIds({ limit }))),
+    ...(yield* run((s) => s.statements.decidedIds(some))),
+    ...(yield* run((s) => s.statements.endingIds(some))),
+    ...(yield* run((s) => s.statements.endedIds(some))),
+  ];
+  const newest = found.sort((a, b) => b.at - a.at || (a.id < b.id ? 1 : -1));
+  return [...new Set(newest.map(({ id }) => id))].slice(0, limit);
+}
+
+export function* readRequestsWithReviews(
+  ids: readonly RequestId[],
+): Program<Awaited<ReturnType<DigestStore['requestsWithReviews']>>> {
+  if (ids.length === 0) return [];
+  const rows = yield* run(({ db, fetch, tables: { requests } }) =>
+    fetch(
+      db
+        .select()
+        .from(requests)
+        .where(inArray(requests.id, [...ids]))
+        .orderBy(desc(requests.createdAt), desc(requests.id)),
+    ),
+  );
+  const reviews = yield* run(({ db, fetch, tables: { reviews } }) =>
+    fetch(
+      db
+        .select()
+        .from(reviews)
+        .where(inArray(reviews.requestId, [...ids])),
+    ),
+  );
+  const reviewOf = new Map(reviews.map((row) => [row.requestId, toReview(row)]));
+  return (yield* withAnswers(rows)).map((record) => {
+    const review = reviewOf.get(record.request.id);
+    return review === undefined ? { record } : { record, review };
+  });
 }
 
 export function* readExplained(

@@ -3,23 +3,26 @@
  * time passed while nothing ran is late and not lost. However many processes ring, one makes it: the day's row, the
  * message owed and the event in the trail are one commit, and the row can be put only once.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { schedule } from 'node-cron';
 import type { Catalog } from '../access/catalog.ts';
 import { event } from '../access/decision.ts';
-import { DIGEST_LINES, type DigestView, digestView, LATE_AFTER_MS } from '../access/digest-view.ts';
+import { DIGEST_CSV_HEAD, digestCsvLine } from '../access/digest-csv.ts';
+import { DIGEST_LINES, type DigestView, digestView, LATE_AFTER_MS, UNSIGNED_MOST } from '../access/digest-view.ts';
 import type { AccountRef, Change, Instant } from '../access/model.ts';
-import { PRIORITY } from '../access/model.ts';
 import {
   type Clock,
   type DigestStore,
   type Ids,
   type Period,
   type Reports,
+  type SharedFile,
   StaleStateError,
   type Store,
   type TrailSeal,
 } from '../access/ports.ts';
 import { groupsOf } from '../access/queries.ts';
+import { handDetails, showDigest } from '../access/security-digest.ts';
 import { lastTimeOfDay } from '../access/zone.ts';
 import type { LoopLog } from './loop.ts';
 
@@ -44,11 +47,17 @@ export interface DigestParts {
 }
 
 export interface Digests extends Reports {
+  /** Every line of a digest as a file; `day` names it. */
+  details(period: Period, day: string | undefined): Promise<SharedFile>;
   /** Makes what is due. Never rejects. One at a time. */
   ring(): Promise<void>;
   start(): void;
   stop(): Promise<void>;
 }
+
+/** Far more than anybody reads; the title says when it is not all. */
+const DETAILS_MOST = 50_000;
+const DETAILS_PAGE = 500;
 
 /** What was decided just before the time is committed by then, and so belongs to this digest and not to none. */
 const SETTLED_AFTER_MS = 5_000;
@@ -64,12 +73,13 @@ export function createDigests(parts: DigestParts): Digests {
     const entitlements = Object.values(catalog().resources).flatMap((resource) => Object.values(resource.roles));
     // Reading all of it takes seconds once it is long: done for the day's digest, not for whoever asks in between.
     const scheduled = dueAt !== undefined;
-    const [facts, members, { live: freezes }, trail, reviews] = await Promise.all([
+    const [facts, members, { live: freezes }, trail, reviews, unsigned] = await Promise.all([
       store.digestFacts(period, LATE_AFTER_MS, DIGEST_LINES),
       standing(groupsOf(entitlements)),
       store.freezes(),
       parts.trail?.(scheduled),
       store.openReviews(DIGEST_LINES),
+      store.unsignedDigests(UNSIGNED_MOST),
     ]);
     return digestView(
       {
@@ -77,6 +87,7 @@ export function createDigests(parts: DigestParts): Digests {
         standing: members,
         freezes,
         reviews,
+        unsigned,
         period,
         zone,
         ...(trail === undefined ? {} : { trail }),
@@ -112,6 +123,23 @@ export function createDigests(parts: DigestParts): Digests {
 
   return {
     digest: (period, zone) => draw(period, zone),
+    async made(which) {
+      if ('id' in which) return await store.digestById(which.id);
+      return which.day === undefined ? await store.lastDigest() : await store.digestOf(which.day);
+    },
+    async details(period, day) {
+      const ids = await store.digestRequests(period, DETAILS_MOST + 1);
+      const parts = [DIGEST_CSV_HEAD];
+      for (let at = 0; at < Math.min(ids.length, DETAILS_MOST); at += DETAILS_PAGE) {
+        const page = await store.requestsWithReviews(ids.slice(at, Math.min(at + DETAILS_PAGE, DETAILS_MOST)));
+        parts.push(...page.map((row) => digestCsvLine({ ...row, findings: [] })));
+        // Many lines take a while: between two pages everybody else gets a turn.
+        await nextTurn();
+      }
+      const left = ids.length > DETAILS_MOST ? `, the newest ${DETAILS_MOST} requests of more` : '';
+      const name = day ?? new Date(period.to).toISOString().slice(0, 10);
+      return { name: `digest-${name}.csv`, title: `Access digest ${name}, line by line${left}`, text: parts.join('') };
+    },
     standing,
     ring() {
       running ??= once()
@@ -156,19 +184,11 @@ function made(
       put: 'digest',
       row: { day: due.day, version: 1, fromAt: period.from, toAt: period.to, madeAt: at, id, view: digest },
     },
-    ...channels.map(
-      ({ platform, conversation }): Change => ({
-        put: 'job',
-        row: {
-          kind: 'notification',
-          id: `digest:${due.day}${platform === 'slack' ? '' : `:${platform}`}`,
-          lane: 'chat',
-          priority: PRIORITY.usual,
-          dueAt: at,
-          payload: { tell: 'digest', platform, conversation, day: due.day },
-        },
-      }),
-    ),
+    ...(channels.length === 0 ? [] : [showDigest(due.day, at)]),
+    // Nothing happened, so there is no line to look at.
+    ...(digest.quiet || !channels.some(({ platform }) => platform === 'slack')
+      ? []
+      : [handDetails(period, { day: due.day }, at)]),
     event(
       'digest.posted',
       at,

@@ -7,10 +7,9 @@
  */
 
 import { messageId, showEverywhere, tellSecurity } from '../access/decision.ts';
-import type { DigestView } from '../access/digest-view.ts';
 import type { FindingAudience, FindingView } from '../access/finding-view.ts';
 import { actionableMessage } from '../access/messages.ts';
-import type { AccessRequest, AccountRef, Audience, Change, Job, Notification } from '../access/model.ts';
+import type { AccessRequest, AccountRef, Audience, Change, DigestRecord, Job, Notification } from '../access/model.ts';
 import {
   type Clock,
   type Ids,
@@ -27,7 +26,9 @@ import {
 } from '../access/ports.ts';
 import type { ReportView } from '../access/report.ts';
 import { type ReviewView, reminding } from '../access/review-view.ts';
+import { detailsNote } from '../access/security-digest.ts';
 import { type MessageView, noticeView, type RequestView, reminderText } from '../access/view.ts';
+import { type DetailsParts, tellDetails } from './details.ts';
 import type { Lane, LoopLog } from './loop.ts';
 
 const LEASE_MS = 30_000;
@@ -46,6 +47,7 @@ const LOOK_FOR_MS = 60_000;
 const AGAIN_BLINDLY_MS = 5 * 60_000;
 /** A channel that cannot be used is told of again after this, while requests are still sent there. */
 const TELL_AGAIN_MS = 24 * 60 * 60_000;
+const DAY_MS = 24 * 60 * 60_000;
 
 export interface NotifyParts {
   readonly store: Store;
@@ -58,10 +60,14 @@ export interface NotifyParts {
   readonly review: (id: string) => Promise<ReviewView | undefined>;
   readonly revocation: (id: string) => Promise<ReportView | undefined>;
   /** The digest of a day. */
-  readonly digest: (day: string) => Promise<DigestView | undefined>;
   readonly finding: (id: string, audience: FindingAudience) => Promise<FindingView | undefined>;
   /** Where findings are told instead of the security channels; absent: there. */
   readonly findingsChannel: () => Conversation | undefined;
+  readonly digest: (day: string) => Promise<DigestRecord | undefined>;
+  /** Where it is posted, at most once for each platform. */
+  readonly digestChannels: () => readonly Conversation[];
+  /** Every line of it as a file. */
+  readonly details: DetailsParts['details'];
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: LoopLog;
@@ -153,6 +159,7 @@ async function tell(parts: Telling, job: LeasedJob, what: Notification): Promise
     if (what.tell === 'request') await tellRequest(parts, job.id, what);
     else if (what.tell === 'digest') await tellDigest(parts, job.id, what);
     else if (isDrawn(what)) await tellDrawn(parts, job.id, what);
+    else if (what.tell === 'details') await tellDetails(parts, job.id, what);
     else if (what.tell === 'reminder') await tellReminder(parts, job.id, what);
     else await tellNotice(parts, job.id, what);
     return { done: true };
@@ -318,11 +325,33 @@ function timeless(view: MessageView): unknown {
   return view.kind === 'request' ? { ...view, request: { ...view.request, at: 0 } } : view;
 }
 
-async function tellDigest(parts: NotifyParts, id: string, what: Notification & { tell: 'digest' }): Promise<void> {
-  const { conversation, platform = 'slack', day } = what;
-  const digest = await parts.digest(day);
-  if (digest === undefined) return;
-  await show(parts, { id, requestId: '', platform, target: { conversation } }, { kind: 'digest', digest });
+/** On each platform, where the configuration says now; one that was posted already is updated where it stands. */
+async function tellDigest(parts: NotifyParts, id: string, { day }: Notification & { tell: 'digest' }): Promise<void> {
+  const made = await parts.digest(day);
+  if (made?.view === undefined) return;
+  const { view: digest, id: signs, signedAt, signedBy, note } = made;
+  const days = Math.max(1, Math.round((made.toAt - made.fromAt) / DAY_MS));
+  await inEach(parts.digestChannels(), async ({ platform, conversation }) => {
+    const attaches = parts.messengers[platform]?.attach !== undefined;
+    const view: MessageView = {
+      kind: 'digest',
+      digest,
+      ...(digest.quiet ? {} : { note: detailsNote(attaches ? 'below' : 'host', days) }),
+      ...(signs === undefined
+        ? {}
+        : {
+            signing: {
+              id: signs,
+              day,
+              ...(signedAt === undefined
+                ? {}
+                : { signed: { by: signedBy ?? '', at: signedAt, ...(note === undefined ? {} : { note }) } }),
+            },
+          }),
+    };
+    const place = { id: platform === 'slack' ? id : `${id}:${platform}`, requestId: '', platform };
+    await show(parts, { ...place, target: { conversation } }, view);
+  });
 }
 
 type DrawnJob = Extract<Notification, { readonly tell: 'revocation' | 'review' | 'finding' }>;
@@ -418,7 +447,9 @@ async function undelivered(
   error: MessengerError,
 ): Promise<Outcome> {
   const { store, clock, ids, log } = parts;
-  const passing = error.code === 'rate_limited' || error.code === 'unavailable' || error.code === 'unauthorized';
+  // An app that was installed before it could share files is not going to be allowed to by waiting.
+  const mayCome = error.code === 'unauthorized' && what.tell !== 'details';
+  const passing = error.code === 'rate_limited' || error.code === 'unavailable' || mayCome;
   if (passing && job.attempts < ATTEMPTS_MAX) {
     const backOff = Math.min(1_000 * 2 ** Math.min(job.attempts, 10), WAIT_MAX_MS);
     // Told when to come back, it comes back then: what was turned away a hundred times is not to wait the longer for it.
@@ -438,8 +469,9 @@ async function undelivered(
     } as const;
     return { done: true, changes: tellSecurity(`message_undeliverable:${job.id}`, notice) };
   }
-  // Its progress is in the security channel as well, and what it ends is ended without being told.
-  if (isDrawn(what)) return { done: true };
+  // Its progress is in the security channel as well, and what it ends is ended without being told. A file that cannot be
+  // shared is still to be had on the host.
+  if (isDrawn(what) || what.tell === 'details') return { done: true };
   const id = messageId(what.requestId, what.audience);
   // The channel is where security expects requests to be seen; a person's own copy is one of several.
   if (what.audience.kind === 'channel')

@@ -1,5 +1,6 @@
 /** What security reads once a day: the worst first, everything counted, and a quiet day in one line. */
 import { describe, expect, test } from 'vitest';
+import { DIGEST_CSV_HEAD, digestCsvLine } from '../../src/access/digest-csv.ts';
 import { digestView, removalDueAt, removalLatenessMs } from '../../src/access/digest-view.ts';
 import { fitted, reportText } from '../../src/access/report.ts';
 import { lastTimeOfDay, startOfDay } from '../../src/access/zone.ts';
@@ -179,6 +180,97 @@ test('what was denied, lapsed or ended early says by whom and why', () => {
   expect(all(shown)).toContain('4 ran out, 1 revoked');
 });
 
+describe('what asks for somebody’s judgement', () => {
+  const material = {
+    facts: quietFacts({
+      counts: { granted: 4, breakGlass: 1 },
+      breakGlass: [granted(3, 'Ben Okafor', 'orders are down')],
+      approvedFor: [
+        { approver: 'a', approverName: 'Ana', requester: 'b', requesterName: 'Ben', count: 3 },
+        { approver: 'b', approverName: 'Ben', requester: 'a', requesterName: 'Ana', count: 2 },
+        { approver: 'b', approverName: 'Ben', requester: 'c', requesterName: 'Cat', count: 9 },
+      ],
+      policyChanges: [
+        {
+          at: T0 - HOUR,
+          kind: 'policy.changed',
+          actor: { kind: 'hallpass', part: 'configuration' },
+          detail: { policy: 'standard', before: '1a2b3c4d5e', now: 'ffeeddccbb' },
+        },
+      ],
+    }),
+    standing: [nobody],
+    period,
+    zone: 'UTC',
+  };
+  const told = (more: Partial<Parameters<typeof digestView>[0]> = {}) => digestView({ ...material, ...more }, T0);
+
+  test('is said: what was taken without approval, who approves for each other, which policies changed', () => {
+    const said = all(told());
+    expect(said).toContain('Taken without approval: Ben Okafor: db-prod:read (G-1003) for 30 min');
+    expect(said).toContain('Approved for each other: Ana and Ben: 3 and 2 times');
+    expect(said).not.toContain('Cat:');
+    expect(said).toContain('standard: 1a2b3c4d is now ffeeddcc, 08:00 UTC');
+    expect(told().counts).toMatchObject({ breakGlass: 1, pairs: 1, policyChanges: 1 });
+  });
+
+  test('is also how long the digests have been left unsigned, on a quiet day too', () => {
+    const unsigned = [
+      { day: '2026-03-06', toAt: T0 - 4 * 24 * HOUR },
+      { day: '2026-03-09', toAt: T0 - 24 * HOUR },
+    ];
+    expect(all(told({ unsigned }))).toContain('Digests not signed: 2, the oldest of 2026-03-06: 4 days unsigned');
+    const quiet = told({ facts: quietFacts(), unsigned });
+    expect(quiet).toMatchObject({ quiet: true, headline: expect.stringContaining('2 digests not signed') });
+  });
+
+  test('comes with what was found and never used, and what was not looked at is not called innocent', () => {
+    const finding = {
+      id: 'F-7KQ2M',
+      version: 1,
+      state: 'open',
+      rule: 'export',
+      title: 'Bulk export',
+      level: 'high',
+      grantId: 'G-7KQ2',
+      requestId: 'R-7KQ2',
+      holder: 'okta/ana',
+      holderName: 'Ana',
+      entitlement: 'db-prod:read',
+      count: 1,
+      examples: [],
+      firstAt: T0,
+      lastAt: T0,
+      createdAt: T0 - HOUR,
+    } as const;
+    const activity = {
+      found: [finding, { ...finding, id: 'F-OLD2M' }],
+      open: [finding],
+      failing: ['google'],
+      unused: [{ entitlement: 'db-prod:read', ended: 14, unused: 12, longestUseMs: 8 * MINUTE, usualMs: 2 * HOUR }],
+    };
+    const shown = told({ activity });
+    expect(shown.severity).toBe('warning');
+    expect(all(shown)).toMatch(
+      /Findings: Ana: high: Bulk export under db-prod:read .*nobody has answered.*1 other closed/,
+    );
+    expect(all(shown)).toContain('Activity not looked at: google: it did not answer');
+    expect(all(shown)).toContain(
+      'db-prod:read: 12 of 14 grants; nobody used it for longer than 8 min, so 10 min in place of 2 h would do',
+    );
+  });
+});
+
+describe('every line of it', () => {
+  test('is a row that no spreadsheet takes for a formula', () => {
+    const asked = granted(1, '=cmd|calc', '+SUM(A1), "quoted"\nand more');
+    const line = digestCsvLine({ record: asked, findings: [] });
+    expect(line).toContain(`R-1001,G-1001,'=cmd|calc,db-prod:read,"'+SUM(A1), ""quoted""\nand more",approved,`);
+    expect(line.endsWith('\r\n')).toBe(true);
+    expect(DIGEST_CSV_HEAD.split(',')).toHaveLength(23);
+  });
+});
+
 test('a digest that is late says so', () => {
   expect(view({ counts: { live: 1 } }, [pat], T0 - 3 * HOUR).note).toContain('It was due 07:00 CET and is late.');
   expect(view({ counts: { live: 1 } }, [pat], T0 - MINUTE).note).not.toContain('late');
@@ -196,10 +288,10 @@ describe('many', () => {
 
   test('are counted in full, and the rest of the list is a number', () => {
     const [section] = fitted(view(facts).sections, 11_000);
-    expect(section?.lines).toHaveLength(40);
-    expect(section?.left).toBe(4_960);
+    expect(section?.lines).toHaveLength(10);
+    expect(section?.left).toBe(4_990);
     expect(section?.note).toBe('In all: db-prod:read 4,000, db-prod:admin 1,000');
-    expect(all(view(facts))).toContain('and 4,960 more');
+    expect(all(view(facts))).toContain('and 4,990 more');
   });
 
   test('leave every section some room, however short it is', () => {

@@ -1,9 +1,10 @@
 /** What a SIEM, a spreadsheet and an auditor without our database are handed. */
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
+import { csvCell } from '../../src/access/csv.ts';
 import type { AuditEvent } from '../../src/access/model.ts';
 import type { TrailEvent } from '../../src/access/ports.ts';
-import { csvCell, exportHead, exportLine } from '../../src/audit/export.ts';
+import { exportHead, exportLine } from '../../src/audit/export.ts';
 import { ocsfOf } from '../../src/audit/ocsf.ts';
 import { anEvent, KEY, T0 } from '../contracts/store-rows.ts';
 

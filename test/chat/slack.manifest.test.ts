@@ -100,6 +100,7 @@ describe('the Slack manifest', () => {
       'channels:read',
       'chat:write',
       'commands',
+      'files:write',
       'groups:history',
       'groups:read',
       'im:history',

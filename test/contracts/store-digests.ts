@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { AccessRequest, Change, Grant } from '../../src/access/model.ts';
 import { StaleStateError } from '../../src/access/ports.ts';
 import type { Bench } from './store.ts';
-import { aGrant, aMembership, anApproval, aRequest, KEY, MINUTE, T0 } from './store-rows.ts';
+import { aGrant, aMembership, anApproval, anEvent, aRequest, KEY, MINUTE, T0 } from './store-rows.ts';
 
 const PERIOD = { from: T0, to: T0 + 60 * MINUTE };
 const LATE_MS = 5 * MINUTE;
@@ -61,6 +61,85 @@ export function digestContract(bench: Bench): void {
     expect(await two.lastDigest()).toStrictEqual(row);
     await one.commit({ changes: [{ put: 'digest', row: { ...row, day: '2026-11-24', toAt: T0 + 9 } }] });
     expect((await two.lastDigest())?.day).toBe('2026-11-24');
+  });
+
+  test('a digest is found by its day and by its id, signed once, and unsigned until then', async () => {
+    const store = await bench.store();
+    const made = { day: '2026-11-24', version: 1, fromAt: T0, toAt: T0 + 1, madeAt: T0 + 2, id: 'opaque' };
+    const mark = { day: '2026-11-23', version: 1, fromAt: T0, toAt: T0, madeAt: T0 };
+    await store.commit({
+      changes: [
+        { put: 'digest', row: mark },
+        { put: 'digest', row: made },
+      ],
+    });
+    expect(await store.digestOf('2026-11-23')).toStrictEqual(mark);
+    expect(await store.digestById('opaque')).toStrictEqual(made);
+    // The mark of the first start counts nothing, so nobody owes it a signature.
+    expect(await store.unsignedDigests(10)).toEqual([{ day: '2026-11-24', toAt: T0 + 1 }]);
+    const signed = { ...made, version: 2, signedAt: T0 + 3, signedBy: 'Sam', note: 'read' };
+    await store.commit({ changes: [{ put: 'digest', row: signed, was: 1 }] });
+    await expect(store.commit({ changes: [{ put: 'digest', row: signed, was: 1 }] })).rejects.toThrow(StaleStateError);
+    expect(await store.digestById('opaque')).toStrictEqual(signed);
+    expect(await store.unsignedDigests(10)).toEqual([]);
+  });
+
+  test('who approves for whom, what was taken without approval and which policies changed are of the period', async () => {
+    const store = await bench.store();
+    const [ada, grace] = ['okta/00u1', 'okta/00u2'];
+    const asked = (id: string, by: string, at: number, more: Partial<AccessRequest> = {}) => [
+      ...grantedAt(id, at, {}, { requester: by, requesterName: by, ...more }),
+      { put: 'approval' as const, row: anApproval({ requestId: `R-${id}`, approver: by === ada ? grace : ada }) },
+    ];
+    const changed = (at: number): Change => ({
+      put: 'event',
+      row: anEvent({ at, kind: 'policy.changed', detail: { policy: 'standard' } }),
+    });
+    await store.commit({
+      changes: [
+        ...asked('A1', ada, T0),
+        ...asked('A2', ada, T0 + 1),
+        ...asked('B1', grace, T0 + 2),
+        ...asked('OLD', grace, T0 - 1),
+        // An approval of what was shown before it changed does not count.
+        ...asked('B2', grace, T0 + 3, { digest: 'other' }),
+        ...grantedAt('G1', T0 + 4, {}, { breakGlass: 'usual' }),
+        changed(T0 - 1),
+        changed(T0 + 5),
+        { put: 'event', row: anEvent({ at: T0 + 6 }) },
+      ],
+    });
+    const facts = await store.digestFacts(PERIOD, LATE_MS, 10);
+    expect(facts.approvedFor.map(({ approver, requester, count }) => [approver, requester, count])).toEqual([
+      [grace, ada, 2],
+      [ada, grace, 1],
+    ]);
+    expect(facts.counts.breakGlass).toBe(1);
+    expect(facts.breakGlass.map(({ request }) => request.id)).toEqual(['R-G1']);
+    expect(facts.policyChanges.map(({ at, detail }) => [at, detail.policy])).toEqual([[T0 + 5, 'standard']]);
+  });
+
+  test('the lines of a digest are what was decided or ended in the period, and what is live or waits', async () => {
+    const store = await bench.store();
+    const ended = { state: 'ended', endReason: 'expired' } as const;
+    await store.commit({
+      changes: [
+        ...grantedAt('OLD', T0 - 9, { ...ended, endingAt: T0 - 2, endedAt: T0 - 1 }),
+        ...grantedAt('END', T0 - 8, { ...ended, endingAt: T0 - 1, endedAt: T0 }),
+        ...grantedAt('LIVE', T0 - 7),
+        ...grantedAt('NEW', T0 + 1),
+        closed('NO', 'denied', T0 + 2, { createdAt: T0 - 6 }),
+        { put: 'request', row: aRequest({ id: 'R-WAIT', createdAt: T0 - 5 }) },
+      ],
+    });
+    const ids = await store.digestRequests(PERIOD, 10);
+    expect(ids).toEqual(['R-NEW', 'R-WAIT', 'R-NO', 'R-LIVE', 'R-END']);
+    expect(await store.digestRequests(PERIOD, 2)).toEqual(['R-NEW', 'R-WAIT']);
+    const rows = await store.requestsWithReviews(ids.slice(0, 2));
+    expect(rows.map(({ record, review }) => [record.request.id, record.grant?.id, review])).toEqual([
+      ['R-NEW', 'G-NEW', undefined],
+      ['R-WAIT', undefined, undefined],
+    ]);
   });
 
   test('the beginning of a period belongs to it, its end to the next', async () => {

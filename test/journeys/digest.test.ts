@@ -5,7 +5,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createLog } from '../../src/log.ts';
 import { run } from '../../src/main.ts';
-import { blocksOf, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
+import { blocksOf, dmsOf, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
 import type { SlackMessage } from '../../src/sandbox/slack-state.ts';
 import { inspectMessage } from '../support/block-kit.ts';
 import {
@@ -13,6 +13,7 @@ import {
   EITHER,
   type Journey,
   type JourneyOptions,
+  PEOPLE,
   SECURITY,
   startJourney,
 } from '../support/journey.ts';
@@ -93,7 +94,7 @@ describe.each(EITHER)('the daily digest, on %s', (dialect) => {
       /A quiet time since .* UTC: nothing was requested.* 1 standing member: Pat Moreau in prod-db-read/,
     );
     // Its title, the line, and below it where the trail ends.
-    expect(blocksOf(first).map(({ type }) => type)).toEqual(['header', 'section', 'context']);
+    expect(blocksOf(first).map(({ type }) => type)).toEqual(['header', 'section', 'context', 'actions']);
     expect(first.text).toMatch(/Audit trail: \d+ events?, each as it was written.*Ends at \d+:[0-9a-f]{64}/);
     await journey.moveClock(MINUTE);
     await journey.moveClock(DAY);
@@ -162,6 +163,48 @@ describe.each(EITHER)('the daily digest, on %s', (dialect) => {
   });
 });
 
+describe('a digest as a control', () => {
+  afterEach(() => journey.end());
+
+  it('is signed off once, by those who may, has every line below it as a file, and says what was left unsigned', async () => {
+    await start('sqlite', HOUR);
+    const { card } = await journey.ask('ana', 'db-prod 30m =SUM(A1) fix it');
+    await journey.approve('ben', card, 'ana');
+    await journey.moveClock(HOUR + MINUTE);
+    const first = await posted(1);
+    const file = await journey.slack.waitFor(
+      (state) => messagesIn(state, SECURITY).find(({ files }) => files !== undefined),
+      6_000,
+      'the file',
+    );
+    expect(file.thread_ts).toBe(first.ts);
+    const [csv] = file.files ?? [];
+    expect(csv?.name).toMatch(/^digest-\d{4}-\d{2}-\d{2}\.csv$/);
+    expect(csv?.text).toMatch(
+      /^request,grant,who,.*\r\nR-\w+,G-\w+,Ana Sousa,db-prod:read,'=SUM\(A1\) fix it,approved,/,
+    );
+
+    await journey.moveClock(DAY);
+    const second = await posted(2);
+    expect(textOf(second)).toMatch(/Digests not signed.*1, the oldest of .*1 day unsigned/s);
+    const press = async (name: 'ana' | 'sam', message: SlackMessage) =>
+      textOf(await (await journey.person(name).press(message, 'sign-digest')).said(6_000));
+    expect(await press('ana', second)).toMatch(/You may not sign the digest\. It can be signed by/);
+    expect(await press('sam', second)).toMatch(/Signed off: the digest of/);
+    const signed = await journey.posted(SECURITY, /Access digest.*Signed off by Sam Haddad/s);
+    expect(signed.ts).toBe(second.ts);
+    expect(blocksOf(signed).some(({ type }) => type === 'actions')).toBe(false);
+    expect(await press('sam', second)).toMatch(/has been signed already, by Sam Haddad/);
+    const day = csv?.name.slice(7, 17) ?? '';
+    const typed = await journey.person('sam').slash(`digest sign-off ${day} looked at the one grant`);
+    expect(textOf(await typed.said(6_000))).toContain(`Signed off: the digest of ${day}`);
+    expect((await eventsOf('digest.signed_off')).map(({ detail }) => detail.day)).toContain(day);
+    expect(await eventsOf('digest.sign_refused')).toHaveLength(1);
+    await journey.moveClock(DAY);
+    expect(textOf(await posted(3))).not.toContain('not signed');
+  });
+});
+
 describe('two processes on one Postgres', () => {
   afterEach(() => journey.end());
 
@@ -207,6 +250,13 @@ describe.each(EITHER)('/access digest, on %s', (dialect) => {
     expect(seen).toContain('Pat Moreau');
     const week = textOf(await (await journey.person('ana').slash('digest 7d')).said(6_000));
     expect(week).toContain('1 granted');
+    expect(week).toContain('follows as a file');
+    const own = await journey.slack.waitFor(
+      (state) => dmsOf(state, PEOPLE.ana.slack).find(({ files }) => files !== undefined),
+      6_000,
+      'the file that Ana asked for',
+    );
+    expect(own.files?.[0]?.text).toContain('Ana Sousa,db-prod:read,fix stuck migration');
     const refused = textOf(await (await journey.person('pat').slash('digest')).said(6_000));
     expect(refused).toContain("You may not see other people's access");
     expect(refused).not.toContain('migration');

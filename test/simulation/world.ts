@@ -542,6 +542,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
           digest: async () => undefined,
           finding: handler.finding,
           findingsChannel: () => undefined,
+          digestChannels: () => [],
+          details: async () => ({ name: 'digest.csv', title: 'digest', text: '' }),
           ids,
         }),
       );

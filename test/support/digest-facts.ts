@@ -17,6 +17,7 @@ export function quietFacts(
       ending: { expired: 0, revoked: 0, returned: 0, abandoned: 0, removed_outside: 0 },
       proven: 0,
       late: 0,
+      breakGlass: 0,
       live: 0,
       pending: 0,
       removals: 0,
@@ -31,6 +32,9 @@ export function quietFacts(
     removals: [],
     drift: [],
     pending: [],
+    breakGlass: [],
+    approvedFor: [],
+    policyChanges: [],
   };
   return { ...none, ...lists, counts: { ...none.counts, ...counts } };
 }

@@ -31,6 +31,8 @@ function bench(options: { start: number; zone: string; at: { hour: number; minut
       return quietFacts();
     },
     explained: async () => [],
+    digestRequests: async () => [],
+    requestsWithReviews: async () => [],
     digestOf: async (day: string) => rows.get(day),
     digestById: async () => undefined,
     unsignedDigests: async () => [],

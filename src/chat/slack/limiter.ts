@@ -19,6 +19,8 @@ const TIERS: Readonly<Record<string, Tier>> = {
   'conversations.history': { perMinute: 50 },
   'conversations.info': { perMinute: 50 },
   'conversations.open': { perMinute: 50 },
+  'files.completeUploadExternal': { perMinute: 100 },
+  'files.getUploadURLExternal': { perMinute: 100 },
   'usergroups.users.list': { perMinute: 20 },
   'users.info': { perMinute: 100 },
   'users.lookupByEmail': { perMinute: 50 },

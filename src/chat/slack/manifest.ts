@@ -29,6 +29,7 @@ export const SCOPES = {
   'channels:history': "finding the bot's own message again when it is not known whether it was posted",
   'groups:history': 'the same in a private channel the bot was invited to',
   'im:history': "the same in the bot's own conversation with a person",
+  'files:write': 'the digest line by line, as a file below it or for whoever asked for it',
   'im:write': 'which conversation that is: posting to a person needs only their id, looking needs its own',
 } as const;
 

@@ -7,6 +7,7 @@ import {
   type Metrics,
   type Replier,
   type ReplyTo,
+  type SharedFile,
 } from '../../access/ports.ts';
 import { said } from './log.ts';
 import { type Rendered, renderAnswer, renderMessage, renderNote } from './render.ts';
@@ -20,6 +21,8 @@ const CHANNEL_FACTS_MS = 60_000;
 const CHANNELS_REMEMBERED = 200;
 const DIRECT_MESSAGES_REMEMBERED = 5_000;
 const REPLY_DEADLINE_MS = 5_000;
+/** Some megabytes at most. */
+const UPLOAD_DEADLINE_MS = 15_000;
 /** A late answer has no job to come back for it, so it waits a little for room. */
 const REPLY_PATIENCE_MS = 5_000;
 /** How much our clock and Slack's may differ when a message is looked for by its time. */
@@ -154,6 +157,51 @@ export function createMessenger(options: MessengerOptions): {
     throw new MessengerError('rejected', `Slack channel ${channel}: too many messages since, to look through them all`);
   }
 
+  /** Slack takes a file in three steps; until the last one nobody sees anything of it. */
+  async function attach(to: MessageTarget, file: SharedFile): Promise<void> {
+    if ('conversation' in to) await channelOf(to);
+    const channel_id = await placeOf(to);
+    const bytes = Buffer.from(file.text, 'utf8');
+    const asked = await web.call('files.getUploadURLExternal', { filename: file.name, length: bytes.length });
+    const url = textField(asked, 'upload_url');
+    const id = textField(asked, 'file_id');
+    if (url === undefined || id === undefined || !isUploadAddress(url, options.replyOrigin))
+      throw new MessengerError('unavailable', 'Slack files.getUploadURLExternal: no address of Slack in the answer');
+    await upload(url, bytes);
+    await web.call('files.completeUploadExternal', {
+      files: JSON.stringify([{ id, title: file.title }]),
+      channel_id,
+      ...('conversation' in to && to.thread !== undefined ? { thread_ts: to.thread } : {}),
+    });
+  }
+
+  /** Without the token: the address itself is the right to write there. */
+  async function upload(url: string, bytes: Buffer<ArrayBuffer>): Promise<void> {
+    let outcome = 'ok';
+    try {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/octet-stream' },
+        body: bytes,
+        redirect: 'error',
+        signal: AbortSignal.timeout(UPLOAD_DEADLINE_MS),
+      });
+      await response.arrayBuffer();
+      if (!response.ok) {
+        outcome = `http_${response.status}`;
+        const code = response.status >= 500 ? 'unavailable' : response.status === 429 ? 'rate_limited' : 'rejected';
+        throw new MessengerError(code, `Slack file upload: HTTP ${response.status}`);
+      }
+    } catch (error) {
+      if (error instanceof MessengerError) throw error;
+      outcome = 'unavailable';
+      // Bytes that may have arrived are seen by nobody until the upload is completed.
+      throw new MessengerError('unavailable', `Slack file upload: ${said(error)}`, { cause: error });
+    } finally {
+      options.metrics.count('hallpass_slack_calls_total', { method: 'upload', outcome });
+    }
+  }
+
   async function respond(url: string, rendered: Rendered): Promise<void> {
     const startedAt = clock.monotonic();
     let outcome = 'ok';
@@ -196,6 +244,7 @@ export function createMessenger(options: MessengerOptions): {
         ...('conversation' in to && to.thread !== undefined ? { thread_ts: to.thread } : {}),
       }),
     find,
+    attach,
     roomIn(to) {
       if (to === 'update') return web.roomIn('chat.update');
       return web.roomIn('chat.postMessage', 'account' in to ? to.account.id : to.conversation);
@@ -259,6 +308,14 @@ export function isReplyAddress(url: string, allowedOrigin: string | undefined): 
   const { origin, username, password } = new URL(url);
   if (username !== '' || password !== '') return false;
   return origin === 'https://hooks.slack.com' || (allowedOrigin !== undefined && origin === allowedOrigin);
+}
+
+/** Slack's address for a file is input too. */
+export function isUploadAddress(url: string, allowedOrigin: string | undefined): boolean {
+  if (!URL.canParse(url)) return false;
+  const { origin, username, password } = new URL(url);
+  if (username !== '' || password !== '') return false;
+  return origin === 'https://files.slack.com' || (allowedOrigin !== undefined && origin === allowedOrigin);
 }
 
 function readChannel(id: string, answer: Record<string, unknown>): ChannelCheck {

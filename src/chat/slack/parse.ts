@@ -76,6 +76,8 @@ export const DISMISS_FINDING = 'hallpass:dismiss-finding';
 export const EXPLAIN_FINDING = 'hallpass:explain-finding';
 export const DISMISS_CALLBACK = 'hallpass:dismiss';
 export const EXPLAIN_CALLBACK = 'hallpass:explain';
+/** On a day's digest; its value is the digest's opaque id. */
+export const SIGN_DIGEST = 'hallpass:sign-digest';
 
 /** On the preview of a revocation; its value is the revocation's opaque id. */
 export const CONFIRM_REVOCATION = 'hallpass:confirm-revocation';
@@ -188,6 +190,15 @@ export function parseBlockActions(body: unknown, context: ParseContext): Parsed 
     }
     const what = action?.action_id === ASK_HOLDER ? 'ask-holder' : 'revoke-finding';
     const command: Command = { do: what, by: account, finding: id.data };
+    return { is: 'command', incoming: { key: context.key, command, reply } };
+  }
+  if (action?.action_id === SIGN_DIGEST) {
+    const account: AccountRef = { platform: 'slack', tenant: user.team_id, id: user.id };
+    const reply = replyTo(account, response_url);
+    if (isForeignTeam(user.team_id, context)) return { is: 'refused', refusal: FOREIGN, reply };
+    const id = cardId.safeParse(action.value);
+    if (!id.success) return { is: 'refused', refusal: { code: 'expired_button' }, reply };
+    const command: Command = { do: 'sign-digest', by: account, which: { id: id.data } };
     return { is: 'command', incoming: { key: context.key, command, reply } };
   }
   if (action?.action_id === CONFIRM_REVOCATION) {

@@ -9,7 +9,7 @@ import { listCursor, REASON_MAX } from '../../access/grammar.ts';
 import type { AccountRef, Instant } from '../../access/model.ts';
 import type { ReviewView } from '../../access/review-view.ts';
 import { messageTitle, ruledOut, stateOf, titleOf } from '../../access/titles.ts';
-import { type MessageView, type RequestView, shortenedText } from '../../access/view.ts';
+import { type MessageView, type RequestView, shortenedText, signedText } from '../../access/view.ts';
 import {
   answerText,
   cut,
@@ -33,6 +33,7 @@ import {
   LIST_ACTION,
   QUESTION,
   QUESTION_CALLBACK,
+  SIGN_DIGEST,
   SIGN_OFF,
   shorterValue,
 } from './parse.ts';
@@ -69,7 +70,7 @@ export function renderMessage(view: MessageView, context: RenderContext): Render
       blocks: [header(title), ...(lines === '' ? [] : [section(lines)])],
     };
   }
-  if (view.kind === 'digest') return renderReport(view.digest);
+  if (view.kind === 'digest') return renderDigest(view, context);
   if (view.kind === 'revocation') return renderReport(view.report);
   if (view.kind === 'review') return renderReview(view.review);
   if (view.kind === 'finding') return renderFinding(view.finding);
@@ -171,6 +172,7 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
     case 'revocation':
       return renderRevocation(answer);
     case 'freeze':
+    case 'signed':
       return { text, blocks: [section(answerText(answer, context.commandWord))] };
     case 'help':
       return { text, blocks: [section(helpText(context.commandWord))] };
@@ -179,6 +181,39 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
       return never;
     }
   }
+}
+
+/** The report, where every line of it is, and the one button that says security has read it. */
+function renderDigest(view: Extract<MessageView, { kind: 'digest' }>, context: RenderContext): Rendered {
+  const drawn = renderReport(view.digest);
+  const { note, signing } = view;
+  const signed = signedText(view, context.now);
+  const sign: KnownBlock[] =
+    signing === undefined || signed !== undefined
+      ? []
+      : [
+          {
+            type: 'actions',
+            elements: [
+              {
+                type: 'button',
+                action_id: SIGN_DIGEST,
+                text: plain('Sign off', 75),
+                value: signing.id,
+                accessibility_label: cut(`Sign off the digest of ${signing.day}`, 75),
+              },
+            ],
+          },
+        ];
+  return {
+    text: signed === undefined ? drawn.text : `${drawn.text} ${inert(signed)}`,
+    blocks: [
+      ...drawn.blocks,
+      ...(note === undefined ? [] : [aside(note)]),
+      ...(signed === undefined ? [] : [section(signed)]),
+      ...sign,
+    ],
+  };
 }
 
 function renderReview(review: ReviewView): Rendered {

@@ -6,7 +6,7 @@ import type { AccountRef } from '../../access/model.ts';
 import type { Incoming, ReplyTo } from '../../access/ports.ts';
 import type { FormWish } from '../../access/preview.ts';
 import { type Activity, isPersonal, plainText } from './activity.ts';
-import { BUTTONS, CONFIRM_REVOCATION, QUESTION, SIGN_OFF } from './render.ts';
+import { BUTTONS, CONFIRM_REVOCATION, QUESTION, SIGN_DIGEST, SIGN_OFF } from './render.ts';
 import { FINDING_BUTTONS, type FindingButton } from './render-finding.ts';
 
 export type Parsed =
@@ -118,6 +118,11 @@ function parsePressed(data: unknown, read: Activity, by: AccountRef, key: string
     return id === undefined
       ? { is: 'refused', refusal: { code: 'expired_button' } }
       : commanded({ do: 'confirm-revocation', by, id }, read, by, key);
+  }
+  if (hallpass.do === SIGN_DIGEST) {
+    const { card: id } = hallpass;
+    if (id === undefined) return { is: 'refused', refusal: { code: 'expired_button' } };
+    return commanded({ do: 'sign-digest', by, which: { id } }, read, by, key);
   }
   if (hallpass.do === SIGN_OFF || hallpass.do === QUESTION) {
     const { card: id } = hallpass;

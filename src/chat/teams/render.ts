@@ -5,7 +5,7 @@ import type { Instant } from '../../access/model.ts';
 import { fitted, moreText, type ReportView, reportText } from '../../access/report.ts';
 import type { ReviewView } from '../../access/review-view.ts';
 import { messageTitle, ruledOut, stateOf, titleOf } from '../../access/titles.ts';
-import { type MessageView, type RequestView, shortenedText } from '../../access/view.ts';
+import { type MessageView, type RequestView, shortenedText, signedText } from '../../access/view.ts';
 import {
   answerText,
   cut,
@@ -74,6 +74,8 @@ export const CONFIRM_REVOCATION = 'confirm_revocation';
 /** On a post-access review; its card is the review's opaque id. */
 export const SIGN_OFF = 'sign_off';
 export const QUESTION = 'question';
+/** On a day's digest; its card is the digest's opaque id. */
+export const SIGN_DIGEST = 'sign_digest';
 
 /** What a channel, an approver, a requester or security sees. */
 export function renderMessage(view: MessageView, context: MessageContext): Rendered {
@@ -82,7 +84,7 @@ export function renderMessage(view: MessageView, context: MessageContext): Rende
       case 'notice':
         return notice(view, scale);
       case 'digest':
-        return report(view.digest, scale);
+        return digest(view, context, scale);
       case 'revocation':
         return report(view.report, scale);
       case 'review':
@@ -120,6 +122,26 @@ function notice(view: Extract<MessageView, { kind: 'notice' }>, scale: number): 
     body: [container(style, [title(said)]), ...view.lines.map((line) => paragraph(line, TEXT_MAX * scale))],
     summary: [said, ...view.lines].join(' '),
   });
+}
+
+function digest(view: Extract<MessageView, { kind: 'digest' }>, context: RenderContext, scale: number): Rendered {
+  const signed = signedText(view, context.now);
+  const closing = [view.note, signed].filter((one) => one !== undefined);
+  const shown = { ...view.digest, note: [view.digest.note, ...closing].filter((one) => one !== undefined).join(' ') };
+  const { signing } = view;
+  return report(
+    closing.length === 0 ? view.digest : shown,
+    scale,
+    signing === undefined || signed !== undefined
+      ? []
+      : [
+          execute(
+            'Sign off',
+            { do: SIGN_DIGEST, card: signing.id },
+            { tooltip: `Sign off the digest of ${signing.day}` },
+          ),
+        ],
+  );
 }
 
 function review(view: ReviewView, scale: number): Rendered {
@@ -250,6 +272,7 @@ function drawAnswer(answer: Answer, context: AnswerContext, scale: number): Rend
           : [execute('Revoke all of it', { do: CONFIRM_REVOCATION, card: answer.confirm }, { style: 'destructive' })],
       );
     case 'freeze':
+    case 'signed':
       return cardOf({ body: [paragraph(summary, TEXT_MAX * scale)], summary });
     case 'help':
       return cardOf({
