@@ -9,6 +9,7 @@ import type { Instant, MembershipKey } from '../access/model.ts';
 import { PRIORITY } from '../access/model.ts';
 import type { Clock, Directory, Ids, MembershipRecord, Store } from '../access/ports.ts';
 import { StaleStateError } from '../access/ports.ts';
+import { listingWhenMany } from './listing.ts';
 import type { LoopLog } from './loop.ts';
 import { leaseMsFor, operate } from './provision.ts';
 import { signOut } from './sign-out.ts';
@@ -20,6 +21,8 @@ export interface ExpireParts {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: LoopLog;
+  /** Runs something in so many milliseconds; `setTimeout` when left out. */
+  readonly after?: (ms: number, act: () => void) => unknown;
 }
 
 export interface Outstanding {
@@ -58,6 +61,10 @@ export async function expireDue(
   const { store, clock } = parts;
   const until = clock.monotonic() + deadlineMs;
   const owed = new Map<string, Outstanding>();
+  // Removals first, and their proofs together: many of one group are one listing of it.
+  const directories = new Map(
+    [...parts.directories].map(([name, directory]) => [name, listingWhenMany(directory, parts.after)]),
+  );
   await recall(parts);
   let rung = await ringDue(parts);
   for (;;) {
@@ -72,7 +79,7 @@ export async function expireDue(
         outstanding: [...outstanding.map(described), ...overdue],
       };
     }
-    const worked = await removeDue(parts, outstanding);
+    const worked = await removeDue({ ...parts, directories }, outstanding);
     await signOutDue(parts);
     rung += await ringDue(parts);
     // Held by another process, waiting for a lag to pass, or failing: look again in a moment.
@@ -160,7 +167,7 @@ async function removeDue(parts: ExpireParts, outstanding: readonly MembershipRec
       worked += jobs.length;
       await Promise.all(
         jobs.map(async (job) => {
-          if (job.kind === 'operation') await operate({ ...parts, directory, endOnly: true }, job);
+          if (job.kind === 'operation') await operate({ ...parts, directory, endOnly: true, passOnProofs: true }, job);
         }),
       );
     }

@@ -2,6 +2,7 @@
  * Reconciliation: each governed group listed, and compared with what grants want and the ledger holds. Every six hours,
  * and when somebody asks. Several processes may do it at the same time: what is found is found once, under a guard.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { schedule } from 'node-cron';
 import type { Catalog } from '../access/catalog.ts';
 import { event } from '../access/decision.ts';
@@ -36,6 +37,10 @@ const ROWS_MAX = 20_000;
 /** Absences that are confirmed one by one in one group; what is beyond them waits for the next time. */
 const CONFIRMED_MAX = 50;
 const OVERTAKEN_MAX = 5;
+/** How long one directory's comparison waits, all groups together, for what is more urgent to leave it some room. */
+const WAITED_MAX_MS = 15 * 60_000;
+/** It is asked again at least this often, since what is urgent may be over sooner; and never at once. */
+const LOOK_MS = { most: 30_000, least: 100 };
 
 export interface ReconcileParts {
   readonly store: DriftStore & Pick<Store, 'commit' | 'pinnedGroup'>;
@@ -45,6 +50,8 @@ export interface ReconcileParts {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: LoopLog;
+  /** In milliseconds of real time, or until `stop`; the usual timer when left out. */
+  readonly wait?: (ms: number, stopped: AbortSignal) => Promise<unknown>;
 }
 
 export interface DirectoryReport {
@@ -80,6 +87,8 @@ export function createReconciler(parts: ReconcileParts): Reconciler {
   let ringing = false;
   let committing: Promise<void> | undefined;
   let stopped = false;
+  const stopping = new AbortController();
+  const wait = parts.wait ?? ((ms, signal) => pause(ms, undefined, { signal }));
 
   async function reconcile(order: ReconcileOrder): Promise<readonly DirectoryReport[]> {
     const wanted = [...directories.values()].filter(
@@ -88,7 +97,10 @@ export function createReconciler(parts: ReconcileParts): Reconciler {
     return await Promise.all(wanted.map((directory) => one(directory, order)));
   }
 
-  async function one(directory: Directory, order: ReconcileOrder): Promise<DirectoryReport> {
+  async function one(named: Directory, order: ReconcileOrder): Promise<DirectoryReport> {
+    // In its own lane: everything that somebody waits for goes first, and half of the budget is left to it.
+    const directory = named.as?.('reconcile') ?? named;
+    const patience = { leftMs: WAITED_MAX_MS };
     const rules = parts.rules.get(directory.name) ?? TELL_ONLY;
     const failed: { group: string; error: string }[] = [];
     const compared: Compared[] = [];
@@ -98,7 +110,7 @@ export function createReconciler(parts: ReconcileParts): Reconciler {
     for (const group of groups) {
       if (stopped) break;
       try {
-        compared.push(await compare(directory, group));
+        compared.push(await comparedWithRoom(directory, group, patience));
       } catch (error) {
         failed.push({ group: group.group, error: error instanceof Error ? error.message : String(error) });
       }
@@ -118,6 +130,30 @@ export function createReconciler(parts: ReconcileParts): Reconciler {
       findings,
       failed,
     };
+  }
+
+  /** Begun only when there is room; where that ends in the middle of it, begun anew when there is some again. */
+  async function comparedWithRoom(
+    directory: Directory,
+    group: Governed,
+    patience: { leftMs: number },
+  ): Promise<Compared> {
+    for (;;) {
+      const room = directory.room?.('reconcile');
+      let inMs = room === undefined || room.calls > 0 ? 0 : room.inMs;
+      if (inMs === 0)
+        try {
+          return await compare(directory, group);
+        } catch (error) {
+          if (!(error instanceof DirectoryError) || error.heldBack !== true || patience.leftMs <= 0) throw error;
+          inMs = error.retryAfterMs ?? LOOK_MS.most;
+        }
+      if (patience.leftMs <= 0 || stopped)
+        throw new Error('the directory had no room for it beside what is more urgent');
+      const ms = Math.min(Math.max(inMs, LOOK_MS.least), LOOK_MS.most, patience.leftMs);
+      patience.leftMs -= ms;
+      await wait(ms, stopping.signal).catch(() => undefined);
+    }
   }
 
   /** The listing first, the ledger after it: whatever we do in between explains what is seen, never the other way. */
@@ -221,6 +257,7 @@ export function createReconciler(parts: ReconcileParts): Reconciler {
     },
     async stop() {
       stopped = true;
+      stopping.abort();
       await task?.destroy();
       // Listings that are under way are not waited for: nothing is committed any more.
       await committing?.catch(() => undefined);

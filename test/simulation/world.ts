@@ -636,7 +636,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       const { store, workers } = partsOf(state, 'expire');
       const sleep = (ms: number) => new Promise<void>((resolve) => agenda.after(ms, resolve));
       say('expire --due');
-      void expireDue({ store, directories: workers, clock, ids, log: log('expire') }, deadlineMs, sleep).then(
+      const after = (ms: number, act: () => void) => agenda.after(ms, () => state.dead || act());
+      void expireDue({ store, directories: workers, clock, ids, log: log('expire'), after }, deadlineMs, sleep).then(
         (report) => say(`expire: ${report.proven.length} proven, ${report.outstanding.length} outstanding`),
         unlessDatabase('expire'),
       );
