@@ -5,6 +5,7 @@
 import { dirname, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ActivityStore } from './access/activity.ts';
+import { createDevices } from './access/devices.ts';
 import { removalLatenessMs } from './access/digest-view.ts';
 import { createHandler, type Handler } from './access/handle.ts';
 import type { AccountRef, Change, Grant, Instant, Job, RequestId } from './access/model.ts';
@@ -43,6 +44,7 @@ import { createPeople, type Trusted } from './people/identity.ts';
 import { createSources } from './people/opened.ts';
 import { createSignIn, type StepUp } from './people/sign-in.ts';
 import { createTroubles, type Troubles } from './people/sources.ts';
+import { createWorkloads } from './people/workloads.ts';
 import { createReloads, type Reloads } from './reload.ts';
 import { type OpenStore, openStore } from './store/database.ts';
 import { alertLane } from './workers/alert.ts';
@@ -371,7 +373,30 @@ export async function run(options: RunOptions): Promise<Running> {
   });
   const parts = { store, handler, clock, log };
   const failed = (error: unknown, where: string) => log.error({ error, where }, 'a request could not be served');
-  api = createApi({ ...parts, desk: createDesk(parts), people, ids, metrics, zone: timezone, onError: failed });
+  const workloads = createWorkloads({
+    sections: () => current().workloads,
+    people,
+    store,
+    clock,
+    // A token's age is judged by the real clock, whatever time the rest of the process is given.
+    wallClock: Date.now,
+    ids,
+    metrics,
+  });
+  const devices = createDevices({ store, people, clock, ids });
+  const { baseUrl } = settings.env;
+  api = createApi({
+    ...parts,
+    desk: createDesk(parts),
+    people,
+    ids,
+    metrics,
+    zone: timezone,
+    onError: failed,
+    workloads,
+    devices,
+    ...(baseUrl === undefined ? {} : { baseUrl }),
+  });
   if (signIn !== undefined && settings.stepUp !== undefined)
     web = createConsole({
       ...parts,

@@ -85,6 +85,27 @@ export interface Session {
   readonly lastUsedAt?: Instant;
 }
 
+/** A command line that asks to be somebody, until a person who is signed in says whether it may. */
+export interface Device {
+  /** SHA-256 of the code that only the device has. */
+  readonly id: string;
+  readonly version: number;
+  readonly state: 'waiting' | 'confirmed' | 'denied' | 'done';
+  /** What the person reads off the device: `WDJK-3M7P`. */
+  readonly userCode: string;
+  /** What it calls itself, and from where it asked: both are only its word. */
+  readonly label: string;
+  readonly from: string;
+  readonly createdAt: Instant;
+  readonly expiresAt: Instant;
+  /** Who confirmed it, and how they had signed in. */
+  readonly person?: PersonId;
+  readonly personName?: string;
+  readonly signedInAt?: Instant;
+  readonly acr?: string;
+  readonly amr?: readonly string[];
+}
+
 /** A job of a pipeline that acts as its service person, as its issuer's token said. */
 export interface Workload {
   /** Of the configuration: `deploy`. */
@@ -815,6 +836,7 @@ export type Change =
   | { readonly put: 'finding'; readonly row: Finding; readonly was?: number }
   | { readonly put: 'source_cursor'; readonly row: SourceCursor; readonly was?: number }
   | { readonly put: 'session'; readonly row: Session; readonly was?: number }
+  | { readonly put: 'device'; readonly row: Device; readonly was?: number }
   /**
    * Moved on by whatever freezes or lifts; put under the version it had by whatever may open access, which is then
    * stale when somebody froze anything in between.

@@ -12,6 +12,7 @@ import type {
   Caller,
   Card,
   Change,
+  Device,
   DigestRecord,
   DirectoryErrorCode,
   DirectoryUser,
@@ -296,6 +297,11 @@ export interface Store {
   sessions(filter: { readonly kind?: SessionKind; readonly limit: number }): Promise<readonly Session[]>;
   /** That it was used, outside the trail: nothing rests on it. */
   sessionUsed(id: string, at: Instant): Promise<void>;
+
+  /** By what only the device has, hashed; or by what its person types. Also one that is over. */
+  device(by: { readonly id: string } | { readonly userCode: string }): Promise<Device | undefined>;
+  /** Those that were over by then. */
+  forgetDevices(before: Instant): Promise<number>;
 
   /** The chain in order, from `afterSeq`: canonical text as stored, and hashes. */
   chain(afterSeq: number, limit: number): Promise<readonly ChainLink[]>;

@@ -2,9 +2,23 @@
  * Pipelines: a job asks as its service person, for the human who set it off. Both count as the requester, so that nobody
  * approves their own pipeline, and a run touches only what it asked for itself.
  */
-import type { Command } from './command.ts';
+import type { Command, Refusal } from './command.ts';
 import { frozenBy } from './freeze.ts';
-import type { AccessRequest, Freeze, Freezes, Person, PersonId, Workload } from './model.ts';
+import type { AccessRequest, Freeze, Freezes, Instant, Person, PersonId, Workload } from './model.ts';
+
+/** What a job is given for its token. The secret is nowhere else. */
+export interface WorkloadSession {
+  readonly secret: string;
+  readonly id: string;
+  readonly expiresAt: Instant;
+  readonly person: string;
+  readonly workload: Workload;
+}
+
+export interface Workloads {
+  /** A token serves once, whichever process it is given to. Rejects only when we were wrong. */
+  exchange(name: string, token: string): Promise<WorkloadSession | { readonly refusal: Refusal }>;
+}
 
 /** What a job may do; everything else is for people, whatever the session of the job was given. */
 const FOR_WORKLOADS: ReadonlySet<Command['do']> = new Set([

@@ -9,6 +9,7 @@ import { createOnce } from './once.ts';
 import { ApiProblem, asResponse, type ProblemStatus } from './problems.ts';
 import { requestRoutes } from './requests.ts';
 import type { ApiApp, ApiParts } from './routes.ts';
+import { type SessionParts, sessionRoutes } from './sessions.ts';
 import { createWaits } from './waits.ts';
 
 const PREFIX = '/api/v1';
@@ -30,7 +31,7 @@ export interface Api {
   stop(): void;
 }
 
-export interface ApiOptions extends ApiParts, DoorParts {
+export interface ApiOptions extends ApiParts, DoorParts, SessionParts {
   readonly store: ApiParts['store'];
   readonly clock: ApiParts['clock'];
   readonly ids: ApiParts['ids'];
@@ -75,6 +76,7 @@ export function createApi(options: ApiOptions): Api {
   meRoutes(app, parts);
   requestRoutes(app, parts);
   grantRoutes(app, parts);
+  sessionRoutes(app, parts);
   describe(app);
 
   const routes = app.routes.map(({ method, path }) => ({
@@ -112,6 +114,12 @@ function describe(app: ApiApp): void {
     type: 'http',
     scheme: 'bearer',
     description: 'A token that was made with `hallpass token create`, or the session of a person who is signed in.',
+  });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'job', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'The ID token of a job of GitHub Actions or GitLab.',
   });
   const document = () =>
     app.getOpenAPI31Document({

@@ -280,6 +280,70 @@ export const waitQuery = z.object({
   timeout: z.coerce.number().int().min(1).max(60).default(30).describe('In seconds.'),
 });
 
+// ---------------------------------------------------------------------------------------------------------- sessions
+
+export const workloadParam = z.object({
+  name: z
+    .string()
+    .max(63)
+    .openapi({ param: { name: 'name', in: 'path' }, example: 'deploy' })
+    .describe('Of the configuration’s `workloads`.'),
+});
+
+export const workloadSession = z
+  .object({
+    token: text.describe('The bearer token for everything else. Shown here and nowhere again.'),
+    expiresAt: instant,
+    person: text.describe('The service person, who is put into the groups.'),
+    workload: text,
+    run: text,
+    onBehalfOf: text.optional().describe('Who set the job off, and counts as requester besides.'),
+  })
+  .openapi('WorkloadSession');
+
+export const deviceBegin = z
+  .strictObject({
+    label: z.string().min(1).max(NAME_MAX).describe('What the device calls itself; shown to whoever confirms it.'),
+  })
+  .openapi('DeviceBegin');
+
+export const deviceCodes = z
+  .object({
+    device_code: text,
+    user_code: text.openapi({ example: 'WDJK-3M7P' }),
+    verification_uri: text,
+    verification_uri_complete: text,
+    expires_in: z.int().describe('In seconds.'),
+    interval: z.int().describe('Ask no oftener than every so many seconds.'),
+  })
+  .openapi('DeviceCodes');
+
+export const deviceToken = z
+  .strictObject({
+    grant_type: z.string().max(NAME_MAX).openapi({ example: 'urn:ietf:params:oauth:grant-type:device_code' }),
+    device_code: z.string().min(1).max(NAME_MAX),
+  })
+  .openapi('DeviceTokenRequest');
+
+export const deviceSession = z
+  .object({
+    access_token: text,
+    token_type: z.literal('Bearer'),
+    expires_in: z.int().describe('In seconds.'),
+    person: text,
+  })
+  .openapi('DeviceSession');
+
+export const deviceError = z
+  .object({
+    error: z.enum(['authorization_pending', 'slow_down', 'access_denied', 'expired_token', 'unsupported_grant_type']),
+  })
+  .openapi('DeviceError');
+
+export type WorkloadSession = z.output<typeof workloadSession>;
+export type DeviceCodes = z.output<typeof deviceCodes>;
+export type DeviceSession = z.output<typeof deviceSession>;
+export type DeviceError = z.output<typeof deviceError>;
 export type Problem = z.output<typeof problem>;
 export type Grant = z.output<typeof grant>;
 export type AccessRequest = z.output<typeof accessRequest>;

@@ -1,7 +1,7 @@
 /** The token of a pipeline's job, given in for a session: once, and only as the configuration says. */
 import type { Refusal } from '../access/command.ts';
 import { decideWorkload } from '../access/decide-workload.ts';
-import type { Instant, Person, Workload } from '../access/model.ts';
+import type { Person } from '../access/model.ts';
 import {
   type Clock,
   type Ids,
@@ -11,6 +11,7 @@ import {
   StaleStateError,
   type Store,
 } from '../access/ports.ts';
+import type { WorkloadSession, Workloads } from '../access/workload.ts';
 import type { WorkloadSection } from './workload-section.ts';
 import { createTokenReader, type Job, WorkloadError } from './workload-token.ts';
 
@@ -24,20 +25,6 @@ export interface WorkloadParts {
   readonly ids: Pick<Ids, 'opaque' | 'hash'>;
   readonly metrics: Metrics;
   readonly fetch?: typeof fetch;
-}
-
-/** What the job is given. The secret is nowhere else. */
-export interface WorkloadSession {
-  readonly secret: string;
-  readonly id: string;
-  readonly expiresAt: Instant;
-  readonly person: string;
-  readonly workload: Workload;
-}
-
-export interface Workloads {
-  /** A token serves once, whichever process it is given to. Rejects only when we were wrong. */
-  exchange(name: string, token: string): Promise<WorkloadSession | { readonly refusal: Refusal }>;
 }
 
 export function createWorkloads(parts: WorkloadParts): Workloads {

@@ -5,6 +5,7 @@ import { valuesFor } from './prepare.ts';
 import { knownPriority } from './queue.ts';
 import {
   fromActivity,
+  fromDevice,
   fromDigest,
   fromDrift,
   fromFinding,
@@ -187,6 +188,16 @@ function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing, s
         versioned(`session ${row.id}`, row.version, was, {
           insert: (s) => s.statements.insertSession(values),
           update: (s, version) => s.statements.updateSession({ ...values, was: version }),
+        }),
+      );
+    }
+    case 'device': {
+      const { row, was } = change;
+      const values = valuesFor(tables.devices, fromDevice(row));
+      return write(`2 device ${row.id}`, () =>
+        versioned(`device ${row.label}`, row.version, was, {
+          insert: (s) => s.statements.insertDevice(values),
+          update: (s, version) => s.statements.updateDevice({ ...values, was: version }),
         }),
       );
     }

@@ -26,6 +26,7 @@ import {
 import {
   toAccount,
   toCard,
+  toDevice,
   toDigest,
   toFreeze,
   toLink,
@@ -177,6 +178,17 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
     },
     async sessionUsed(id, at) {
       await writeOne(() => run((s) => s.statements.sessionUsed({ id, at, before: at - USED_TO_THE_MS })));
+    },
+    async device(by) {
+      const [row] = await each(
+        run((s) =>
+          'id' in by ? s.statements.device({ id: by.id }) : s.statements.deviceByCode({ userCode: by.userCode }),
+        ),
+      );
+      return row && toDevice(row);
+    },
+    async forgetDevices(before) {
+      return (await each(run((s) => s.statements.forgetDevices({ before })))).length;
     },
     async revocation(id) {
       const [row] = await each(run((s) => s.statements.revocation({ id })));

@@ -6,6 +6,7 @@ import type {
   AccountRef,
   Approval,
   Card,
+  Device,
   DigestRecord,
   Drift,
   Freeze,
@@ -102,6 +103,11 @@ export const fromSession = (session: Session): object => ({
 });
 
 export const toKeptAnswer = (row: RowOf<'keptAnswers'>): KeptAnswer => present(row);
+export function toDevice({ amr, ...row }: RowOf<'devices'>): Device {
+  return { ...present(row), ...(amr === null ? {} : { amr: parse<NonNullable<Device['amr']>>(amr) }) };
+}
+
+export const fromDevice = (device: Device): object => ({ ...device, amr: json(device.amr) });
 
 export function toReview({ reviewers, tell, ...row }: RowOf<'reviews'>): Review {
   return {

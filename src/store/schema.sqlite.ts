@@ -32,5 +32,6 @@ export const {
   sourceCursors,
   keptAnswers,
   sessions,
+  devices,
   chainHead,
 } = defineTables('sqlite');

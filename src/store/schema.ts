@@ -12,6 +12,7 @@ import type {
   AccessRequest,
   AccountRef,
   Approval,
+  Device,
   DirectoryErrorCode,
   DriftClass,
   EndReason,
@@ -473,6 +474,26 @@ export function defineTables(dialect: Dialect) {
     ],
   );
 
+  const devices = table(
+    'devices',
+    {
+      id: text('id').primaryKey(),
+      version: number('version').notNull(),
+      state: text('state').$type<Device['state']>().notNull(),
+      userCode: text('user_code').notNull(),
+      label: text('label').notNull(),
+      from: text('from').notNull(),
+      createdAt: number('created_at').notNull(),
+      expiresAt: number('expires_at').notNull(),
+      person: text('person'),
+      personName: text('person_name'),
+      signedInAt: number('signed_in_at'),
+      acr: text('acr'),
+      amr: text('amr'),
+    },
+    (t) => [uniqueIndex('devices_by_code').on(t.userCode), index('devices_by_end').on(t.expiresAt)],
+  );
+
   const reviews = table(
     'reviews',
     {
@@ -635,6 +656,7 @@ export function defineTables(dialect: Dialect) {
     sourceCursors,
     keptAnswers,
     sessions,
+    devices,
     chainHead,
   };
 }

@@ -11,6 +11,8 @@ import type { Loop, LoopLog } from './loop.ts';
 const FORGOTTEN_MAX = 500;
 const HEARTBEAT_DEADLINE_MS = 5_000;
 /** Longer than any platform retries or a signature is believed; then a delivery's row is only weight. */
+/** Long enough to be told that its time was over. */
+const DEVICES_KEPT_MS = 3_600_000;
 const DELIVERIES_KEPT_MS = 7 * 86_400_000;
 
 export interface SweepParts {
@@ -54,6 +56,7 @@ export function createSweep(parts: SweepParts): Sweep {
         });
       }
       await store.forgetDeliveries(now - DELIVERIES_KEPT_MS);
+      await store.forgetDevices(now - DEVICES_KEPT_MS);
       metrics.count('hallpass_sweeps_total', { outcome: 'done' });
       // After the database has answered: a heartbeat says that removals can be worked off, not that a process exists.
       await beat();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Session } from '../../src/access/model.ts';
+import type { Device, Session } from '../../src/access/model.ts';
 import { StaleStateError } from '../../src/access/ports.ts';
 import type { Bench } from './store.ts';
 import { MINUTE, T0 } from './store-rows.ts';
@@ -62,5 +62,53 @@ export function sessionContract(bench: Bench): void {
     await store.sessionUsed('S-1', T0 + MINUTE + 1);
     await store.commit({ changes: [{ put: 'session', row: aSession({ version: 2, endedAt: T0 }), was: 1 }] });
     expect((await store.session('S-1'))?.lastUsedAt).toBe(T0 + MINUTE);
+  });
+
+  test('a device is found by both of its codes, is answered once, and is forgotten when it is over', async () => {
+    const [one, other] = [await bench.store(), await bench.another()];
+    const device: Device = {
+      id: 'hash',
+      version: 1,
+      state: 'waiting',
+      userCode: 'WDJK-3M7P',
+      label: "Ana's laptop",
+      from: '127.0.0.1',
+      createdAt: T0,
+      expiresAt: T0 + 10 * MINUTE,
+    };
+    await one.commit({ changes: [{ put: 'device', row: device }] });
+    expect(await one.device({ id: 'hash' })).toStrictEqual(device);
+    const twin = { ...device, id: 'another' };
+    await expect(one.commit({ changes: [{ put: 'device', row: twin }] })).rejects.toThrow(StaleStateError);
+    const answered: Device = {
+      ...device,
+      version: 2,
+      state: 'confirmed',
+      person: 'okta/1',
+      personName: 'Ana',
+      amr: ['x'],
+    };
+    await one.commit({ changes: [{ put: 'device', row: answered, was: 1 }] });
+    await expect(other.commit({ changes: [{ put: 'device', row: answered, was: 1 }] })).rejects.toThrow(
+      StaleStateError,
+    );
+    expect(await other.device({ userCode: 'WDJK-3M7P' })).toStrictEqual(answered);
+    expect([await one.forgetDevices(T0), await one.forgetDevices(T0 + 11 * MINUTE)]).toEqual([0, 1]);
+    expect(await other.device({ id: 'hash' })).toBeUndefined();
+  });
+
+  test('a session of a pipeline keeps which run it is, and for whom', async () => {
+    const store = await bench.store();
+    const job = aSession({
+      kind: 'workload',
+      workload: {
+        name: 'deploy',
+        run: 'github/1/2/1',
+        runName: 'run 2',
+        onBehalfOf: { person: 'okta/2', name: 'Ana', email: 'ana@acme.example' },
+      },
+    });
+    await store.commit({ changes: [{ put: 'session', row: job }] });
+    expect(await store.session('S-1')).toStrictEqual(job);
   });
 }

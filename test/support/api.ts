@@ -2,9 +2,11 @@
 
 import type { Catalog } from '../../src/access/catalog.ts';
 import { beginSession } from '../../src/access/decide-session.ts';
+import { createDevices, type Devices } from '../../src/access/devices.ts';
 import { createHandler } from '../../src/access/handle.ts';
 import type { Session, SessionKind } from '../../src/access/model.ts';
 import type { Ids, Store } from '../../src/access/ports.ts';
+import type { Workloads } from '../../src/access/workload.ts';
 import { createApi } from '../../src/api/app.ts';
 import type { OpenStore } from '../../src/store/database.ts';
 import { createDesk } from '../../src/workers/inbox.ts';
@@ -41,6 +43,8 @@ export interface ApiWorld {
   readonly store: OpenStore;
   readonly clock: HandClock;
   readonly errors: unknown[];
+  /** What the web's page for devices asks. */
+  readonly devices: Devices;
   /** Gives a person a credential; returns its secret. */
   credential(who: Human, kind: SessionKind, more?: Partial<Session>): Promise<string>;
   call(method: string, path: string, call?: Call): Promise<Called>;
@@ -71,7 +75,7 @@ const CATALOG: Catalog = {
   timezone: 'UTC',
 };
 
-export async function startApi(): Promise<ApiWorld> {
+export async function startApi(options: { readonly workloads?: Workloads } = {}): Promise<ApiWorld> {
   const clock = handClock(T0);
   const record = await openTestStore('sqlite::memory:', clock.now);
   const humans: FakeHuman[] = HUMANS.map((name) => ({
@@ -120,6 +124,7 @@ export async function startApi(): Promise<ApiWorld> {
   const errors: unknown[] = [];
   const quiet = { warn: () => undefined, error: (fields: object) => void errors.push(fields), info: () => undefined };
   const handler = createHandler({ store, people: people.port, directories, catalog: () => CATALOG, clock, ids });
+  const devices = createDevices({ store, people: people.port, clock, ids });
   const api = createApi({
     handler,
     desk: createDesk({ store, handler, clock, log: quiet }),
@@ -130,6 +135,11 @@ export async function startApi(): Promise<ApiWorld> {
     metrics: { count: () => undefined, observe: () => undefined },
     zone: () => CATALOG.timezone,
     onError: (error) => errors.push(error),
+    devices,
+    workloads: options.workloads ?? {
+      exchange: async () => ({ refusal: { code: 'workload_refused', fault: 'not_configured', why: 'There is none.' } }),
+    },
+    baseUrl: 'https://hallpass.acme.example',
   });
   const raw = (request: Request, from = '127.0.0.1') => api.fetch(request, { remoteAddress: from });
 
@@ -137,6 +147,7 @@ export async function startApi(): Promise<ApiWorld> {
     store,
     clock,
     errors,
+    devices,
     async credential(who, kind, more = {}) {
       const secret = `hp_${sha256(`${who} ${drawn++}`)}`;
       const session: Session = {

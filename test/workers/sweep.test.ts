@@ -23,6 +23,7 @@ function sweepOver(found: {
       return found.forgotten?.() ?? { rings: [], memberships: [] };
     },
     forgetDeliveries: async () => 0,
+    forgetDevices: async () => 0,
     commit: async (commit: Commit) => void seen.commits.push(commit),
   };
   const sweep = createSweep({
