@@ -369,6 +369,7 @@ export async function run(options: RunOptions): Promise<Running> {
     clock,
     ids,
     reports: digests,
+    messagesOf: record.messagesOf,
     activity: record,
   });
   const parts = { store, handler, clock, log };

@@ -99,6 +99,8 @@ export type Command =
   | { readonly do: 'freeze'; readonly by: By; readonly aim: Aim; readonly reason: string }
   | { readonly do: 'unfreeze'; readonly by: By; readonly aim: Aim }
   | { readonly do: 'status'; readonly by: Caller; readonly target?: Target }
+  /** All that happened with one request, for whoever may see its status. */
+  | { readonly do: 'story'; readonly by: Caller; readonly target: Target }
   /** `page` counts from 1; left out: the first. */
   | {
       readonly do: 'list';
@@ -174,7 +176,11 @@ export type Answer =
       readonly more: boolean;
       readonly notes?: readonly string[];
     }
-  | { readonly say: 'report'; readonly about: 'who' | 'on-call' | 'digest' | 'explain'; readonly report: ReportView }
+  | {
+      readonly say: 'report';
+      readonly about: 'who' | 'on-call' | 'digest' | 'explain' | 'story';
+      readonly report: ReportView;
+    }
   | { readonly say: 'review'; readonly review: ReviewView }
   | { readonly say: 'finding'; readonly finding: FindingView }
   /** A day's digest is signed. */

@@ -13,6 +13,7 @@ export const USAGE = {
   deny: 'deny <id> [reason]',
   cancel: 'cancel <id>',
   status: 'status [id]',
+  story: 'story <id>',
   list: 'list [mine|pending|active] [page]',
   who: 'who <resource>[:role]',
   explain: 'explain <resource>[:role] [duration] [reason]',
@@ -89,6 +90,7 @@ export function parseCommand(text: string, by: AccountRef): Command | Refusal {
       return { do: 'deny', by, target: { typed: canonicalId(typed) }, ...(reason === '' ? {} : { reason }) };
     }
     case 'cancel':
+    case 'story':
     case 'return': {
       const typed = words.next();
       return typed === undefined ? usage(word) : { do: word, by, target: { typed: canonicalId(typed) } };

@@ -38,6 +38,7 @@ import {
   type GrantRecord,
   type Ids,
   type Intake,
+  type MessageRow,
   MessengerError,
   PeopleError,
   type Questions,
@@ -53,6 +54,7 @@ import { createReviews } from './reviews.ts';
 import { createRevocations } from './revocations.ts';
 import { signDigest } from './security-digest.ts';
 import { answerersOf, deniersOf, everAsked, laterAnswerers } from './stages.ts';
+import { storyView } from './story-view.ts';
 import { type RequestView, viewOf } from './view.ts';
 import { askedFor, askingAs, isOwn, requestersOf, workloadMay } from './workload.ts';
 
@@ -61,6 +63,8 @@ export interface HandlerParts extends Sources, Pick<FindingParts, 'activity'> {
   readonly ids: Ids;
   /** Absent: reports are not drawn here. */
   readonly reports?: Reports;
+  /** Every message that was posted, or was to be, about a request. Absent: a story is told without them. */
+  readonly messagesOf?: (id: RequestId) => Promise<readonly MessageRow[]>;
 }
 
 export interface Handler extends Questions {
@@ -259,6 +263,8 @@ export function createHandler(parts: HandlerParts): Handler {
         return carriedOut(await emergency.unfreeze(command, correlation));
       case 'status':
         return { answer: await status(command.by, command.target) };
+      case 'story':
+        return { answer: await story(command) };
       case 'list':
         return { answer: await queries.list(command) };
       case 'explain': {
@@ -512,20 +518,39 @@ export function createHandler(parts: HandlerParts): Handler {
 
   async function status(by: Caller, target: Target | undefined): Promise<Answer> {
     if (target === undefined) return await queries.list({ do: 'list', by, which: 'mine' });
+    const seen = await seenBy(by, target);
+    return 'code' in seen
+      ? { say: 'refused', refusal: seen }
+      : { say: 'status', request: seen.shown, ...(await queries.notesOn(seen.request, seen.person)) };
+  }
+
+  async function story({ by, target }: Command & { do: 'story' }): Promise<Answer> {
+    const seen = await seenBy(by, target);
+    if ('code' in seen) return { say: 'refused', refusal: seen };
+    const { request, shown, person } = seen;
+    const [events, messages] = await Promise.all([store.story(request.id), parts.messagesOf?.(request.id) ?? []]);
+    const material = { request: shown, groups: request.groups, events, messages };
+    return {
+      say: 'report',
+      about: 'story',
+      report: storyView(material, clock.now(), person.zone ?? catalog().timezone),
+    };
+  }
+
+  /** A request as somebody may see it: their own, what they may answer, and everybody's for those who see everything. */
+  async function seenBy(by: Caller, target: Target) {
     const person = await people.identify(by);
     const record = await recordAt(target, person, 'any');
-    if ('code' in record) return { say: 'refused', refusal: record };
+    if ('code' in record) return record;
     const { request } = record;
     if (person.workload === undefined ? !askedFor(request, person.id) : !isOwn(request, person)) {
       const entitlement = entitlementById(catalog(), request.entitlement);
       const asked = entitlement === undefined ? [] : everAsked(entitlement.policy);
       const no = await queries.mayNot(person, [...queries.seers(), ...asked]);
-      if (no !== undefined) return { say: 'refused', refusal: no === 'no' ? { code: 'not_a_viewer' } : no };
+      if (no !== undefined) return no === 'no' ? ({ code: 'not_a_viewer' } as const) : no;
     }
     const shown = await view(request.id, person.zone);
-    return shown === undefined
-      ? { say: 'refused', refusal: { code: 'unknown_id', asked: request.id } }
-      : { say: 'status', request: shown, ...(await queries.notesOn(request, person)) };
+    return shown === undefined ? ({ code: 'unknown_id', asked: request.id } as const) : { person, request, shown };
   }
 
   // ------------------------------------------------------------------------------------------- what is pointed at

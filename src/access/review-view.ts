@@ -17,6 +17,8 @@ export interface ReviewView {
   readonly lines: readonly string[];
   readonly grantId: string;
   readonly requestId: string;
+  /** What the Story button carries; absent when the request could not be read. */
+  readonly card?: string;
 }
 
 export interface ReviewMaterial {
@@ -65,6 +67,7 @@ export function reviewView(material: ReviewMaterial, now: Instant, zone: string)
     ],
     grantId,
     requestId: review.requestId,
+    ...(material.record === undefined ? {} : { card: material.record.request.cardId }),
   };
 }
 

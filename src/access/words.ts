@@ -440,6 +440,7 @@ export function helpText(commandWord: string = COMMAND_WORD): string {
     deny: 'deny a request',
     cancel: 'take back your own request',
     status: 'what holds now and what happens next',
+    story: 'all that happened with a request: answers, messages, calls to a directory',
     list: 'your requests, those waiting, or live access',
     who: 'who holds it, until when and why',
     explain: 'whether you would get it, who would be asked, and why',

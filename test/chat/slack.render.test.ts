@@ -49,9 +49,10 @@ describe('an approver', () => {
     ]);
   });
 
-  test('has no button any more once it is answered', () => {
+  test('has no button any more once it is answered, but that for the story', () => {
     const over = requestView({ state: 'denied', can: { answer: false, cancel: false, extend: false, return: false } });
-    expect(inspectMessage(message('channel', over)).buttons).toEqual([]);
+    const { buttons } = inspectMessage(message('channel', over));
+    expect(buttons).toEqual([{ action: 'hallpass:story', value: over.cardId, label: 'Story' }]);
   });
 
   test('is mentioned by id; an account of another platform or a crooked id is not', () => {
@@ -89,7 +90,11 @@ describe('a requester', () => {
     });
     for (const audience of ['holder', 'warning'] as const) {
       const report = inspectMessage(message(audience, held));
-      expect(report.buttons.map(({ action }) => action)).toEqual(['hallpass:extend', 'hallpass:return']);
+      expect(report.buttons.map(({ action }) => action)).toEqual([
+        'hallpass:extend',
+        'hallpass:return',
+        'hallpass:story',
+      ]);
       expect(report.shown.join('')).toContain('30 min, until 15:02 CET');
     }
   });

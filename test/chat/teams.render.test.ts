@@ -100,10 +100,10 @@ describe('the channel', () => {
     expect((crowded.card.refresh as { userIds: string[] }).userIds).toHaveLength(60);
   });
 
-  it('has no button any more once it is answered', () => {
+  it('has no button any more once it is answered, but that for the story', () => {
     const over = requestView({ state: 'denied', can: { answer: false, cancel: false, extend: false, return: false } });
     const shut = renderMessage(channel(over), { ...context, answerers: ['29:ben'] });
-    expect(labels(shut)).toEqual([]);
+    expect(labels(shut)).toEqual(['Story']);
     expect(shut.card.refresh).toBeUndefined();
   });
 });

@@ -26,6 +26,16 @@ it('is summed up below the request when the access is over, reminded of when ove
   const refused = await (await journey.person('ana').press(shown, 'sign-off')).said(WAIT_MS);
   expect(textOf(refused)).toMatch(/own access/);
 
+  const story = textOf(await (await journey.person('sam').press(review, 'story')).said(WAIT_MS));
+  expect(story).toMatch(/Story of G-.*Ana Sousa asked for db-prod:read for 30 min: fix stuck migration/s);
+  expect(story).toMatch(/The directory accepted the addition to prod-db-read.*gone from prod-db-read in okta, proven/s);
+  expect(story).toMatch(/Messages.*the request, in its channel: posted in C0APPROVALS/s);
+  // Whoever may not see its status may not see its story.
+  const hidden = await (await journey.person('pat').press(shown, 'story')).said(WAIT_MS);
+  expect(textOf(hidden)).toMatch(/may not see other people's access/);
+  const typed = await (await journey.person('ana').slash(`story ${id}`)).said(WAIT_MS);
+  expect(textOf(typed)).toMatch(/Story of G-/);
+
   await journey.idle();
   await journey.moveClock(5 * HOUR);
   await journey.told('sam', /Reminder: Review of access.*Overdue since/s);

@@ -83,7 +83,7 @@ export const SIGN_DIGEST = 'hallpass:sign-digest';
 export const CONFIRM_REVOCATION = 'hallpass:confirm-revocation';
 
 /** What the buttons do, by the end of their `action_id`. */
-export const BUTTONS = ['approve', 'deny', 'cancel', 'extend', 'return'] as const;
+export const BUTTONS = ['approve', 'deny', 'cancel', 'extend', 'return', 'story'] as const;
 export type ButtonName = (typeof BUTTONS)[number];
 
 export const userId = z.string().regex(/^[UW][A-Z0-9]{1,31}$/);

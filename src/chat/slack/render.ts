@@ -79,10 +79,10 @@ export function renderMessage(view: MessageView, context: RenderContext): Render
   const { request, audience } = view;
   const asksForAnswer = audience === 'channel' || audience === 'approver';
   const offered: readonly ButtonName[] = asksForAnswer
-    ? ['approve', 'deny']
+    ? ['approve', 'deny', 'story']
     : audience === 'requester'
-      ? ['cancel']
-      : ['extend', 'return'];
+      ? ['cancel', 'story']
+      : ['extend', 'return', 'story'];
   const title = messageTitle(request, audience);
   return {
     text: fallback(request, context, title),
@@ -142,7 +142,7 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
             : []),
           ...buttons(
             request,
-            answer.say === 'card' ? ['approve', 'deny'] : ['approve', 'deny', 'cancel', 'extend', 'return'],
+            answer.say === 'card' ? ['approve', 'deny'] : ['approve', 'deny', 'cancel', 'extend', 'return', 'story'],
             answer.say === 'card' ? answer.durationMs : undefined,
           ),
         ],
@@ -217,28 +217,27 @@ function renderDigest(view: Extract<MessageView, { kind: 'digest' }>, context: R
 }
 
 function renderReview(review: ReviewView): Rendered {
-  const button = (action_id: string, label: string, style: 'primary' | 'danger'): Button => ({
+  const button = (action_id: string, label: string, value: string, style?: 'primary' | 'danger'): Button => ({
     type: 'button',
     action_id,
     text: plain(label, 75),
-    style,
-    value: review.id,
+    ...(style === undefined ? {} : { style }),
+    value,
     accessibility_label: cut(`${label}, ${review.grantId}`, 75),
   });
+  const elements = [
+    ...(review.open
+      ? [button(SIGN_OFF, 'Sign off', review.id, 'primary'), button(QUESTION, 'Question', review.id, 'danger')]
+      : []),
+    ...(review.card === undefined ? [] : [button('hallpass:story', 'Story', review.card)]),
+  ];
   return {
     text: inert([review.title, review.headline, ...review.lines].join('. ')),
     blocks: [
       header(review.title),
       section(review.headline),
       section(review.lines.join('\n')),
-      ...(review.open
-        ? [
-            {
-              type: 'actions' as const,
-              elements: [button(SIGN_OFF, 'Sign off', 'primary'), button(QUESTION, 'Question', 'danger')],
-            },
-          ]
-        : []),
+      ...(elements.length === 0 ? [] : [{ type: 'actions' as const, elements }]),
     ],
   };
 }
@@ -449,6 +448,7 @@ const LABELS: Readonly<Record<ButtonName, string>> = {
   cancel: 'Cancel request',
   extend: 'Extend',
   return: 'Return access',
+  story: 'Story',
 };
 
 /** Of the buttons that belong here, those that can do something now. */
@@ -459,6 +459,8 @@ export function buttons(request: RequestView, offered: readonly ButtonName[], ap
     cancel: request.can.cancel,
     extend: request.can.extend,
     return: request.can.return,
+    // Before it is answered, the message itself is all there is to tell.
+    story: request.state !== 'pending',
   };
   const elements = offered
     .filter((name) => can[name])

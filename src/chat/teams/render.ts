@@ -67,7 +67,7 @@ const REPORT_MAX = 9_000;
 const SECTIONS_MAX = 40;
 const LINE_MAX = 400;
 
-export const BUTTONS = ['approve', 'deny', 'cancel', 'extend', 'return', 'look'] as const;
+export const BUTTONS = ['approve', 'deny', 'cancel', 'extend', 'return', 'look', 'story'] as const;
 export type ButtonName = (typeof BUTTONS)[number];
 /** On the preview of a revocation; its card is the revocation's opaque id. */
 export const CONFIRM_REVOCATION = 'confirm_revocation';
@@ -152,24 +152,29 @@ function review(view: ReviewView, scale: number): Rendered {
       paragraph(view.headline, TEXT_MAX * scale),
       ...view.lines.map((line) => paragraph(line, TEXT_MAX * scale)),
     ],
-    actions: view.open
-      ? [
-          execute('Sign off', data(SIGN_OFF), { tooltip: `Sign off ${view.grantId}`, style: 'positive' }),
-          unfold(
-            'Question…',
-            [
-              {
-                type: 'Input.Text',
-                id: 'reason',
-                isMultiline: true,
-                maxLength: REASON_MAX,
-                label: 'What is wrong with it? Security sees this, and it is kept in the audit trail.',
-              },
-            ],
-            execute('Question', data(QUESTION), { tooltip: `Question ${view.grantId}`, style: 'destructive' }),
-          ),
-        ]
-      : [],
+    actions: [
+      ...(view.open
+        ? [
+            execute('Sign off', data(SIGN_OFF), { tooltip: `Sign off ${view.grantId}`, style: 'positive' }),
+            unfold(
+              'Question…',
+              [
+                {
+                  type: 'Input.Text',
+                  id: 'reason',
+                  isMultiline: true,
+                  maxLength: REASON_MAX,
+                  label: 'What is wrong with it? Security sees this, and it is kept in the audit trail.',
+                },
+              ],
+              execute('Question', data(QUESTION), { tooltip: `Question ${view.grantId}`, style: 'destructive' }),
+            ),
+          ]
+        : []),
+      ...(view.card === undefined
+        ? []
+        : [execute('Story', { do: 'story', card: view.card }, { tooltip: `Story ${view.grantId}` })]),
+    ],
     summary: [view.title, view.headline, ...view.lines].join('. '),
   });
 }
@@ -184,12 +189,12 @@ function requestMessage(
   const inChannel = audience === 'channel';
   const asks = inChannel || audience === 'approver';
   const offered: readonly ButtonName[] = inChannel
-    ? ['look']
+    ? ['look', 'story']
     : asks
-      ? ['approve', 'deny']
+      ? ['approve', 'deny', 'story']
       : audience === 'requester'
-        ? ['cancel']
-        : ['extend', 'return'];
+        ? ['cancel', 'story']
+        : ['extend', 'return', 'story'];
   const open = request.can.answer && inChannel;
   return cardOf({
     body: [
@@ -243,7 +248,7 @@ function drawAnswer(answer: Answer, context: AnswerContext, scale: number): Rend
       const { request } = answer;
       const text = `${titleOf(request)}: ${stateOf(request)}`;
       const offered: readonly ButtonName[] =
-        answer.say === 'card' ? ['approve', 'deny'] : ['approve', 'deny', 'cancel', 'extend', 'return'];
+        answer.say === 'card' ? ['approve', 'deny'] : ['approve', 'deny', 'cancel', 'extend', 'return', 'story'];
       return cardOf({
         body: [
           head(text, request, scale),
@@ -490,6 +495,7 @@ const LABELS: Readonly<Record<ButtonName, string>> = {
   extend: 'Extend',
   return: 'Return access…',
   look: 'Answer…',
+  story: 'Story',
 };
 
 /** Of the buttons that belong here, those that can do something now. */
@@ -501,6 +507,8 @@ export function buttons(request: RequestView, offered: readonly ButtonName[], ap
     cancel: request.can.cancel,
     extend: request.can.extend,
     return: request.can.return,
+    // Before it is answered, the message itself is all there is to tell.
+    story: request.state !== 'pending',
   };
   return offered
     .filter((name) => can[name])

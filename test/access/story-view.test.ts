@@ -1,0 +1,50 @@
+/** Promise: the story tells everything in plain words, and a long one shows where it began and how it ended. */
+import { expect, test } from 'vitest';
+import { storyView } from '../../src/access/story-view.ts';
+import { viewOf } from '../../src/access/view.ts';
+import { activeGrant, approval, ben, grantRecord, MINUTE, pinned, request, T0 } from '../support/builders.ts';
+
+const asked = request({ state: 'approved', decidedAt: T0 });
+const record = { request: asked, approvals: [approval(asked, ben)], grant: activeGrant() };
+const shown = viewOf({ record, grant: grantRecord(activeGrant(), [], { request: asked }) }, T0 + MINUTE, 'UTC');
+const event = (kind: string, at: number, detail = {}) => ({
+  at,
+  kind,
+  actor: { kind: 'hallpass' as const, part: 'provision' },
+  detail,
+  membership: { directory: 'okta', groupId: 'id-prod-db-read', userId: 'u' },
+});
+const tell = (count: number) =>
+  storyView(
+    {
+      request: shown,
+      groups: [pinned('prod-db-read')],
+      events: Array.from({ length: count }, (_, n) => event(n === 0 ? 'membership.added' : 'membership.seen', T0 + n)),
+      messages: [
+        { id: 'msg:R-7KQ2:channel:C0', requestId: 'R-7KQ2', state: 'posted', conversation: 'C0', ts: '1', at: T0 },
+        { id: 'msg:R-7KQ2:approver:slack:T1:U1', requestId: 'R-7KQ2', state: 'gone', at: T0 },
+      ],
+    },
+    T0 + MINUTE,
+    'UTC',
+  );
+
+test('each event is a sentence with its time, and each message says to whom and what became of it', () => {
+  const { title, sections } = tell(2);
+  expect(title).toBe('Story of G-7KQ2');
+  expect(sections[0]?.lines[0]).toEqual({
+    lead: '09:00 UTC',
+    rest: 'The directory accepted the addition to prod-db-read in okta',
+  });
+  expect(sections[1]?.lines.map(({ rest }) => rest)).toEqual([
+    'the request, in its channel: posted in C0',
+    'the request, to an approver: given up: it could not be delivered',
+  ]);
+});
+
+test('a long one leaves out the middle, counted, and says where all of it is', () => {
+  const [happened] = tell(500).sections;
+  expect(happened?.lines).toHaveLength(41);
+  expect(happened?.lines[12]?.rest).toBe('460 more, which hallpass audit show R-7KQ2 tells on the host');
+  expect(happened?.lines[0]?.rest).toContain('accepted the addition');
+});
