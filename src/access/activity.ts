@@ -190,10 +190,10 @@ export interface ActivityStore {
   forgetActivities(before: Instant, limit: number): Promise<number>;
 }
 
-/** An activity as it was told, and the directory whose id its account is; left out: it is whatever the source calls people. */
+/** An activity as it was told, and whose id in which directory it is; left out: the account says it, as the source calls people. */
 export interface Told {
   readonly activity: Activity;
-  readonly directory?: string;
+  readonly who?: { readonly directory: string; readonly id: string };
 }
 
 export interface ActivityPage {

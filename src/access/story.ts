@@ -94,6 +94,13 @@ const SAID: Readonly<Record<string, (event: AuditEvent, zone: string) => string>
     `the directory does not end ${membership(event)} by itself: its edition has no such thing`,
   'membership.native_expiry_failed': (event) =>
     `the directory could not be told when to end ${membership(event)} by itself: ${of(event, 'error')}`,
+  'finding.opened': (event) => `found (${of(event, 'level')}): ${of(event, 'title')}, ${of(event, 'finding')}`,
+  'finding.asked': (event) => `asked the holder about ${of(event, 'finding')}`,
+  'finding.explained': (event) => `answered for ${of(event, 'finding')}${because(event)}`,
+  'finding.dismissed': (event) => `dismissed ${of(event, 'finding')}${because(event)}`,
+  'finding.revoked': (event) => `closed ${of(event, 'finding')} by revoking the access`,
+  'finding.refused': (event) =>
+    `tried to ${of(event, 'asked')} ${of(event, 'finding')} and may not: ${of(event, 'code')}`,
   'membership.proven_absent': (event) => `read back: gone from ${membership(event)}, proven`,
 };
 

@@ -110,8 +110,8 @@ export function createCollector(parts: CollectorParts): Collector {
   async function attributed(source: Source, some: readonly Told[], startedAt: number): Promise<Found> {
     const now = clock.now();
     const index = await windows.since(startedAt);
-    return some.map(({ activity, directory }) =>
-      attribute(activity, index.of(activity.account, directory), own, source, now),
+    return some.map(({ activity, who }) =>
+      attribute(activity, index.of(who?.id ?? activity.account, who?.directory), own, source, now),
     );
   }
 

@@ -48,16 +48,18 @@ export function createReader(parts: ReaderParts): Reader {
     if (clock.monotonic() < state.notBefore) return;
     let outcome = 'failed';
     try {
-      for (let pages = 0; pages < PAGES_MAX && !stopped; pages++) {
+      let more = true;
+      for (let pages = 0; more && pages < PAGES_MAX && !stopped; pages++) {
         const known = await store.sourceCursor(name);
         // At first from as far back as an activity would still be taken.
         const page = await port.read(known?.cursor, clock.now() - source.lateMs);
         await collector.take(source, page.told, { cursor: page.cursor, readAt: page.readTo });
-        if (!page.more) break;
+        more = page.more;
       }
       state.failures = 0;
       delete state.error;
-      state.notBefore = clock.monotonic() + port.everyMs;
+      // What is left over goes on with the next ring.
+      state.notBefore = more ? 0 : clock.monotonic() + port.everyMs;
       outcome = 'done';
     } catch (error) {
       // Another process reads it too, and was faster.

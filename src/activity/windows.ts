@@ -19,7 +19,7 @@ const BEGUN_WITHIN_MS = 120_000;
 const MARGIN_MS = 60_000;
 
 export interface Windows {
-  /** As the record had them at this time, on the monotonic clock, or later. */
+  /** As the record had them after this time on the monotonic clock. */
   since(at: number): Promise<WindowIndex>;
 }
 
@@ -120,7 +120,7 @@ export function createWindows({ store, clock, keptMs, aliases }: WindowsParts): 
 
   return {
     async since(at) {
-      if (loaded !== undefined && loaded.freshAt >= at && loaded.aliases === aliases()) return loaded.index;
+      if (loaded !== undefined && loaded.freshAt > at && loaded.aliases === aliases()) return loaded.index;
       return (await fresh()).index;
     },
   };

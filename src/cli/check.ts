@@ -5,7 +5,7 @@ import { createSlack } from '../chat/slack/app.ts';
 import { systemClock } from '../clock.ts';
 import type { Settings } from '../config.ts';
 import { createLog } from '../log.ts';
-import { openDirectories } from '../main.ts';
+import { activitySources, openDirectories } from '../main.ts';
 import { createMetrics } from '../metrics.ts';
 import { type Asked, askCredentials, askNamed, askSources, messageOf } from './check-named.ts';
 import { EXIT, type Out, problemLine } from './out.ts';
@@ -41,6 +41,7 @@ async function askEverything(settings: Settings): Promise<readonly Asked[]> {
     ...(await askGroups(settings, directories)),
     ...(await askExpiry(settings, directories)),
     ...rateLimits(directories),
+    ...(await askActivity(settings, directories)),
     ...(await askNamed(settings, directories)),
     ...(await askTeams(settings)),
     ...(await askSlack(settings, (accounts) => askSources(settings, directories, accounts))),
@@ -94,6 +95,26 @@ async function askExpiry(settings: Settings, directories: ReadonlyMap<string, Di
   });
   return (await Promise.all(asked)).filter((one) => one !== undefined);
 }
+
+/** One look into each source that is read. Those that send to us are not there to be asked. */
+async function askActivity(settings: Settings, directories: ReadonlyMap<string, Directory>): Promise<readonly Asked[]> {
+  const clock = systemClock();
+  return await Promise.all(
+    activitySources(settings, directories)
+      .flatMap((source) => ('port' in source ? [source] : []))
+      .map(async ({ name, port }): Promise<Asked> => {
+        const what = `activity source ${name}`;
+        try {
+          await port.read(undefined, clock.now() - LOOKED_BACK_MS);
+          return { what, ok: true };
+        } catch (error) {
+          return { what, ok: false, why: messageOf(error) };
+        }
+      }),
+  );
+}
+
+const LOOKED_BACK_MS = 60_000;
 
 /** As the answers so far have said: an administrator who does not know of a small share learns of it when it is used up. */
 function rateLimits(directories: ReadonlyMap<string, Directory>): readonly Asked[] {

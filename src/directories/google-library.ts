@@ -3,10 +3,12 @@
  * deadline, the budget, the reading of answers and every second try stay ours.
  */
 import type { admin_directory_v1 } from 'googleapis/build/src/apis/admin/directory_v1.js';
+import type { admin_reports_v1 } from 'googleapis/build/src/apis/admin/reports_v1.js';
 import type { cloudidentity_v1 } from 'googleapis/build/src/apis/cloudidentity/v1.js';
 import type { Request } from './http.ts';
 
 export type Admin = admin_directory_v1.Admin;
+export type Reports = admin_reports_v1.Admin;
 export type CloudIdentity = cloudidentity_v1.Cloudidentity;
 export type Library = typeof import('googleapis/build/src/apis/admin/index.js');
 type IdentityLibrary = typeof import('googleapis/build/src/apis/cloudidentity/index.js');

@@ -18,6 +18,7 @@ import { createAsk } from './google-ask.ts';
 import { googleCredential } from './google-auth.ts';
 import { createNativeExpiry, EXPIRY_SCOPE } from './google-expiry.ts';
 import { type Admin, library } from './google-library.ts';
+import { createReports, REPORTS_SCOPE } from './google-reports.ts';
 import { type GoogleSection, serviceAccountKey } from './google-section.ts';
 import { createCaller, type Deadline, deadlineIn, malformed, refusedHere } from './http.ts';
 import { Limiter, roomOf, type Urgency } from './limiter.ts';
@@ -116,6 +117,14 @@ export function createGoogle(parts: GoogleParts): Directory {
     return new DirectoryError(name, code, message, effect === undefined ? {} : { effect });
   }
 
+  const reports = createReports({
+    directory: name,
+    clock,
+    // As with the expiry: that reports cannot be read says nothing of memberships.
+    call: createCaller(caller),
+    credential: googleCredential({ ...signIn, scopes: [REPORTS_SCOPE], ...lentFetch }),
+    ...lentRoot,
+  });
   const expiry =
     section.nativeExpiry === true
       ? createNativeExpiry({
@@ -380,6 +389,7 @@ export function createGoogle(parts: GoogleParts): Directory {
             return await expiry.canExpire(groupId, deadlineIn(callDeadlineMs, lane));
           },
         }),
+    activity: (source, of) => reports(source, of, lane),
     as: view,
     room: (of) => roomOf(limiter.room(BUCKET, of), of, breaker),
     failing: () => breaker.failing(),

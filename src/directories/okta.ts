@@ -1,5 +1,6 @@
 /** Okta as a place where membership lives: Groups and Users API v1 over fetch, no SDK. */
-import type { DirectoryUser } from '../access/model.ts';
+import type { ActivityPage } from '../access/activity.ts';
+import type { DirectoryUser, Instant } from '../access/model.ts';
 import {
   type CallLane,
   type Clock,
@@ -12,6 +13,7 @@ import {
 import { createBreaker } from './breaker.ts';
 import { type Answer, type Asked, createCaller, type Deadline, deadlineIn, malformed, refusedHere } from './http.ts';
 import { Limiter, roomOf, type Urgency } from './limiter.ts';
+import { activityQuery, processActivity } from './okta-activity.ts';
 import {
   type OktaGroup,
   type Page,
@@ -34,6 +36,8 @@ export { type OktaSection, oktaSection } from './okta-section.ts';
 const CALL_DEADLINE_MS = 8_000;
 /** Okta takes up to half a minute for a page of its log. */
 const LOG_DEADLINE_MS = 35_000;
+/** The log is written within seconds; asking oftener costs calls that others need more. */
+const LOG_EVERY_MS = 60_000;
 /** Okta does not say how soon a read shows a write; two seconds covers what its own console shows. */
 const LAG = '2s';
 /** What Okta recommends; larger pages are slower and, for groups, less accurate. */
@@ -72,15 +76,17 @@ export function createOkta(parts: OktaParts): Directory {
   const callDeadlineMs = parts.callDeadlineMs ?? CALL_DEADLINE_MS;
   const limiter = new Limiter({ directory: name, clock });
   const breaker = createBreaker(clock);
-  const call = createCaller({
+  const caller = {
     directory: name,
     clock,
     metrics: parts.metrics,
     jitter: parts.jitter,
     limiter,
-    breaker,
     ...(parts.fetch === undefined ? {} : { fetch: parts.fetch }),
-  });
+  };
+  const call = createCaller({ ...caller, breaker });
+  /** That the log cannot be read says nothing of memberships, and is no reason to stop additions. */
+  const callLog = createCaller(caller);
   const credential = credentialOf();
   /** By group id, when it was last read without complaint; on the monotonic clock. */
   const groupsSeen = new Map<string, number>();
@@ -114,6 +120,7 @@ export function createOkta(parts: OktaParts): Directory {
     readonly bucket: string;
     readonly urgency?: Urgency | undefined;
     readonly read: (asked: Asked, answer: Answer) => T;
+    readonly by?: typeof call;
   }
 
   async function ask<T>(question: Question<T>, deadline: Deadline, signer = credential): Promise<T> {
@@ -128,7 +135,7 @@ export function createOkta(parts: OktaParts): Directory {
         secrets: [authorization.slice(authorization.indexOf(' ') + 1), signed.dpop ?? ''],
       };
       try {
-        return await call(
+        return await (question.by ?? call)(
           {
             ...asked,
             method,
@@ -310,6 +317,40 @@ export function createOkta(parts: OktaParts): Directory {
     }
   }
 
+  async function readActivity(
+    source: string,
+    cursor: string | undefined,
+    since: Instant,
+    lane: CallLane,
+  ): Promise<ActivityPage> {
+    const operation = 'read_activity';
+    const start = path(operation, ['logs'], activityQuery(since));
+    const url = cursor === undefined ? start : new URL(cursor, base);
+    // It was Okta's own link; whatever became of it in the database, the credential goes nowhere else.
+    if (url.origin !== start.origin || url.pathname !== start.pathname)
+      throw refusedHere({ directory: name, operation }, 'not an address of the log');
+    const startedAt = clock.now();
+    const page = await ask(
+      {
+        operation,
+        url,
+        bucket: 'logs',
+        by: callLog,
+        read: (asked, answer) => processActivity(asked, answer, clock.now(), url, source),
+      },
+      deadlineIn(LOG_DEADLINE_MS, lane),
+    );
+    // Pages may be shorter than was asked for; only an empty one says that there is nothing more yet.
+    const more = page.count > 0;
+    const newest = Math.max(...page.items.map(({ activity }) => activity.at));
+    return {
+      told: page.items,
+      cursor: `${page.next.pathname}${page.next.search}`,
+      readTo: more && newest < startedAt ? newest : startedAt,
+      more,
+    };
+  }
+
   const view = (lane: CallLane): Directory => ({
     name,
     lagMs: durationMs(section.lag ?? LAG),
@@ -460,6 +501,20 @@ export function createOkta(parts: OktaParts): Directory {
         for (const { uuid, ...addition } of page.items) found.set(uuid, addition);
       return [...found.values()].sort((a, b) => a.at - b.at);
     },
+
+    activity: (source) => ({
+      everyMs: LOG_EVERY_MS,
+      async read(cursor, since) {
+        try {
+          return await readActivity(source, cursor, since, lane);
+        } catch (error) {
+          // A place that Okta does not take any more: from as far back as is still of use. What is told again is known.
+          const lost = cursor !== undefined && error instanceof DirectoryError && error.code === 'rejected';
+          if (!lost) throw error;
+          return await readActivity(source, undefined, since, lane);
+        }
+      },
+    }),
 
     as: view,
     room: (of) => roomOf(limiter.room(of === 'proof' ? 'user-groups' : 'membership', of), of, breaker),

@@ -4,6 +4,7 @@
  */
 import { answerDirectory, googleError } from './google-api.ts';
 import { answerIdentity } from './google-identity-api.ts';
+import { answerReports, type GoogleDeed, isReports } from './google-reports-api.ts';
 import { type GoogleLag, type GoogleSeedGroup, type GoogleSeedUser, GoogleState } from './google-state.ts';
 import { type GoogleSeedAccount, GoogleTokens } from './google-tokens.ts';
 import { type Asking, type LogEntry, startLocalServer, type Told } from './local-server.ts';
@@ -42,6 +43,8 @@ export type GoogleControl =
   | GoogleEvent;
 
 type GoogleEvent =
+  /** Somebody does something that only the reports show. */
+  | ({ readonly do: 'deed'; readonly user: string } & Omit<GoogleDeed, 'userId'>)
   | { readonly do: 'suspend'; readonly user: string }
   /** The old address becomes an alias, as Google does, or with `release` nobody's. */
   | { readonly do: 'rename-user'; readonly user: string; readonly email: string; readonly release?: boolean }
@@ -101,6 +104,7 @@ export async function startGoogleServer(options: GoogleServerOptions): Promise<G
     // No headers that would tell: Google has none.
     if (overBudget(caller.credential)) return googleError(403, 'userRateLimitExceeded');
     if (url.pathname.startsWith('/v1/')) return answerIdentity(state, { method, url, body, caller }, edition);
+    if (isReports(url)) return answerReports(state, { method, url, caller }, options.pageMax ?? PAGE_MAX);
     return answerDirectory(state, { method, url, body, caller }, options.pageMax ?? PAGE_MAX);
   }
 
@@ -168,6 +172,11 @@ const REASONS: Readonly<Record<number, string>> = {
 /** What somebody does in Google's own console. */
 function happen(state: GoogleState, event: GoogleEvent): void {
   switch (event.do) {
+    case 'deed': {
+      const { do: _do, user, ...deed } = event;
+      state.deeds.push({ ...deed, userId: known(state.users, user).id });
+      break;
+    }
     case 'suspend':
       known(state.users, event.user).suspended = true;
       break;

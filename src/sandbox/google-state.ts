@@ -1,5 +1,7 @@
 /** What the local Google knows: people, groups and who is in what, with which role and until when. In memory. */
 
+import type { GoogleDeed } from './google-reports-api.ts';
+
 export interface GoogleSeedUser {
   readonly id: string;
   readonly email: string;
@@ -61,6 +63,8 @@ interface Shadow {
 export class GoogleState {
   readonly users = new Map<string, GoogleUser>();
   readonly groups = new Map<string, GoogleGroup>();
+  /** What people did, as the reports tell it. */
+  readonly deeds: GoogleDeed[] = [];
   lag: GoogleLag = {};
   readonly #now: () => number;
   readonly #shadows = new Map<string, Shadow>();

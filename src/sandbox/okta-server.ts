@@ -6,7 +6,14 @@
 import { type Asking, type LogEntry, startLocalServer, type Told } from './local-server.ts';
 import { type ApiAnswer, answerApi, oktaError } from './okta-api.ts';
 import type { OktaFault } from './okta-faults.ts';
-import { type OktaLag, type OktaSeedGroup, type OktaSeedRule, type OktaSeedUser, OktaState } from './okta-state.ts';
+import {
+  type OktaDeed,
+  type OktaLag,
+  type OktaSeedGroup,
+  type OktaSeedRule,
+  type OktaSeedUser,
+  OktaState,
+} from './okta-state.ts';
 import { type OktaSeedClient, type OktaSeedToken, OktaTokens } from './okta-tokens.ts';
 
 export interface OktaSeed {
@@ -47,6 +54,9 @@ type OktaEvent =
   | { readonly do: 'set-status'; readonly user: string; readonly status: string }
   | { readonly do: 'delete-user'; readonly user: string }
   | { readonly do: 'add-user'; readonly user: OktaSeedUser }
+  /** Somebody does something that only the System Log shows. */
+  | ({ readonly do: 'deed'; readonly user: string } & Partial<Omit<OktaDeed, 'userId' | 'login'>> &
+      Pick<OktaDeed, 'eventType'>)
   | { readonly do: 'rename-user'; readonly user: string; readonly login: string; readonly email: string }
   | { readonly do: 'add-group'; readonly group: OktaSeedGroup }
   | { readonly do: 'delete-group'; readonly group: string }
@@ -219,6 +229,11 @@ function happen(state: OktaState, event: OktaEvent): void {
     case 'add-user':
       state.addUser(event.user);
       break;
+    case 'deed': {
+      const { do: _do, user, ...told } = event;
+      state.deed(known(state.users, user), told);
+      break;
+    }
     case 'rename-user':
       state.users.set(event.user, { ...known(state.users, event.user), login: event.login, email: event.email });
       break;

@@ -63,6 +63,24 @@ export interface OktaLogEvent {
   readonly login: string;
 }
 
+/** Something that a person did in Okta. */
+export interface OktaDeed {
+  readonly uuid: string;
+  /** When it happened; it is written down when it is told to the local Okta. */
+  readonly published: number;
+  readonly eventType: string;
+  readonly userId: string;
+  readonly login: string;
+  /** Default SUCCESS. */
+  readonly result?: string;
+  readonly ip?: string;
+  /** In words, as Okta says it. */
+  readonly country?: string;
+  readonly os?: string;
+  /** What it was done to. */
+  readonly target?: string;
+}
+
 /** An administrator in Okta's own console. */
 const CONSOLE: OktaActor = { id: '00uconsoleadmin00000', type: 'User' };
 /** As many as are of use to a test or to somebody who tries it. */
@@ -86,7 +104,7 @@ export class OktaState {
   readonly groups = new Map<string, OktaGroupState>();
   readonly rules: OktaRuleState[] = [];
   /** The System Log, oldest first. */
-  readonly log: OktaLogEvent[] = [];
+  readonly log: (OktaLogEvent | OktaDeed)[] = [];
   /** How often all sessions of a user were ended. */
   readonly signedOut = new Map<string, number>();
   lag: OktaLag = {};
@@ -163,6 +181,12 @@ export class OktaState {
     if (shadow.until > this.#now()) return shadow.members;
     this.#shadows.delete(group.id);
     return group.members;
+  }
+
+  /** A person does something that has no effect here but an event in the log. */
+  deed(user: OktaUser, told: Partial<OktaDeed> & Pick<OktaDeed, 'eventType'>): void {
+    this.log.push({ uuid: randomUUID(), published: this.#now(), ...told, userId: user.id, login: user.login });
+    if (this.log.length > LOG_MAX) this.log.shift();
   }
 
   #note(eventType: OktaLogEvent['eventType'], group: OktaGroupState, userId: string, actor: OktaActor): void {
