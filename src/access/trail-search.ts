@@ -1,6 +1,6 @@
 /** The trail as it is looked through: what happened, in words, for those who answer for it. */
 import type { Sources } from './gather.ts';
-import type { Caller, Instant, Person } from './model.ts';
+import type { Caller, Instant, Person, PinnedGroup } from './model.ts';
 import type { Checkpoint, Clock, TrailEvent, TrailFilter, TrailStore } from './ports.ts';
 import { type Rights, rightsOf } from './rights.ts';
 import { type StoryLine, storyOf } from './story.ts';
@@ -124,7 +124,7 @@ export interface TrailPage {
 
 export type TrailWish = Omit<TrailFilter, 'limit'>;
 
-export interface TrailSearchParts extends Pick<Sources, 'people' | 'catalog'> {
+export interface TrailSearchParts extends Pick<Sources, 'store' | 'people' | 'catalog'> {
   readonly trail: Pick<TrailStore, 'searchEvents' | 'chainHead' | 'lastCheckpoint'>;
   readonly clock: Clock;
 }
@@ -132,7 +132,15 @@ export interface TrailSearchParts extends Pick<Sources, 'people' | 'catalog'> {
 const PAGE = 50;
 
 export function createTrailSearch(parts: TrailSearchParts): (by: Caller, wish: TrailWish) => Promise<TrailPage> {
-  const { people, catalog, trail, clock } = parts;
+  const { store, people, catalog, trail, clock } = parts;
+
+  /** An event holds only the ids of groups. */
+  async function groupsOf(events: readonly TrailEvent[]): Promise<readonly PinnedGroup[]> {
+    const named = events.flatMap(({ event }) => (event.membership === undefined ? [] : [event.requestId ?? '']));
+    const records = await Promise.all([...new Set(named)].map((id) => store.request(id)));
+    return records.flatMap((record) => record?.request.groups ?? []);
+  }
+
   return async (by, wish) => {
     const person = await people.identify(by);
     const rights = await rightsOf(parts, person);
@@ -146,10 +154,11 @@ export function createTrailSearch(parts: TrailSearchParts): (by: Caller, wish: T
     ]);
     const shown = events.slice(0, PAGE);
     const last = shown.at(-1);
+    const groups = await groupsOf(shown);
     return {
       ...page,
       found: {
-        lines: shown.flatMap((link) => storyOf([link.event], [], zone).map((line) => ({ ...line, link }))),
+        lines: shown.flatMap((link) => storyOf([link.event], groups, zone).map((line) => ({ ...line, link }))),
         ...(events.length > PAGE && last !== undefined ? { beforeSeq: last.seq } : {}),
       },
       head,

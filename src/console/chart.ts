@@ -115,7 +115,7 @@ function ticksOf({ period, zone }: Timeline): readonly { readonly at: Instant; r
     const { year, month, day, hour, minute } = wallTime(at, zone);
     return Date.UTC(year, month - 1, day, hour, minute);
   };
-  const walls = scaleUtc([wall(period.from), wall(period.to)]);
+  const walls = scaleUtc().domain([wall(period.from), wall(period.to)]);
   const ticks = walls.ticks(TICKS);
   const days = ticks.length > 1 && (ticks[1]?.getTime() ?? 0) - (ticks[0]?.getTime() ?? 0) >= 86_400_000;
   return ticks.map((tick) => {

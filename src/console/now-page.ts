@@ -29,7 +29,7 @@ ${more(live.more, 'There is more than is shown here. The timeline has all of it.
     part(
       'pending',
       html`<h2>${rights.sees ? 'Other requests that wait' : 'Your requests that wait'}${count(pending)}</h2>
-${pending.items.length === 0 ? empty('None.') : html`<ul class="rows">${pending.items.map((one) => html`<li>${pendingRow(one, overview, drawing)}</li>`)}</ul>`}
+${pending.items.length === 0 ? empty('None. New ones appear here by themselves.') : html`<ul class="rows">${pending.items.map((one) => html`<li>${pendingRow(one, overview, drawing)}</li>`)}</ul>`}
 ${more(pending.more, 'There are more; these are the newest.')}`,
     ),
     part('reviews', reviewsPart(reviews, drawing)),

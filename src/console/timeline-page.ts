@@ -55,7 +55,11 @@ function address(wish: TimelineWish, change: TimelineWish = {}): string {
 export function timelineRegions(timeline: Timeline, wish: TimelineWish): readonly Region[] {
   const { lanes, rights, more } = timeline;
   return [
-    { id: 'looking', html: html`<section id="looking">${filters(timeline, wish)}${zooms(timeline, wish)}</section>` },
+    {
+      id: 'looking',
+      sign: '',
+      html: html`<section id="looking">${filters(timeline, wish)}${zooms(timeline, wish)}</section>`,
+    },
     {
       id: 'lanes',
       // What is still to come moves with the time, and that is no change.

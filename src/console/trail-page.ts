@@ -81,7 +81,7 @@ export function trailRegions(drawn: TrailDrawn, drawing: Drawing): readonly Regi
   const { lines, beforeSeq } = page.found;
   return [
     { id: 'chain', html: html`<section id="chain">${chainPart(drawn, drawing)}</section>` },
-    { id: 'looking', html: html`<section id="looking">${filters(drawn, drawing)}</section>` },
+    { id: 'looking', sign: '', html: html`<section id="looking">${filters(drawn, drawing)}</section>` },
     {
       id: 'events',
       html: html`<section id="events"><h2>Events</h2>

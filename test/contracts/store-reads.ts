@@ -256,6 +256,28 @@ export function readContract(bench: Bench): void {
     expect((await store.list({ liveGrants: true, limit: 1 }))[0]).toStrictEqual(await store.request('R-2222'));
   });
 
+  test('what was held in a time is found: begun before its end, and not proven over before it', async () => {
+    const store = await bench.store();
+    const held = (n: number, change: Partial<Parameters<typeof aGrant>[0]>) => [
+      { put: 'request' as const, row: aRequest({ id: `R-${n}`, requester: `okta/${n}`, state: 'approved' }) },
+      { put: 'grant' as const, row: aGrant({ id: `G-${n}`, requestId: `R-${n}`, memberships: [], ...change }) },
+    ];
+    await store.commit({
+      changes: [
+        ...held(1, { state: 'ended', startsAt: T0, endedAt: T0 + 10 }),
+        ...held(2, { state: 'active', startsAt: T0 + 5 }),
+        ...held(3, { state: 'ended' }),
+        ...held(4, { state: 'ending', startsAt: T0 + 40 }),
+      ],
+    });
+    const ids = async (from: number, to: number) =>
+      (await store.list({ held: { from: T0 + from, to: T0 + to }, limit: 9 })).map(({ request }) => request.id).sort();
+    expect(await ids(0, 5)).toEqual(['R-1']);
+    expect(await ids(0, 6)).toEqual(['R-1', 'R-2']);
+    expect(await ids(11, 40)).toEqual(['R-2']);
+    expect(await ids(11, 41)).toEqual(['R-2', 'R-4']);
+  });
+
   test('what is overdue and has no job is found, and what has one is not', async () => {
     const store = await bench.store();
     const op = {

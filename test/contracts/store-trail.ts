@@ -3,7 +3,7 @@ import { createSigner, createVerifier, newSigningKey } from '../../src/audit/che
 import { verifyTrail } from '../../src/audit/verify.ts';
 import { sha256 } from '../support/databases.ts';
 import type { Bench } from './store.ts';
-import { anEvent, T0 } from './store-rows.ts';
+import { anEvent, aRequest, T0 } from './store-rows.ts';
 
 export function trailContract(bench: Bench): void {
   const signer = createSigner(newSigningKey());
@@ -28,6 +28,34 @@ export function trailContract(bench: Bench): void {
       [3, T0 + 2_000, { reason: 'because of 2' }],
     ]);
     expect(await store.trailEvents(3, 10)).toEqual([]);
+  });
+
+  test('events are searched by whoever did them or asked for it, by resource, kind, time and place', async () => {
+    const store = await bench.store();
+    await store.commit({ changes: [{ put: 'request', row: aRequest() }] });
+    const { requester, id, resource } = aRequest();
+    const by = (person: string) => ({ kind: 'person' as const, id: person, name: 'Somebody' });
+    const rows = [
+      anEvent({ at: T0, actor: by(requester), requestId: id, kind: 'request.made', personal: { reason: 'why' } }),
+      anEvent({ at: T0 + 1, actor: by('okta/ben'), requestId: id, kind: 'request.approved' }),
+      anEvent({ at: T0 + 2, actor: by('okta/ben'), requestId: 'R-ELSE', kind: 'request.made' }),
+    ];
+    await store.commit({ changes: rows.map((row) => ({ put: 'event', row })) });
+    const found = async (filter: Partial<Parameters<typeof store.searchEvents>[0]>) =>
+      (await store.searchEvents({ limit: 10, ...filter })).map(({ seq }) => seq);
+    expect(await found({})).toEqual([3, 2, 1]);
+    expect(await found({ person: requester })).toEqual([2, 1]);
+    expect(await found({ person: 'okta/ben' })).toEqual([3, 2]);
+    expect(await found({ resource })).toEqual([2, 1]);
+    expect(await found({ resource: `${resource}/part` })).toEqual([]);
+    expect(await found({ requestId: 'R-ELSE' })).toEqual([3]);
+    expect(await found({ kinds: ['request.made'] })).toEqual([3, 1]);
+    expect(await found({ from: T0 + 1, to: T0 + 2 })).toEqual([2]);
+    expect(await found({ beforeSeq: 3, limit: 1 })).toEqual([2]);
+    expect(await found({ afterSeq: 1 })).toEqual([2, 3]);
+    expect((await store.searchEvents({ kinds: ['request.made'], limit: 1, afterSeq: 0 }))[0]?.event.personal).toEqual({
+      reason: 'why',
+    });
   });
 
   test('the place before an instant is found, whatever the instant', async () => {

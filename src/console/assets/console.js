@@ -71,6 +71,7 @@ function settle() {
     if (place !== null) findPlace(fresh, place)?.focus();
   }
   count();
+  watchChart();
 }
 
 /** What it leads to, so that the same link or button is found again. @param {Element} element */
@@ -130,10 +131,23 @@ document.addEventListener('submit', (event) => {
 
 // ----------------------------------------------------------------------------------------------------- zoom by hand
 
-const chart = /** @type {SVGSVGElement | null} */ (document.querySelector('svg.chart'));
-const hint = document.getElementById('hint');
-if (chart !== null && hint !== null) {
-  hint.textContent = 'Draw across the chart to look closer.';
+/** @type {SVGSVGElement | undefined} */
+let watched;
+
+/** Each time that one was drawn anew. */
+function watchChart() {
+  const chart = /** @type {SVGSVGElement | null} */ (document.querySelector('svg.chart'));
+  if (chart === null || watched === chart) return;
+  watched = chart;
+  const hint = document.getElementById('hint');
+  if (hint !== null) hint.textContent = 'Draw across the chart to look closer.';
+  // On a narrow screen it begins in the past; people come for the present.
+  const present = chart.querySelector('.present');
+  const frame = chart.parentElement;
+  if (present !== null && frame !== null)
+    frame.scrollLeft =
+      (Number(present.firstElementChild?.getAttribute('x1')) / chart.viewBox.baseVal.width) * frame.scrollWidth -
+      frame.clientWidth / 2;
   const lens = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
   lens.setAttribute('class', 'lens');
   lens.setAttribute('y', '0');
@@ -185,3 +199,4 @@ if (chart !== null && hint !== null) {
   // Drawn across a bar, it is no click on it.
   chart.addEventListener('dragstart', (event) => event.preventDefault());
 }
+watchChart();
