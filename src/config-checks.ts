@@ -15,6 +15,7 @@ import {
   conditionOf,
   expressionsOf,
   groupSubject,
+  proofOf,
   reasonOf,
   reviewRuleOf,
   silence,
@@ -163,6 +164,7 @@ export function checkConfig(
         merged.from.reason === policyName ? report : silence,
       ),
       ...(section.maxLive === undefined ? {} : { maxLive: section.maxLive }),
+      ...proofOf(section.proof, at('proof'), file, mine('proof') ? report : silence),
       lapseAfterMs,
       warnBeforeMs: ms(section.warnBefore ?? DEFAULTS.warnBefore),
     };

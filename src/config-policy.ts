@@ -65,6 +65,21 @@ export function reasonOf(
   };
 }
 
+/** Who has to prove who they are; without an issuer nobody could. */
+export function proofOf(
+  section: PolicySection['proof'],
+  path: Path,
+  file: ConfigFile,
+  report: Report,
+): Pick<Policy, 'proof'> {
+  if (section === undefined) return {};
+  if (file.stepUp === undefined) report(path, 'nobody could prove anything: there is no issuer', 'a section `stepUp`');
+  const { request, approve } = section;
+  return {
+    proof: { ...(request === undefined ? {} : { request }), ...(approve === undefined ? {} : { approve }) },
+  };
+}
+
 const REVIEW_WITHIN = '24h';
 
 /** Who looks at what was done once a grant has ended. */

@@ -130,6 +130,17 @@ const policy = z
       .optional()
       .describe('Rounds of answers in order, in place of `approvers`, `approvals` and `escalate`.'),
     escalate: escalate.optional(),
+    proof: z
+      .strictObject({
+        request: z
+          .literal('mfa')
+          .optional()
+          .describe('Whoever asks confirms it with MFA first, for more time and for break-glass too.'),
+        approve: z.literal('mfa').optional().describe('Whoever approves confirms it with MFA first.'),
+      })
+      .refine(({ request, approve }) => request !== undefined || approve !== undefined, 'leave it out, or say for what')
+      .optional()
+      .describe('A sign-in at the issuer of `stepUp`, and a click after it. Default: what chat says is enough.'),
     remindEvery: duration
       .optional()
       .describe('Whoever can answer is reminded this often, up to 12 times. Left out: never.'),
@@ -373,16 +384,7 @@ export function jsonSchema(): unknown {
   return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7', unrepresentable: 'any' });
 }
 
-/** Keys of the full design that this version does not know, by the section they belong to ('' for the top). */
-const LATER: Readonly<Record<string, readonly string[]>> = {
-  policies: ['proof'],
-};
-
 const LATER_TYPES: readonly string[] = ['entra', 'aws-identity-center', 'github'];
-
-export function isLater(path: readonly (string | number)[], key: string): boolean {
-  return LATER[String(path[0] ?? '')]?.includes(key) ?? false;
-}
 
 export function isLaterType(type: unknown): boolean {
   return typeof type === 'string' && LATER_TYPES.includes(type);

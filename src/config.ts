@@ -18,7 +18,7 @@ import { listYaml, readDetections, shippedDetections } from './config-detections
 import { type EnvSettings, readEnvironment } from './config-env.ts';
 import { type Named, namedIn } from './config-named.ts';
 import { type ParsedFile, type Path, parseFile, pathText } from './config-positions.ts';
-import { type ConfigFile, configSchema, isLater, isLaterType, keysAt, platformOfChannel } from './config-schema.ts';
+import { type ConfigFile, configSchema, isLaterType, keysAt, platformOfChannel } from './config-schema.ts';
 import { type StepUpSettings, stepUpOf } from './config-step-up.ts';
 import { readTeamsCredentials, type TeamsCredentials } from './config-teams.ts';
 import type { CommandSection } from './directories/command-section.ts';
@@ -405,16 +405,12 @@ function explain(reading: Reading, issue: Issue, value: unknown, above: Path = [
   switch (issue.code) {
     case 'unrecognized_keys':
       for (const key of issue.keys) {
-        if (isLater(path, key))
-          reading.problem([...path, key], `"${key}" is not supported by this version of Hallpass`, 'leave it out');
-        else {
-          const near = nearest(key.toLowerCase(), keysAt(path));
-          reading.problem(
-            [...path, key],
-            `unknown key "${key}"`,
-            near.length > 0 ? near.join(' or ') : `one of ${keysAt(path).join(', ')}`,
-          );
-        }
+        const near = nearest(key.toLowerCase(), keysAt(path));
+        reading.problem(
+          [...path, key],
+          `unknown key "${key}"`,
+          near.length > 0 ? near.join(' or ') : `one of ${keysAt(path).join(', ')}`,
+        );
       }
       return;
     case 'invalid_key':

@@ -45,6 +45,7 @@ import { createSources } from './people/opened.ts';
 import { createSignIn, type StepUp } from './people/sign-in.ts';
 import { createTroubles, type Troubles } from './people/sources.ts';
 import { createWorkloads } from './people/workloads.ts';
+import { createProofMount, proofLink } from './proof/mount.ts';
 import { createReloads, type Reloads } from './reload.ts';
 import { type OpenStore, openStore } from './store/database.ts';
 import { alertLane } from './workers/alert.ts';
@@ -361,6 +362,7 @@ export async function run(options: RunOptions): Promise<Running> {
     log,
   });
   const handler = createHandler({
+    ...(settings.stepUp === undefined ? {} : { proofLink: proofLink(settings.stepUp.baseUrl) }),
     store,
     people,
     directories,
@@ -520,6 +522,21 @@ export async function run(options: RunOptions): Promise<Running> {
   });
   const rules = driftRulesOf(settings);
   const reconciler = createReconciler({ store, directories, rules, catalog, clock, metrics, log });
+  const proofs =
+    signIn === undefined || settings.stepUp === undefined
+      ? undefined
+      : createProofMount({
+          baseUrl: settings.stepUp.baseUrl,
+          signIn,
+          store,
+          people,
+          handler,
+          catalog,
+          clock,
+          metrics,
+          secret: () => ids.opaque() + ids.opaque(),
+          log,
+        });
   const http = createHttp({
     routes: [
       ...(slack?.routes ?? []),
@@ -539,7 +556,7 @@ export async function run(options: RunOptions): Promise<Running> {
         activity,
       }),
     ],
-    mounts: [api, ...(web === undefined ? [] : [web])],
+    mounts: [api, ...(web === undefined ? [] : [web]), ...(proofs === undefined ? [] : [proofs])],
     onError: failed,
   });
 

@@ -100,7 +100,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   'd3-shape': /^console\//,
   'drizzle-orm': /^store\//,
   googleapis: /^(directories\/google|people\/google-calendar\.ts$)/,
-  hono: /^(api|console)\//,
+  hono: /^(api|console|proof)\//,
   fflate: /^chat\/teams\/manifest\.ts$/,
   jose: /^(directories\/|people\/|sandbox\/(okta|google))/,
   'node-cron': /^workers\//,
@@ -110,7 +110,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   pino: /^log\.ts$/,
   'prom-client': /^metrics\.ts$/,
   yaml: /^(config|chat\/slack\/manifest\.ts|sandbox\/playground\.ts)/,
-  zod: /^(config|activity\/|api\/|audit\/|directories\/|people\/|chat\/)/,
+  zod: /^(config|activity\/|api\/|audit\/|directories\/|people\/|proof\/|chat\/)/,
 };
 
 describe('the rooms', () => {

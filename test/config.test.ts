@@ -169,9 +169,9 @@ test.each<[string, string, Expected]>([
     { line: 18, path: 'policies.standard.reason.minLenght', instead: /minLength/ },
   ],
   [
-    'a key of a later version',
+    'a proof that nobody could give',
     edit('approvals: 2', 'proof: { request: mfa }'),
-    { line: 21, path: 'policies.sensitive.proof', message: /not supported by this version/ },
+    { line: 21, path: 'policies.sensitive.proof', message: /no issuer/, instead: /stepUp/ },
   ],
   [
     'a later kind of directory',
@@ -572,6 +572,11 @@ test('where people sign in is read whole, needs an address to come back to, and 
     `${GOOD}stepUp: { type: okta, issuer: https://acme.okta.com, clientId: 0oa2, clientSecret: "${secret}"${more} }\n`;
   const environment = { ...ENV, OIDC_SECRET: 'oidc-secret', HALLPASS_BASE_URL: 'https://hallpass.acme.com/' };
   const good = load(section(), environment);
+  const proven = load(section().replace('approvals: 2', 'proof: { approve: mfa }'), environment);
+  const policies = (loaded: Loaded) => (loaded.ok ? loaded.settings.catalog.resources['db-prod']?.roles : undefined);
+  expect(policies(proven)?.admin?.policy.proof).toEqual({ approve: 'mfa' });
+  expect(policies(proven)?.admin?.policy.hash).not.toBe(policies(good)?.admin?.policy.hash);
+  expect(problemsOf(section().replace('approvals: 2', 'proof: {}'), environment)).toHaveLength(1);
   expect(good.ok && good.settings.stepUp).toMatchObject({
     baseUrl: 'https://hallpass.acme.com',
     identityOkta: 'https://acme.okta.com',

@@ -208,6 +208,7 @@ chat:
   slack: { approvals: C0APPROVALS }
 onCall:
   dba: { type: static, people: [ ben@acme.com, cat@acme.com ] }
+stepUp: { type: okta, issuer: https://acme.okta.com, clientId: 0oa1, clientSecret: "${'${OIDC_SECRET}'}" }
 `;
   /** Each policy of the example guards a role. What else the example gives (`resources:`) stays as it is written. */
   const whole = (yaml: string) => {
@@ -221,7 +222,13 @@ onCall:
 
   it('are accepted', () => {
     expect(examples.length).toBeGreaterThan(5);
-    const env = { SLACK_BOT_TOKEN: 'xoxb-token', SLACK_SIGNING_SECRET: 'secret', PAGERDUTY_TOKEN: 'token' };
+    const env = {
+      SLACK_BOT_TOKEN: 'xoxb-token',
+      SLACK_SIGNING_SECRET: 'secret',
+      PAGERDUTY_TOKEN: 'token',
+      OIDC_SECRET: 'secret',
+      HALLPASS_BASE_URL: 'https://hallpass.acme.com',
+    };
     for (const yaml of examples) {
       const loaded = loadConfig({ env, readFile: () => whole(yaml) });
       expect(loaded.ok ? [] : loaded.problems, yaml).toEqual([]);

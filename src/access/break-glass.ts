@@ -2,6 +2,7 @@
 import { findEntitlement } from './catalog.ts';
 import type { Command } from './command.ts';
 import { decideBreakGlass } from './decide-break-glass.ts';
+import type { ProvingFact } from './decide-proof.ts';
 import type { RequestFacts } from './decide-request.ts';
 import { type Outcome, refused } from './decision.ts';
 import type { EmergencyParts } from './emergency.ts';
@@ -22,12 +23,20 @@ export interface BreakGlassParts extends EmergencyParts {
   ) => Promise<RequestFacts>;
 }
 
+/** What a proof takes, where the policy wants one. */
+export type Prove = (person: Person, entitlement: Entitlement) => Promise<{ readonly proving?: ProvingFact }>;
+
 interface Correlation {
   readonly correlation?: string;
 }
 
 export interface BreakGlasses {
-  use(command: Command & { do: 'break-glass' }, attempt: number, correlation: Correlation): Promise<Outcome>;
+  use(
+    command: Command & { do: 'break-glass' },
+    attempt: number,
+    correlation: Correlation,
+    proving: Prove,
+  ): Promise<Outcome>;
 }
 
 export function createBreakGlasses(parts: BreakGlassParts): BreakGlasses {
@@ -37,13 +46,14 @@ export function createBreakGlasses(parts: BreakGlassParts): BreakGlasses {
     command: Command & { do: 'break-glass' },
     attempt: number,
     correlation: Correlation,
+    proving: Prove,
   ): Promise<Outcome> {
     const person = await people.identify(command.by);
     const entitlement = findEntitlement(catalog(), command.resource, command.role);
     if ('code' in entitlement) return refused(entitlement);
     const { breakGlass } = entitlement.policy;
     const by = breakGlass?.by ?? [];
-    const [facts, breakGlassSubjects, told, reviewers, openReviews] = await Promise.all([
+    const [facts, breakGlassSubjects, told, reviewers, openReviews, proof] = await Promise.all([
       parts.facts(person, entitlement, attempt, correlation),
       askSubjects(people, by, person),
       everybody(people, [
@@ -52,10 +62,11 @@ export function createBreakGlasses(parts: BreakGlassParts): BreakGlasses {
       ]),
       everybody(people, breakGlass?.review.by ?? []),
       store.openReviews(OPEN_MAX, person.id),
+      proving(person, entitlement),
     ]);
     return decideBreakGlass(
       command,
-      { ...facts, breakGlassSubjects, told, reviewers, openReviews, reviewId: ids.opaque() },
+      { ...facts, ...proof, breakGlassSubjects, told, reviewers, openReviews, reviewId: ids.opaque() },
       clock.now(),
     );
   }

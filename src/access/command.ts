@@ -1,6 +1,16 @@
 /** What can be asked, from every door, and what is said back at once. */
 import type { FindingView } from './finding-view.ts';
-import type { AccountRef, Caller, EntitlementId, Freeze, GrantId, Instant, RequestId, Revocation } from './model.ts';
+import type {
+  AccountRef,
+  Caller,
+  EntitlementId,
+  Freeze,
+  GrantId,
+  Instant,
+  ProofPurpose,
+  RequestId,
+  Revocation,
+} from './model.ts';
 import type { ReportView } from './report.ts';
 import type { ReviewView } from './review-view.ts';
 import type { RequestView } from './view.ts';
@@ -42,6 +52,8 @@ export type Command =
     }
   /** `approve <id> [duration]` typed: shows what would be approved, with the button. */
   | { readonly do: 'show'; readonly by: Caller; readonly target: Target; readonly duration?: DurationWish }
+  /** The click after a sign-in: what was asked for is decided afresh. `seal`: what the browser that signed in holds. */
+  | { readonly do: 'confirm-proof'; readonly by: Caller; readonly proof: string; readonly seal: string }
   | { readonly do: 'deny'; readonly by: Caller; readonly target: Target; readonly reason?: string }
   | { readonly do: 'cancel'; readonly by: Caller; readonly target: Target }
   | {
@@ -130,6 +142,9 @@ export type Command =
       readonly note?: string;
     }
   | { readonly do: 'help'; readonly by: Caller };
+
+/** What a policy may want a proof for. */
+export type ProvenCommand = Extract<Command, { do: 'request' | 'extend' | 'break-glass' | 'approve' }>;
 
 export type ListWhich = 'mine' | 'pending' | 'active';
 
@@ -244,6 +259,15 @@ export type Refusal =
   | { readonly code: 'workload_refused'; readonly fault: WorkloadFault; readonly why: string }
   /** A machine may ask, and never answers. */
   | { readonly code: 'person_needed' }
+  /** Nothing is done yet: whoever asked has to prove who they are, by this link of theirs. */
+  | {
+      readonly code: 'proof_needed';
+      readonly purpose: ProofPurpose;
+      readonly entitlement: EntitlementId;
+      readonly link: string;
+      readonly until: Instant;
+    }
+  | { readonly code: 'proof_over'; readonly why: 'used' | 'expired' | 'failed' | 'stale' | 'changed' | 'elsewhere' }
   | { readonly code: 'not_an_approver'; readonly entitlement: EntitlementId; readonly wanted: readonly string[] }
   | { readonly code: 'already_answered'; readonly requestId: RequestId }
   | { readonly code: 'longer_than_asked'; readonly requestId: RequestId; readonly askedMs: number }

@@ -4,6 +4,7 @@ import { capRefusal } from './caps.ts';
 import type { Refusal } from './command.ts';
 import { type ConditionFacts, conditionRefusal } from './condition.ts';
 import { type Approved, giveGrant, holderOf, prolongGrant } from './decide-grant.ts';
+import { type ProvingFact, prove, stillConfirming } from './decide-proof.ts';
 import {
   event,
   eventRow,
@@ -76,6 +77,7 @@ export interface ApproveFacts extends AnswerFacts {
   readonly extended?: GrantRecord;
   readonly newCardId: string;
   readonly freezes: Freezes;
+  readonly proving?: ProvingFact;
 }
 
 /** `durationMs`: for less than was asked. */
@@ -94,7 +96,9 @@ export function decideApprove(facts: ApproveFacts, now: Instant, durationMs?: nu
   if (digest !== request.digest) return showAgain(facts, entitlement, digest, now);
   if (card?.digest !== digest) return refused({ code: 'changed_since_shown', requestId: request.id });
 
-  const counted = countedApprovals(request, record.approvals);
+  const wanted = entitlement.policy.proof?.approve !== undefined;
+  // The digest holds the policy, so that no earlier approval can be without its proof; here it would not count either.
+  const counted = countedApprovals(request, record.approvals).filter(({ proof }) => !wanted || proof !== undefined);
   if (counted.some((given) => given.approver === person.id))
     return refused({ code: 'already_answered', requestId: request.id });
   const unfit = requesterUnfit(facts, entitlement, now);
@@ -103,6 +107,12 @@ export function decideApprove(facts: ApproveFacts, now: Instant, durationMs?: nu
   if (durationMs !== undefined && !(durationMs > 0 && durationMs <= request.durationMs))
     return refused({ code: 'longer_than_asked', requestId: request.id, askedMs: request.durationMs });
   const shorter = durationMs === undefined || durationMs === request.durationMs ? {} : { durationMs };
+
+  const { correlation } = facts;
+  const about = { purpose: 'approve' as const, person, entitlement, digest, request };
+  const proven = prove({ ...about, ...(correlation === undefined ? {} : { correlation }) }, facts.proving, now);
+  if ('refusal' in proven) return proven;
+  const withProof = proven.proof === undefined ? {} : { proof: proven.proof };
 
   const stages = stagesShown(request, entitlement.policy);
   const stage = stageNow(stages, counted);
@@ -113,6 +123,7 @@ export function decideApprove(facts: ApproveFacts, now: Instant, durationMs?: nu
     answer: 'approved',
     ...(stage === 0 ? {} : { stage }),
     ...shorter,
+    ...withProof,
     digest,
     at: now,
   };
@@ -125,6 +136,7 @@ export function decideApprove(facts: ApproveFacts, now: Instant, durationMs?: nu
       number: counted.length + 1,
       ...(stages.length === 1 ? {} : { stage: stage + 1 }),
       ...shorter,
+      ...withProof,
     },
     ...correlationOf(facts),
   });
@@ -132,12 +144,13 @@ export function decideApprove(facts: ApproveFacts, now: Instant, durationMs?: nu
   if (next < stages.length) {
     // The people of the next stage are looked up when its timer rings, which is now.
     const begins = next > stage ? { asking: startStage(stages, next, now) } : {};
-    const { row, change } = putRequest(request, begins);
+    const { row, change } = putRequest(request, { ...begins, ...stillWaiting(request, person, now) });
     return {
       done: 'approval_recorded',
       requestId: request.id,
       changes: [
         { put: 'approval', row: approval },
+        ...proven.changes,
         change,
         ...(next > stage ? [timer({ ring: 'ask', requestId: request.id }, now)] : []),
         given,
@@ -153,12 +166,17 @@ export function decideApprove(facts: ApproveFacts, now: Instant, durationMs?: nu
     ...holderOf(facts.conditions?.circumstances ?? {}),
     ...(facts.extended === undefined ? {} : { extended: facts.extended }),
     by: personActor(person),
-    because: [{ put: 'approval', row: approval }, given],
+    because: [{ put: 'approval', row: approval }, ...proven.changes, given],
     ...correlationOf(facts),
   };
   const outcome = request.extendsGrant === undefined ? giveGrant(approved, now) : prolongGrant(approved, now);
   // A freeze between the look and the commit makes this stale: then it is decided again, and refused.
   return isRefused(outcome) ? outcome : { ...outcome, changes: [restsOn(facts.freezes), ...outcome.changes] };
+}
+
+function stillWaiting(request: AccessRequest, { id }: Person, now: Instant): Pick<AccessRequest, 'confirming'> {
+  if (request.confirming === undefined) return {};
+  return { confirming: stillConfirming(request, now).filter((one) => one.person !== id) };
 }
 
 /**

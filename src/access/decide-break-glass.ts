@@ -4,7 +4,16 @@
  */
 import type { DurationWish, Refusal } from './command.ts';
 import { giveGrant, holderOf } from './decide-grant.ts';
-import { audiences, durationOf, isBaseline, made, type RequestFacts, requestOf, zoneOf } from './decide-request.ts';
+import {
+  audiences,
+  durationOf,
+  isBaseline,
+  made,
+  provenAsking,
+  type RequestFacts,
+  requestOf,
+  zoneOf,
+} from './decide-request.ts';
 import { reviewersToTell, showReview } from './decide-review.ts';
 import { event, eventRow, type Outcome, personActor, refused, tellSecurity, timer } from './decision.ts';
 import { frozenBy, frozenRefusal, personFrozen } from './freeze.ts';
@@ -52,6 +61,9 @@ export function decideBreakGlass(
   if (breakGlass.block === true && unreviewed !== undefined)
     return refused({ code: 'review_open', grantId: unreviewed.grantId, dueAt: unreviewed.dueAt });
 
+  const proven = provenAsking(facts, 'break_glass', undefined, now);
+  if ('refusal' in proven) return proven;
+
   const wish = { durationMs: asked, reason: command.reason, known: true };
   const others = facts.told.filter(({ id }) => id !== person.id);
   const request: AccessRequest = {
@@ -76,6 +88,7 @@ export function decideBreakGlass(
       ...holderOf(facts.circumstances),
       by: personActor(person),
       because: [
+        ...proven.changes,
         ...made(facts, request, undefined, [], now),
         { put: 'review', row: review },
         event('break_glass.used', now, personActor(person), {

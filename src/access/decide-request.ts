@@ -5,12 +5,14 @@ import { approvesItself, type Circumstances, type Condition, conditionRefusal } 
 import { newAudiences } from './decide-ask.ts';
 import { giveGrant, holderOf, prolongGrant } from './decide-grant.ts';
 import { incidentFor } from './decide-incident.ts';
+import { askingDigest, type Proven, type ProvingFact, prove } from './decide-proof.ts';
 import {
   type Decision,
   event,
   eventRow,
   type Outcome,
   personActor,
+  type Refused,
   refused,
   showEverywhere,
   timer,
@@ -73,6 +75,7 @@ export interface RequestFacts {
   readonly approvalsChannel?: string;
   /** The same in Teams. */
   readonly teamsChannel?: string;
+  readonly proving?: ProvingFact;
   readonly ids: { readonly short: string; readonly opaque: string };
   readonly hash: (text: string) => string;
   readonly correlation?: string;
@@ -99,7 +102,8 @@ export function previewRequest(
   facts: RequestFacts,
   now: Instant,
 ): Outcome {
-  return decided({ ...wish, reason: wish.reason ?? '', known: wish.reason !== undefined }, facts, now);
+  const known = wish.reason !== undefined;
+  return decided({ ...wish, reason: wish.reason ?? '', known }, { ...facts, proving: 'later' }, now);
 }
 
 function decided(command: RequestCommand & { readonly known: boolean }, facts: RequestFacts, now: Instant): Outcome {
@@ -236,9 +240,27 @@ function judged(
         : undefined,
     );
   const condition = judgeable(autoApprove) ? approvesItself(facts, wish, now) : undefined;
-  if (condition !== undefined) return approvedAtOnce(facts, wish, condition, extended, now);
-  if (nobodyElse(facts)) return refused({ code: 'nobody_to_ask', entitlement: facts.entitlement.id });
-  return open(facts, wish, extended?.grant, now);
+  if (condition === undefined && nobodyElse(facts))
+    return refused({ code: 'nobody_to_ask', entitlement: facts.entitlement.id });
+  const proven = provenAsking(facts, extended === undefined ? 'request' : 'extend', extended?.grant, now);
+  if ('refusal' in proven) return proven;
+  const outcome =
+    condition === undefined
+      ? open(facts, wish, extended?.grant, now)
+      : approvedAtOnce(facts, wish, condition, extended, now);
+  return 'refusal' in outcome ? outcome : { ...outcome, changes: [...proven.changes, ...outcome.changes] };
+}
+
+export function provenAsking(
+  facts: RequestFacts,
+  purpose: 'request' | 'extend' | 'break_glass',
+  extended: Grant | undefined,
+  now: Instant,
+): Proven | Refused {
+  const { person, entitlement, groups, hash } = facts;
+  const asked = { purpose, person, entitlement, groups, ...(extended === undefined ? {} : { extends: extended.id }) };
+  const digest = askingDigest(asked, hash);
+  return prove({ purpose, person, entitlement, digest, ...correlationOf(facts) }, facts.proving, now);
 }
 
 function frozenNow({ freezes, person, entitlement }: RequestFacts): Refusal | undefined {

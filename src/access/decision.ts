@@ -130,6 +130,7 @@ const TIMER_ID = {
   incident: 'incident',
   review: 'review',
   freeze: 'freeze',
+  proof: 'proof',
   revocation: 'revocation',
 } as const;
 
@@ -140,6 +141,7 @@ export function timerId(ring: Ring): string {
 function rungFor(ring: Ring): string {
   if ('grantId' in ring) return ring.grantId;
   if ('requestId' in ring) return ring.requestId;
+  if ('proofId' in ring) return ring.proofId;
   return 'freezeId' in ring ? ring.freezeId : ring.revocationId;
 }
 

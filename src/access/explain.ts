@@ -57,6 +57,7 @@ export function explain(facts: RequestFacts, wish: ExplainWish, now: Instant, co
         },
         ...(verdict === 'automatic' ? [] : [approvalSection(facts, asked)]),
         { title: 'Limits', lines: limitLines(facts, durationMs, now) },
+        ...proofSection(facts),
         ...conditionSection(facts, judged, now),
         {
           title: 'What it gives',
@@ -111,6 +112,16 @@ function approvalSection({ entitlement, approvers }: RequestFacts, asked: readon
       ? 'nobody is known by name'
       : `${listed(asked)}${approvers.complete ? '' : ', and others of them may answer'}`;
   return { title: 'Approvals', lines: [...lines, { lead: 'Asked now', rest: who }] };
+}
+
+function proofSection({ entitlement }: RequestFacts): readonly ReportSection[] {
+  const { proof } = entitlement.policy;
+  if (proof === undefined) return [];
+  const line = (lead: string, wanted: string | undefined): ReportLine => ({
+    lead,
+    rest: wanted === undefined ? 'nothing more' : 'a sign-in with MFA, and a click after it',
+  });
+  return [{ title: 'Proof', lines: [line('To ask', proof.request), line('To approve', proof.approve)] }];
 }
 
 function limitLines(facts: RequestFacts, durationMs: number, now: Instant): readonly ReportLine[] {

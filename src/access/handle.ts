@@ -3,13 +3,14 @@
  * faster, do it again. What is said afterwards is read back from what was committed.
  */
 
-import { createBreakGlasses } from './break-glass.ts';
+import { createBreakGlasses, type Prove } from './break-glass.ts';
 import { REQUESTS_WITHIN_MS } from './caps.ts';
 import { entitlementById, findEntitlement, resourceNamed } from './catalog.ts';
-import type { Answer, By, Command, Refusal, Target } from './command.ts';
+import type { Answer, By, Command, ProvenCommand, Refusal, Target } from './command.ts';
 import { decideAdopt } from './decide-adopt.ts';
 import { decideApprove, decideDeny } from './decide-answer.ts';
 import { decideCancel, decideReturn, decideRevoke, respondersFor } from './decide-close.ts';
+import { mayConfirm, PROOFS_MOST } from './decide-proof.ts';
 import { decideExtend, decideRequest, durationOf, type RequestFacts } from './decide-request.ts';
 import { isMachine, needsPerson } from './decide-session.ts';
 import { isRefused, type Outcome, refused } from './decision.ts';
@@ -30,7 +31,7 @@ import {
   whoApproves,
 } from './gather.ts';
 import { createHomes } from './home.ts';
-import type { Caller, Change, Entitlement, Person, RequestId } from './model.ts';
+import type { Caller, Change, Entitlement, Person, Proof, RequestId } from './model.ts';
 import {
   type Clock,
   type Delivery,
@@ -65,6 +66,8 @@ export interface HandlerParts extends Sources, Pick<FindingParts, 'activity'> {
   readonly reports?: Reports;
   /** Every message that was posted, or was to be, about a request. Absent: a story is told without them. */
   readonly messagesOf?: (id: RequestId) => Promise<readonly MessageRow[]>;
+  /** Where a person proves who they are. Absent: nobody can, and what wants a proof is not done. */
+  readonly proofLink?: (id: string) => string;
 }
 
 export interface Handler extends Questions {
@@ -174,7 +177,8 @@ export function createHandler(parts: HandlerParts): Handler {
     }
   }
 
-  async function route(command: Command, attempt: number, correlation: Correlation): Promise<Handled> {
+  /** `given`: the proof whose click is being decided. */
+  async function route(command: Command, attempt: number, correlation: Correlation, given?: Proof): Promise<Handled> {
     if ('session' in command.by && (needsPerson(command) || !workloadMay(command))) {
       const person = await people.identify(command.by);
       if (person.workload !== undefined || (needsPerson(command) && isMachine(person)))
@@ -187,8 +191,11 @@ export function createHandler(parts: HandlerParts): Handler {
         const person = await people.identify(command.by);
         const entitlement = findEntitlement(catalog(), command.resource, command.role);
         if ('code' in entitlement) return { outcome: refused(entitlement) };
-        const facts = await requestFacts(person, entitlement, attempt, correlation);
-        return { outcome: decideRequest(command, facts, clock.now()) };
+        const [facts, proving] = await Promise.all([
+          requestFacts(person, entitlement, attempt, correlation),
+          provingOf(command, given)(person, entitlement),
+        ]);
+        return { outcome: decideRequest(command, { ...facts, ...proving }, clock.now()) };
       }
       case 'extend': {
         const person = await people.identify(command.by);
@@ -197,13 +204,16 @@ export function createHandler(parts: HandlerParts): Handler {
         const entitlement = entitlementById(catalog(), grant.grant.entitlement);
         if (entitlement === undefined)
           return { outcome: refused({ code: 'unknown_resource', asked: grant.grant.entitlement, suggestions: [] }) };
-        const facts = await requestFacts(person, entitlement, attempt, correlation);
-        return {
-          outcome: decideExtend(command, { ...facts, extended: grant }, clock.now()),
-        };
+        const [facts, proving] = await Promise.all([
+          requestFacts(person, entitlement, attempt, correlation),
+          provingOf(command, given)(person, entitlement),
+        ]);
+        return { outcome: decideExtend(command, { ...facts, ...proving, extended: grant }, clock.now()) };
       }
       case 'approve':
-        return { outcome: await approve(command, correlation) };
+        return { outcome: await approve(command, correlation, given) };
+      case 'confirm-proof':
+        return await confirm(command, attempt, correlation);
       case 'show':
         return await show(command);
       case 'deny': {
@@ -240,7 +250,7 @@ export function createHandler(parts: HandlerParts): Handler {
           : carriedOut(await revocations.preview(all, correlation));
       }
       case 'break-glass':
-        return { outcome: await breakGlasses.use(command, attempt, correlation) };
+        return { outcome: await breakGlasses.use(command, attempt, correlation, provingOf(command, given)) };
       case 'review':
         return carriedOut(await reviews.decide(command, correlation));
       case 'ask-holder':
@@ -337,7 +347,35 @@ export function createHandler(parts: HandlerParts): Handler {
     return Math.max(...(await Promise.all(requestersOf(askingAs(person)).map((id) => store.requestsSince(id, since)))));
   }
 
-  async function approve(command: Command & { do: 'approve' }, correlation: Correlation): Promise<Outcome> {
+  /** Looked up only where the policy wants a proof, or one was given. */
+  function provingOf(command: ProvenCommand, given: Proof | undefined): Prove {
+    return async (person, { policy }) => {
+      const { proofLink: link } = parts;
+      if (link === undefined || (policy.proof === undefined && given === undefined)) return {};
+      const open = await store.openProofs(person.id, PROOFS_MOST + 1);
+      const { by } = command;
+      return { proving: { newId: ids.opaque(), link, by, command, open, ...present({ given }) } };
+    };
+  }
+
+  /** Whoever clicks is known by the sign-in; that they are still who asked is looked up again. */
+  async function confirm(
+    command: Command & { do: 'confirm-proof' },
+    attempt: number,
+    correlation: Correlation,
+  ): Promise<Handled> {
+    const proof = await store.proof(command.proof);
+    const no = mayConfirm(proof, ids.hash(command.seal), clock.now());
+    if (no !== undefined || proof?.command === undefined)
+      return { outcome: refused(no ?? { code: 'proof_over', why: 'expired' }) };
+    return await route(proof.command, attempt, correlation, proof);
+  }
+
+  async function approve(
+    command: Command & { do: 'approve' },
+    correlation: Correlation,
+    given: Proof | undefined,
+  ): Promise<Outcome> {
     const person = await people.identify(command.by);
     const card = await store.card(command.target.card);
     const record = card === undefined ? undefined : await store.request(card.requestId);
@@ -361,12 +399,13 @@ export function createHandler(parts: HandlerParts): Handler {
         clock.now(),
         command.durationMs,
       );
-    const [standing, groups, requester, memberships, extended] = await Promise.all([
+    const [standing, groups, requester, memberships, extended, proving] = await Promise.all([
       mayAnswer(person, entitlement, record),
       groupsOf(people, entitlement),
       requesterNow(record, entitlement),
       store.memberships(keysFor(request.groups, request.users)),
       request.extendsGrant === undefined ? undefined : store.grant(request.extendsGrant),
+      provingOf(command, given)(person, entitlement),
     ]);
     return decideApprove(
       {
@@ -377,6 +416,7 @@ export function createHandler(parts: HandlerParts): Handler {
         requesterSubjects: requester.subjects,
         requesterActive: requester.active,
         memberships,
+        ...proving,
         ...present({ extended, conditions: requester.conditions }),
       },
       clock.now(),

@@ -21,6 +21,7 @@
 
 import type { Finding, GrantActivity, SourceCursor, Use } from './activity.ts';
 import type { OwnActivity } from './attribution.ts';
+import type { ProvenCommand } from './command.ts';
 import type { Condition } from './condition.ts';
 import type { DigestView } from './digest-view.ts';
 
@@ -211,6 +212,8 @@ export interface Policy {
   readonly maxLive?: number;
   /** Access without approval; absent: there is none. */
   readonly breakGlass?: BreakGlass;
+  /** Who has to prove at the issuer who they are before it counts; absent: nobody. */
+  readonly proof?: ProofWanted;
   /** The post-access review that each grant owes when it has ended; absent: none. */
   readonly review?: ReviewRule;
   /** Must hold when access is asked for and again when it is given; absent: nothing more is asked. */
@@ -219,6 +222,12 @@ export interface Policy {
   readonly autoApprove?: Condition;
   readonly lapseAfterMs: number;
   readonly warnBeforeMs: number;
+}
+
+/** `request`: whoever asks, for more time and for break-glass too. `approve`: whoever approves. */
+export interface ProofWanted {
+  readonly request?: 'mfa';
+  readonly approve?: 'mfa';
 }
 
 /** Who signs off what was done, and how soon. */
@@ -322,6 +331,8 @@ export interface AccessRequest {
   readonly automatic?: string;
   /** Who is asked, stage by stage, and how far that has come; absent for what was asked before there were stages. */
   readonly asking?: Asking;
+  /** Approvers who have pressed the button and have yet to prove who they are; each counts until its `until`. */
+  readonly confirming?: readonly Confirming[];
   /** The access ends with this incident. */
   readonly incident?: TiedIncident;
   /** Set when this asks for more time on a live grant instead of a new one. */
@@ -375,6 +386,51 @@ export type Audience =
   /** One for each end that is warned of: an extension moves the end, and the next warning rings again. */
   | { readonly kind: 'warning'; readonly account: AccountRef; readonly endsAt: Instant };
 
+export interface Confirming {
+  readonly person: PersonId;
+  readonly name: string;
+  readonly until: Instant;
+}
+
+export type ProofPurpose = 'request' | 'extend' | 'break_glass' | 'approve';
+
+/** `superseded`: it was asked for anew. */
+export type ProofFailure = 'expired' | 'wrong_person' | 'too_weak' | 'superseded';
+
+/**
+ * That somebody is to prove who they are before what they asked for is done: bound to the person, to the command, and
+ * to what it was about. It is used once.
+ */
+export interface Proof {
+  /** Opaque: what the link carries. It stands for nothing without a sign-in of the same person. */
+  readonly id: string;
+  readonly version: number;
+  readonly state: 'open' | 'signed_in' | 'used' | 'failed';
+  readonly purpose: ProofPurpose;
+  readonly person: PersonId;
+  readonly personName: string;
+  readonly by: Caller;
+  /** Decided again after the click; gone when it is used or has failed. */
+  readonly command?: ProvenCommand;
+  readonly entitlement: EntitlementId;
+  /** For an approval. */
+  readonly requestId?: RequestId;
+  /** Over what would be done; another one is not what was confirmed. */
+  readonly digest: string;
+  readonly createdAt: Instant;
+  readonly expiresAt: Instant;
+  /** Hash of what only the browser that signed in holds. */
+  readonly seal?: string;
+  readonly signedInAt?: Instant;
+  /** The sign-in is too old after this. */
+  readonly freshUntil?: Instant;
+  /** What the issuer said: when, how strong, and by what means. */
+  readonly authAt?: Instant;
+  readonly acr?: string;
+  readonly amr?: readonly string[];
+  readonly failed?: ProofFailure;
+}
+
 /** What a button's opaque id stands for. */
 export interface Card {
   readonly id: string;
@@ -393,6 +449,8 @@ export interface Approval {
   readonly stage?: number;
   /** Approved for less than was asked; absent: for all of it. */
   readonly durationMs?: number;
+  /** The proof it was given with, where the policy wants one. */
+  readonly proof?: string;
   readonly digest: string;
   readonly at: Instant;
 }
@@ -627,6 +685,7 @@ export type Ring =
   /** Who is to be asked now: the next stage, a step of the ladder, whoever came on call, a reminder. */
   | { readonly ring: 'ask'; readonly requestId: RequestId }
   | { readonly ring: 'freeze'; readonly freezeId: string }
+  | { readonly ring: 'proof'; readonly proofId: string }
   | { readonly ring: 'revocation'; readonly revocationId: string };
 
 /** A person's word on what was done under a grant: owed when it has ended, of break-glass from when it was taken. */
@@ -837,6 +896,7 @@ export type Change =
   | { readonly put: 'source_cursor'; readonly row: SourceCursor; readonly was?: number }
   | { readonly put: 'session'; readonly row: Session; readonly was?: number }
   | { readonly put: 'device'; readonly row: Device; readonly was?: number }
+  | { readonly put: 'proof'; readonly row: Proof; readonly was?: number }
   /**
    * Moved on by whatever freezes or lifts; put under the version it had by whatever may open access, which is then
    * stale when somebody froze anything in between.

@@ -33,6 +33,7 @@ import type {
   PersonId,
   Pin,
   PinnedGroup,
+  Proof,
   RequestId,
   RequestState,
   Review,
@@ -295,6 +296,9 @@ export interface Store {
   sessionBySecret(secretHash: string): Promise<Session | undefined>;
   /** Newest first; of one kind, or of all. */
   sessions(filter: { readonly kind?: SessionKind; readonly limit: number }): Promise<readonly Session[]>;
+  proof(id: string): Promise<Proof | undefined>;
+  /** The person's that are neither used nor failed, newest first. */
+  openProofs(person: PersonId, limit: number): Promise<readonly Proof[]>;
   /** That it was used, outside the trail: nothing rests on it. */
   sessionUsed(id: string, at: Instant): Promise<void>;
 

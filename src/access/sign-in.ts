@@ -49,6 +49,8 @@ export class SignInError extends Error {
 }
 
 export interface SignIn {
+  /** How long a sign-in is fresh enough to be a proof. */
+  readonly maxAgeMs: number;
   /** Where to send the browser, and what to keep for when it comes back. Throws `SignInError`. */
   begin(wish: SignInWish): Promise<{ readonly url: string; readonly kept: SignInKept }>;
   /** `callback`: the query that the browser came back with. Throws `SignInError`. */

@@ -6,7 +6,7 @@ import { cut } from './words.ts';
 
 /** The rules said no. A look-up that failed, or an attempt that is repeated, is something else. */
 export function ruledOut({ code }: Refusal): boolean {
-  return code !== 'cannot_check' && code !== 'busy' && code !== 'being_retried';
+  return code !== 'cannot_check' && code !== 'proof_needed' && code !== 'busy' && code !== 'being_retried';
 }
 
 export function titleOf(request: RequestView): string {

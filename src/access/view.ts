@@ -3,6 +3,8 @@
  * whoever renders it escapes it. A view says which of requested, approved, added, seen, removed and checked holds, and
  * never more.
  */
+
+import { stillConfirming } from './decide-proof.ts';
 import type { DigestView } from './digest-view.ts';
 import type { FindingAudience, FindingView } from './finding-view.ts';
 import { isLive } from './ledger.ts';
@@ -143,6 +145,8 @@ export interface RequestView {
   readonly stages?: readonly StageView[];
   /** While it is pending: who is asked now, and who would be asked next. */
   readonly waiting?: WaitingView;
+  /** Names of those who have pressed the button and have yet to confirm it with MFA. */
+  readonly confirming?: readonly string[];
   readonly denial?: { readonly name: string; readonly at: Instant; readonly reason?: string };
   readonly createdAt: Instant;
   readonly lapsesAt: Instant;
@@ -265,6 +269,7 @@ export function viewOf(seen: Seen, now: Instant, zone: string): RequestView {
     ...(request.breakGlass === undefined ? {} : { breakGlass: true as const }),
     ...(request.incident === undefined ? {} : { incident: request.incident }),
     ...stagesView(seen.record),
+    ...confirmingView(seen.record, now),
     ...(denial === undefined
       ? {}
       : {
@@ -340,6 +345,11 @@ function stagesView(record: RequestRecord): Pick<RequestView, 'stages' | 'waitin
           },
         }),
   };
+}
+
+function confirmingView({ request }: RequestRecord, now: Instant): Pick<RequestView, 'confirming'> {
+  const names = request.state === 'pending' ? stillConfirming(request, now).map(({ name }) => name) : [];
+  return names.length === 0 ? {} : { confirming: names };
 }
 
 const MINUTE_MS = 60_000;
@@ -437,7 +447,12 @@ function headline(view: Omit<RequestView, 'headline' | 'severity'>): Pick<Reques
   const time = (at: Instant) => timeText(at, view.at, view.zone);
   switch (view.state) {
     case 'pending': {
-      const parts = [...waitingFor(view), ...goesFurther(view, time), `Lapses ${time(view.lapsesAt)}.`];
+      const parts = [
+        ...waitingFor(view),
+        ...confirmingWords(view),
+        ...goesFurther(view, time),
+        `Lapses ${time(view.lapsesAt)}.`,
+      ];
       return { severity: 'waiting', headline: parts.join(' ') };
     }
     case 'denied': {
@@ -504,6 +519,10 @@ function waitingFor(view: Unsaid): readonly string[] {
     `Waiting for approval by ${listed(waiting.by, 'or')} (stage ${waiting.stage} of ${stages.length}${count}).`,
     ...(after === undefined ? [] : [`Then ${listed(after.by, 'or')}.`]),
   ];
+}
+
+function confirmingWords({ confirming }: Unsaid): readonly string[] {
+  return confirming === undefined ? [] : [`Waiting for ${listed(confirming)} to confirm with MFA.`];
 }
 
 /** Who could not be found, and where it goes if nobody answers. */

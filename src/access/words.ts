@@ -74,6 +74,31 @@ function formatter(options: Intl.DateTimeFormatOptions, zone: string): Intl.Date
 /** Of a condition; one that is longer is in the file. */
 const EXPRESSION_SHOWN = 400;
 
+const PROOF_LACKS = {
+  request: 'Nothing is asked for yet',
+  extend: 'No more time is asked for yet',
+  break_glass: 'No access is given yet',
+  approve: 'Your approval does not count yet',
+} as const;
+
+/** Where a button has the link. */
+export function proofNext(refusal: Extract<Refusal, { code: 'proof_needed' }>, zone: string | undefined): string {
+  return `The button is for you alone, and works once${until(refusal.until, zone)}.`;
+}
+
+function until(at: Instant, zone: string | undefined): string {
+  return `, until ${format(at, zone, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZoneName: 'short' })}`;
+}
+
+const PROOF_OVER = {
+  used: 'This link was used already.',
+  expired: 'The time of this link is over.',
+  failed: 'The sign-in did not prove what was needed.',
+  stale: 'The sign-in is too old by now.',
+  changed: 'What was to be confirmed has changed since.',
+  elsewhere: 'This browser is not the one that signed in.',
+} as const;
+
 /** Why not, and what to do instead. Times are in `zone`, UTC when it is not known. */
 export function refusalText(
   refusal: Refusal,
@@ -195,6 +220,16 @@ export function refusalText(
       return {
         reason: 'A token may ask for access and give it back, and never answers.',
         next: 'Answer in chat, or sign in as yourself.',
+      };
+    case 'proof_needed':
+      return {
+        reason: `${PROOF_LACKS[refusal.purpose]} (${refusal.entitlement}) until you have confirmed it with MFA.`,
+        next: `Sign in at ${refusal.link}. The link is for you alone, and works once${until(refusal.until, zone)}.`,
+      };
+    case 'proof_over':
+      return {
+        reason: PROOF_OVER[refusal.why],
+        next: 'Nothing was done by this page. Do it again in chat, for a new link.',
       };
     case 'not_an_approver':
       return {

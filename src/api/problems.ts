@@ -46,6 +46,7 @@ const STATUS: Readonly<Record<RefusalCode, ProblemStatus>> = {
   own_request: 403,
   workload_refused: 403,
   person_needed: 403,
+  proof_needed: 403,
   not_an_approver: 403,
   not_your_turn: 403,
   not_yours: 403,
@@ -71,6 +72,7 @@ const STATUS: Readonly<Record<RefusalCode, ProblemStatus>> = {
   nobody_to_ask: 409,
   already_answered: 409,
   changed_since_shown: 409,
+  proof_over: 409,
   requester_not_eligible: 409,
   not_pending: 409,
   not_live: 409,
@@ -120,6 +122,7 @@ export function refusalProblem(refusal: Refusal, zone: string | undefined): ApiP
       code,
       ...('requestId' in refusal ? { requestId: refusal.requestId } : {}),
       ...('grantId' in refusal ? { grantId: refusal.grantId } : {}),
+      ...(refusal.code === 'proof_needed' ? { link: refusal.link } : {}),
     },
     later === undefined ? {} : { 'retry-after': String(later) },
   );

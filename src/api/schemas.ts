@@ -37,6 +37,7 @@ export const problem = z
     code: z.string().describe('Stable; for programs.'),
     requestId: z.string().optional(),
     grantId: z.string().optional(),
+    link: z.url().optional().describe('Where the person proves who they are, with `proof_needed`.'),
     errors: z
       .array(z.object({ path: z.string().describe('`body.reason`, `query.cursor`, …'), message: z.string() }))
       .optional()

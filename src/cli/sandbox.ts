@@ -34,6 +34,9 @@ export async function sandboxCommand(
       ...(world.teams === undefined
         ? []
         : [`Teams, as ${PEOPLE.ana.name}: open ${world.teams.url} (Microsoft's Playground; type help to the bot)`]),
+      ...(world.issuer === undefined
+        ? ['No identity provider: oidc-provider is not installed, so nothing here wants a proof, and nobody signs in.']
+        : []),
       `A local Slack,${world.teams === undefined ? '' : ' a local Teams,'} a local Okta, a local Google and the bot, all on 127.0.0.1. ${
         options.databaseUrl === undefined ? 'Nothing is kept.' : 'The record is kept, in DATABASE_URL.'
       } Ctrl-C ends it.`,

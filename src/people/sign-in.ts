@@ -75,6 +75,7 @@ export function createSignIn(parts: SignInParts): StepUp {
     begin: oidc.begin,
     finish: oidc.finish,
     trouble: oidc.trouble,
+    maxAgeMs: rule.maxAgeMs,
     lacks: (signedIn, now) => lacks(rule, signedIn, now),
     personOf,
   };

@@ -52,7 +52,7 @@ export async function startIssuer(options: IssuerOptions): Promise<Issuer | unde
       void interact(provider, options, request, response).catch(() => response.writeHead(400).end('start again\n'));
     else {
       // Each time somebody is chosen anew: in a sandbox one browser is several people.
-      if (path === '/auth') delete request.headers.cookie;
+      if (path.startsWith('/auth')) forgetSession(request);
       void callback(request, response);
     }
   });
@@ -64,6 +64,11 @@ export async function startIssuer(options: IssuerOptions): Promise<Issuer | unde
         server.closeAllConnections();
       }),
   };
+}
+
+function forgetSession({ headers }: IncomingMessage): void {
+  const kept = (headers.cookie ?? '').split('; ').filter((one) => !one.startsWith('_session'));
+  headers.cookie = kept.join('; ');
 }
 
 function configuration({ people, clientId, clientSecret, redirectUris }: IssuerOptions): Configuration {

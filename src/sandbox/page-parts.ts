@@ -111,7 +111,7 @@ function directory(groups: Readonly<Record<string, readonly string[]>>, grants: 
     ...oktaSeed().groups.map((group) => ({ ...group, directory: 'okta' as const })),
     { id: GOOGLE_GROUP.id, name: GOOGLE_GROUP.email, members: [], directory: 'google' },
   ];
-  const governed: readonly string[] = [GROUPS.read, GROUPS.admin, GOOGLE_GROUP.id];
+  const governed: readonly string[] = [GROUPS.read, GROUPS.admin, GROUPS.payments, GOOGLE_GROUP.id];
   return {
     groups: before.map(({ id, name, members, directory: where }) => {
       const present = groups[id] ?? [];

@@ -84,6 +84,7 @@ export const GROUPS = {
   security: '00gsecurity000000001',
   read: '00gproddbread0000001',
   admin: '00gproddbadmin000001',
+  payments: '00gpayments000000001',
 } as const;
 
 /** The one group in the local Google; together with `GROUPS.admin` it makes somebody an administrator of the database. */
@@ -126,6 +127,22 @@ resources:
     roles:
       read: { grants: [ { directory: okta, group: prod-db-read } ], policy: standard }
 `;
+
+/** A resource whose approval wants a proof. */
+export function withPayments(yaml: string): string {
+  return yaml.replace(
+    'resources:\n',
+    `  payments:
+    extends: standard
+    proof: { approve: mfa }
+resources:
+  payments:
+    title: Payments ledger
+    roles:
+      write: { grants: [ { directory: okta, group: payments-write } ], policy: payments }
+`,
+  );
+}
 
 /** Where people sign in, at the local issuer. */
 export const stepUp = (issuer: string) =>
@@ -202,7 +219,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const configPath = join(folder, 'hallpass.yaml');
   await writeFile(join(folder, 'google.json'), account.json, { mode: 0o600 });
   const digest = options.digest === true ? `digest: { at: '0${DIGEST_HOUR}:00', to: security }\n` : '';
-  const yaml = `${configuration(okta.url, google.url)}${issuer === undefined ? '' : stepUp(issuer.url)}${digest}`;
+  const plain = `${configuration(okta.url, google.url)}${digest}`;
+  const yaml = issuer === undefined ? plain : `${withPayments(plain)}${stepUp(issuer.url)}`;
   await writeFile(configPath, options.teams === undefined ? yaml : withTeams(yaml));
 
   let bot: Bot | undefined;
@@ -381,6 +399,7 @@ export function oktaSeed() {
       // Pat was here before Hallpass, and stays.
       { id: GROUPS.read, name: 'prod-db-read', members: [PEOPLE.pat.okta] },
       { id: GROUPS.admin, name: 'prod-db-admin', members: [] },
+      { id: GROUPS.payments, name: 'payments-write', members: [] },
     ],
     tokens: [{ token: SECRETS.oktaToken }],
   };

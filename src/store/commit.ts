@@ -14,6 +14,7 @@ import {
   fromJob,
   fromKey,
   fromMembership,
+  fromProof,
   fromRequest,
   fromReview,
   fromRevocation,
@@ -198,6 +199,16 @@ function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing, s
         versioned(`device ${row.label}`, row.version, was, {
           insert: (s) => s.statements.insertDevice(values),
           update: (s, version) => s.statements.updateDevice({ ...values, was: version }),
+        }),
+      );
+    }
+    case 'proof': {
+      const { row, was } = change;
+      const values = valuesFor(tables.proofs, fromProof(row));
+      return write(`2 proof ${row.id}`, () =>
+        versioned(`proof ${row.id}`, row.version, was, {
+          insert: (s) => s.statements.insertProof(values),
+          update: (s, version) => s.statements.updateProof({ ...values, was: version }),
         }),
       );
     }

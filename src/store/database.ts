@@ -33,6 +33,7 @@ import {
   toMessage,
   toPinnedGroup,
   toPlace,
+  toProof,
   toReview,
   toRevocation,
   toSession,
@@ -161,6 +162,14 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
         ),
       );
       return rows.map(toReview);
+    },
+    async proof(id) {
+      const [row] = await each(run((s) => s.statements.proof({ id })));
+      return row && toProof(row);
+    },
+    async openProofs(person, limit) {
+      const rows = await each(run((s) => s.statements.openProofs({ person, limit })));
+      return rows.map(toProof);
     },
     async session(id) {
       const [row] = await each(run((s) => s.statements.session({ id })));

@@ -15,6 +15,7 @@ import type {
   Membership,
   MembershipKey,
   PinnedGroup,
+  Proof,
   Review,
   ReviewRule,
   Revocation,
@@ -42,7 +43,18 @@ const parse = <T>(text: string): T => JSON.parse(text) as T;
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
 
 export function toRequest(row: RowOf<'requests'>): AccessRequest {
-  const { requesterAccount, workload, onBehalfOf: _, users, groups, asking, incident, audiences, ...plain } = row;
+  const {
+    requesterAccount,
+    workload,
+    onBehalfOf: _,
+    users,
+    groups,
+    asking,
+    confirming,
+    incident,
+    audiences,
+    ...plain
+  } = row;
   return {
     ...present(plain),
     ...(requesterAccount === null ? {} : { requesterAccount: parse<AccountRef>(requesterAccount) }),
@@ -50,6 +62,7 @@ export function toRequest(row: RowOf<'requests'>): AccessRequest {
     users: parse<AccessRequest['users']>(users),
     groups: parse<AccessRequest['groups']>(groups),
     ...(asking === null ? {} : { asking: parse<NonNullable<AccessRequest['asking']>>(asking) }),
+    ...(confirming === null ? {} : { confirming: parse<NonNullable<AccessRequest['confirming']>>(confirming) }),
     ...(incident === null ? {} : { incident: parse<TiedIncident>(incident) }),
     audiences: parse<AccessRequest['audiences']>(audiences),
   };
@@ -64,6 +77,7 @@ export function fromRequest(request: AccessRequest): object {
     users: json(request.users),
     groups: json(request.groups),
     asking: json(request.asking),
+    confirming: json(request.confirming),
     incident: json(request.incident),
     audiences: json(request.audiences),
   };
@@ -108,6 +122,15 @@ export function toDevice({ amr, ...row }: RowOf<'devices'>): Device {
 }
 
 export const fromDevice = (device: Device): object => ({ ...device, amr: json(device.amr) });
+
+export function toProof({ content, ...row }: RowOf<'proofs'>): Proof {
+  return { ...parse<Omit<Proof, keyof typeof row>>(content), ...row };
+}
+
+export function fromProof(proof: Proof): object {
+  const { id, version, state, person, createdAt, ...content } = proof;
+  return { id, version, state, person, createdAt, content: JSON.stringify(content) };
+}
 
 export function toReview({ reviewers, tell, ...row }: RowOf<'reviews'>): Review {
   return {

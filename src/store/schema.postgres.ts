@@ -33,5 +33,6 @@ export const {
   keptAnswers,
   sessions,
   devices,
+  proofs,
   chainHead,
 } = defineTables('postgres');

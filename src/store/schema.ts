@@ -20,6 +20,7 @@ import type {
   Job,
   Membership,
   Pin,
+  Proof,
   RequestState,
   Review,
   Revocation,
@@ -83,6 +84,7 @@ export function defineTables(dialect: Dialect) {
       automatic: text('automatic'),
       breakGlass: text('break_glass').$type<NonNullable<AccessRequest['breakGlass']>>(),
       asking: text('asking'),
+      confirming: text('confirming'),
       incident: text('incident'),
       extendsGrant: text('extends_grant'),
       digest: text('digest').notNull(),
@@ -119,6 +121,7 @@ export function defineTables(dialect: Dialect) {
       reason: text('reason'),
       stage: number('stage'),
       durationMs: number('duration_ms'),
+      proof: text('proof'),
       at: number('at').notNull(),
     },
     (t) => [primaryKey({ columns: [t.requestId, t.approver, t.digest] })],
@@ -494,6 +497,19 @@ export function defineTables(dialect: Dialect) {
     (t) => [uniqueIndex('devices_by_code').on(t.userCode), index('devices_by_end').on(t.expiresAt)],
   );
 
+  const proofs = table(
+    'proofs',
+    {
+      id: text('id').primaryKey(),
+      version: number('version').notNull(),
+      state: text('state').$type<Proof['state']>().notNull(),
+      person: text('person').notNull(),
+      createdAt: number('created_at').notNull(),
+      content: text('content').notNull(),
+    },
+    (t) => [index('proofs_open').on(t.person).where(sql`state in ('open', 'signed_in')`)],
+  );
+
   const reviews = table(
     'reviews',
     {
@@ -657,6 +673,7 @@ export function defineTables(dialect: Dialect) {
     keptAnswers,
     sessions,
     devices,
+    proofs,
     chainHead,
   };
 }

@@ -7,6 +7,7 @@ import { driftStatements } from './drift.ts';
 import { forgottenStatements } from './forgotten.ts';
 import { freezeStatements } from './freezes.ts';
 import { columns, columnsBeside, type Prepare, preparer, value } from './prepare.ts';
+import { proofStatements } from './proofs.ts';
 import { inboxStatements, queueStatements } from './queue-statements.ts';
 import type { Dialect, Tables } from './schema.ts';
 import type { Database } from './session.ts';
@@ -24,6 +25,7 @@ export function prepareStatements(db: Database, t: Tables, dialect: Dialect) {
     ...trail(db, t, dialect, prepare),
     ...freezeStatements(db, t, dialect, prepare),
     ...sessionStatements(db, t, prepare),
+    ...proofStatements(db, t, prepare),
     ...trailStatements(db, t, prepare),
     ...forgottenStatements(db, t, prepare),
     ...digestStatements(db, t, prepare),

@@ -4,6 +4,7 @@ import { ringAsk } from '../access/decide-ask.ts';
 import { type Rung, ringAddBy, ringEnd, ringLapse, ringWarn } from '../access/decide-close.ts';
 import { ringFreeze } from '../access/decide-freeze.ts';
 import { ringIncident } from '../access/decide-incident.ts';
+import { ringProof } from '../access/decide-proof.ts';
 import { timerId } from '../access/decision.ts';
 import { CLOSED_AT_ONCE, waitingIn } from '../access/emergency.ts';
 import { askFacts, type Sources, stillOpen } from '../access/gather.ts';
@@ -133,6 +134,11 @@ async function lookInside(store: Store, ring: Ring, now: Instant): Promise<Rung>
       throw new Error(`what ${timerId(ring)} rests on is looked up in a lane of its own`);
     case 'revocation':
       return await lookAtRevocation(store, ring.revocationId, now);
+    case 'proof': {
+      const proof = await store.proof(ring.proofId);
+      const about = proof?.requestId === undefined ? undefined : await store.request(proof.requestId);
+      return ringProof(proof, about?.request, now);
+    }
     case 'lapse':
       return ringLapse(await store.request(ring.requestId), now);
     case 'end':

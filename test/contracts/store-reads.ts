@@ -89,6 +89,7 @@ export function readContract(bench: Bench): void {
         reminders: 2,
         remindedAt: T0 + 1,
       },
+      confirming: [{ person: 'okta/00u2', name: "Robert'); drop", until: T0 + 9 }],
       incident: { id: 'Q1', title: "down'); drop", url: 'https://acme.example/Q1' },
       extendsGrant: 'G-OLD2',
       breakGlass: 'under_freeze',
@@ -149,7 +150,7 @@ export function readContract(bench: Bench): void {
     } satisfies Required<Membership>);
     const card = { id: 'c1', requestId: request.id, digest: 'd1', createdAt: T0 };
     const approvals = [
-      anApproval({ reason: 'fine', stage: 1, durationMs: 60_000 }),
+      anApproval({ reason: 'fine', stage: 1, durationMs: 60_000, proof: 'p1' }),
       anApproval({ approver: 'okta/00u3', at: T0 + 2 * MINUTE }),
     ];
     await store.commit({

@@ -17,6 +17,7 @@ import { driftContract } from './store-drift.ts';
 import { freezeContract } from './store-freezes.ts';
 import { jobContract } from './store-jobs.ts';
 import { placeContract } from './store-places.ts';
+import { proofContract } from './store-proofs.ts';
 import { readContract } from './store-reads.ts';
 import { T0 } from './store-rows.ts';
 import { sessionContract } from './store-sessions.ts';
@@ -73,5 +74,6 @@ export function storeContract(subject: StoreUnderTest): void {
     describe('activities and findings', () => activityContract(bench));
     describe('places', () => placeContract(bench));
     describe('sessions', () => sessionContract(bench));
+    describe('proofs', () => proofContract(bench));
   });
 }

@@ -227,8 +227,9 @@ export function createForms(parts: FormParts): Forms {
   }
 
   function isRefused(answer: Answer): answer is Extract<Answer, { say: 'refused' }> {
-    // What is tried again by itself must not be sent again, so the form closes and the answer follows.
-    return answer.say === 'refused' && answer.refusal.code !== 'being_retried';
+    // What is tried again by itself must not be sent again, and a proof is given elsewhere: the form closes and the
+    // answer follows.
+    return answer.say === 'refused' && !['being_retried', 'proof_needed'].includes(answer.refusal.code);
   }
 
   function remembered(form: Open, delivery: string): void {

@@ -29,7 +29,7 @@ export type Parsed =
     }
   | { readonly is: 'ignored'; readonly why: IgnoredWhy };
 
-export type IgnoredWhy = 'malformed' | 'foreign_app' | 'foreign_workspace' | 'unknown_button';
+export type IgnoredWhy = 'malformed' | 'foreign_app' | 'foreign_workspace' | 'unknown_button' | 'link';
 
 export interface ParseContext {
   /** The delivery's key. */
@@ -66,6 +66,7 @@ function parseShorter(value: string): { readonly card: string; readonly duration
 
 /** On a post-access review; their value is its opaque id. */
 export const SIGN_OFF = 'hallpass:sign-off';
+export const PROOF = 'hallpass:proof';
 export const QUESTION = 'hallpass:question';
 export const QUESTION_CALLBACK = 'hallpass:question';
 
@@ -210,6 +211,8 @@ export function parseBlockActions(body: unknown, context: ParseContext): Parsed 
     const command: Command = { do: 'confirm-revocation', by: account, id: id.data };
     return { is: 'command', incoming: { key: context.key, command, reply } };
   }
+  // The browser follows its link by itself.
+  if (action?.action_id === PROOF) return { is: 'ignored', why: 'link' };
   const button =
     action?.action_id === APPROVE_FOR_ACTION
       ? 'approve'

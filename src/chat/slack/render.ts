@@ -4,7 +4,7 @@
  * get, so it says the whole thing.
  */
 import type { ActionsBlock, Button, KnownBlock, ModalView, RichTextText, StaticSelect } from '@slack/types';
-import type { Answer, ListWhich } from '../../access/command.ts';
+import type { Answer, ListWhich, Refusal } from '../../access/command.ts';
 import { listCursor, REASON_MAX } from '../../access/grammar.ts';
 import type { AccountRef, Instant } from '../../access/model.ts';
 import type { ReviewView } from '../../access/review-view.ts';
@@ -20,6 +20,7 @@ import {
   listed,
   listTitle,
   moreOf,
+  proofNext,
   refusalText,
   timeText,
 } from '../../access/words.ts';
@@ -31,6 +32,7 @@ import {
   DENY_CALLBACK,
   DENY_INPUT,
   LIST_ACTION,
+  PROOF,
   QUESTION,
   QUESTION_CALLBACK,
   SIGN_DIGEST,
@@ -107,6 +109,7 @@ export function renderAnswer(answer: Answer, context: RenderContext & { readonly
   switch (answer.say) {
     case 'refused': {
       const { reason, next } = refusalText(answer.refusal, answer.request?.zone ?? context.zone, context.commandWord);
+      if (answer.refusal.code === 'proof_needed') return renderProof(answer.refusal, reason, context.zone);
       const said = `${ruledOut(answer.refusal) ? 'No: ' : ''}${reason}`;
       return { text: inert(`${said} ${next}`), blocks: [section(said), aside(next)] };
     }
@@ -213,6 +216,27 @@ function renderDigest(view: Extract<MessageView, { kind: 'digest' }>, context: R
       ...(signed === undefined ? [] : [section(signed)]),
       ...sign,
     ],
+  };
+}
+
+/** To whoever has to confirm it, and to nobody else: the link opens in their browser. */
+function renderProof(
+  refusal: Extract<Refusal, { code: 'proof_needed' }>,
+  reason: string,
+  zone: string | undefined,
+): Rendered {
+  const button: Button = {
+    type: 'button',
+    action_id: PROOF,
+    text: plain('Confirm with MFA', 75),
+    style: 'primary',
+    url: refusal.link,
+    accessibility_label: cut(`Confirm with MFA, ${refusal.entitlement}. Opens in your browser.`, 75),
+  };
+  const next = proofNext(refusal, zone);
+  return {
+    text: inert(`${reason} ${next}`),
+    blocks: [section(reason), { type: 'actions', elements: [button] }, aside(next)],
   };
 }
 

@@ -90,6 +90,11 @@ export function execute(label: string, data: ButtonData, more: Element = {}): El
   };
 }
 
+/** Opens in the browser. */
+export function link(label: string, url: string): Element {
+  return { type: 'Action.OpenUrl', title: cut(label, 60), url, style: 'positive' };
+}
+
 /** Opens a dialog. */
 export function dialogButton(label: string, data: ButtonData): Element {
   return { type: 'Action.Submit', title: cut(label, 60), data: { msteams: { type: 'task/fetch' }, hallpass: data } };

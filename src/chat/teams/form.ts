@@ -29,6 +29,7 @@ const NOT_RECORDED = 'Hallpass cannot record this right now. Nothing was done. T
 const SENT_ALREADY =
   'This form was sent already. Your messages say what came of it; if there are none in a minute, send it again.';
 const CHECKING = 'Checking… The answer follows in a moment.';
+const CONFIRM = 'Nothing is asked for yet: confirm it with MFA. The button for that is in your chat with Hallpass.';
 const NOT_SHOWN = 'What is needed for this was not shown yet, or has changed since. Look at it, then send again.';
 
 /** Teams' answer to a dialog: another card in it, or a last word. */
@@ -98,6 +99,10 @@ export function createForms({ questions, desk, zone, patience, sayLater }: FormP
     if (answer === 'late' || answer === 'failed') {
       sayLater(incoming.reply, taken);
       return lastWord(CHECKING);
+    }
+    if (answer.value.say === 'refused' && answer.value.refusal.code === 'proof_needed') {
+      sayLater(incoming.reply, taken);
+      return lastWord(CONFIRM);
     }
     if (isRefused(answer.value)) return ask(by, wish, key, [answer.value.refusal]);
     return lastWord(answerText(answer.value, COMMAND_WORD));

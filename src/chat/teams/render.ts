@@ -1,5 +1,5 @@
 /** Views drawn as Adaptive Cards. Pure; nothing that a person wrote is ever interpreted. */
-import type { Answer, ListWhich } from '../../access/command.ts';
+import type { Answer, ListWhich, Refusal } from '../../access/command.ts';
 import { listCursor, REASON_MAX } from '../../access/grammar.ts';
 import type { Instant } from '../../access/model.ts';
 import { fitted, moreText, type ReportView, reportText } from '../../access/report.ts';
@@ -16,6 +16,7 @@ import {
   listed,
   listTitle,
   moreOf,
+  proofNext,
   refusalText,
   timeText,
 } from '../../access/words.ts';
@@ -28,6 +29,7 @@ import {
   fitting,
   heading,
   labelled,
+  link,
   type Mentioned,
   paragraph,
   type Rendered,
@@ -225,6 +227,7 @@ function drawAnswer(answer: Answer, context: AnswerContext, scale: number): Rend
   switch (answer.say) {
     case 'refused': {
       const { reason, next } = refusalText(answer.refusal, answer.request?.zone ?? context.zone, context.commandWord);
+      if (answer.refusal.code === 'proof_needed') return proof(answer.refusal, reason, context.zone);
       const said = `${ruledOut(answer.refusal) ? 'No: ' : ''}${reason}`;
       return cardOf({ body: [paragraph(said, TEXT_MAX * scale), aside(next, TEXT_MAX)], summary: `${said} ${next}` });
     }
@@ -292,6 +295,16 @@ function drawAnswer(answer: Answer, context: AnswerContext, scale: number): Rend
       return never;
     }
   }
+}
+
+/** To whoever has to confirm it, and to nobody else: the link opens in their browser. */
+function proof(refusal: Extract<Refusal, { code: 'proof_needed' }>, reason: string, zone: string): Rendered {
+  const next = proofNext(refusal, zone);
+  return cardOf({
+    body: [paragraph(reason, TEXT_MAX), aside(next, TEXT_MAX)],
+    actions: [link('Confirm with MFA', refusal.link)],
+    summary: `${reason} ${next}`,
+  });
 }
 
 function list(
