@@ -2,12 +2,15 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import type { RequestId } from '../access/model.ts';
+import { createOversight } from '../access/oversight.ts';
 import { type ApiEnv, createDoor, type DoorParts } from './door.ts';
 import { grantRoutes } from './grants.ts';
 import { meRoutes } from './me.ts';
 import { createOnce } from './once.ts';
+import { overseeingRoutes } from './overseeing.ts';
 import { ApiProblem, asResponse, type ProblemStatus } from './problems.ts';
 import { requestRoutes } from './requests.ts';
+import { respondingRoutes } from './responding.ts';
 import type { ApiApp, ApiParts } from './routes.ts';
 import { type SessionParts, sessionRoutes } from './sessions.ts';
 import { createWaits } from './waits.ts';
@@ -33,6 +36,7 @@ export interface Api {
 
 export interface ApiOptions extends ApiParts, DoorParts, SessionParts {
   readonly store: ApiParts['store'];
+  readonly people: ApiParts['people'];
   readonly clock: ApiParts['clock'];
   readonly ids: ApiParts['ids'];
   /** Told of what went wrong by a mistake of ours. */
@@ -72,10 +76,13 @@ export function createApi(options: ApiOptions): Api {
   });
 
   const once = createOnce(options);
-  const parts = { ...options, waits, once, door: createDoor(options) };
+  const oversight = createOversight({ ...options, activity: options.store });
+  const parts = { ...options, waits, once, oversight, door: createDoor(options) };
   meRoutes(app, parts);
   requestRoutes(app, parts);
   grantRoutes(app, parts);
+  respondingRoutes(app, parts);
+  overseeingRoutes(app, parts);
   sessionRoutes(app, parts);
   describe(app);
 

@@ -4,7 +4,7 @@ import { type ApiApp, json, PROBLEMS, type RouteParts } from './routes.ts';
 import * as shape from './schemas.ts';
 import { iso } from './shown.ts';
 
-export function meRoutes(app: ApiApp, { door, zone }: RouteParts): void {
+export function meRoutes(app: ApiApp, { door, catalog }: RouteParts): void {
   app.openapi(
     createRoute({
       method: 'get',
@@ -27,7 +27,7 @@ export function meRoutes(app: ApiApp, { door, zone }: RouteParts): void {
             scopes: [...session.scopes],
             expiresAt: iso(session.expiresAt),
           },
-          zone: person.zone ?? zone(),
+          zone: person.zone ?? catalog().timezone,
         },
         200,
       );

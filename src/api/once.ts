@@ -14,7 +14,7 @@ export interface Call<T> {
   readonly key: string | undefined;
   readonly command: Command;
   /** What is said of the answer; throws the problem for one that is no success. */
-  readonly shown: (answer: Answer) => T;
+  readonly shown: (answer: Answer) => T | Promise<T>;
 }
 
 export interface Said<T> {
@@ -47,7 +47,7 @@ export function createOnce({ desk, store, clock, ids }: OnceParts): Once {
   async function carryOut<T>({ caller, key: given, command, shown }: Call<T>): Promise<Said<T>> {
     if (given === undefined) {
       const { answer } = await desk.take({ key: `api:${ids.opaque()}`, command });
-      return { value: shown(await answer), replayed: false };
+      return { value: await shown(await answer), replayed: false };
     }
     const key = `api:${ids.hash(`${caller.session.id} ${given}`)}`;
     const fingerprint = ids.hash(JSON.stringify(command));
@@ -77,7 +77,7 @@ export function createOnce({ desk, store, clock, ids }: OnceParts): Once {
       throw refusalProblem(answer.refusal, undefined);
     }
     try {
-      const value = shown(answer);
+      const value = await shown(answer);
       await keep({ value });
       return { value, replayed: false };
     } catch (error) {

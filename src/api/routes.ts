@@ -1,9 +1,12 @@
 /** What every group of routes is built with, and the parts of a route's description that they share. */
 import type { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import type { ActivityStore } from '../access/activity.ts';
+import type { Catalog } from '../access/catalog.ts';
 import type { Answer, Command } from '../access/command.ts';
 import type { Handler } from '../access/handle.ts';
-import type { AnswerStore, Clock, Desk, Ids, Store } from '../access/ports.ts';
+import type { Oversight } from '../access/oversight.ts';
+import type { AnswerStore, Clock, Desk, Directory, Ids, People, Store, TrailStore } from '../access/ports.ts';
 import type { ApiEnv, Door } from './door.ts';
 import { type Once, REPLAYED } from './once.ts';
 import { refusalProblem } from './problems.ts';
@@ -14,17 +17,20 @@ import type { Waits } from './waits.ts';
 export interface ApiParts {
   readonly handler: Handler;
   readonly desk: Desk;
-  readonly store: Store & AnswerStore;
+  readonly store: Store & AnswerStore & TrailStore & ActivityStore;
+  readonly people: People;
+  readonly directories: ReadonlyMap<string, Directory>;
   readonly clock: Clock;
   readonly ids: Ids;
-  /** IANA zone of the configuration, as it is now. */
-  readonly zone: () => string;
+  /** As it is now; replaced whole on reload. */
+  readonly catalog: () => Catalog;
 }
 
 export interface RouteParts extends ApiParts {
   readonly door: Door;
   readonly waits: Waits;
   readonly once: Once;
+  readonly oversight: Oversight;
 }
 
 export type ApiApp = OpenAPIHono<ApiEnv>;
@@ -56,7 +62,7 @@ export async function carryOut<T>(
   c: Context<ApiEnv>,
   { once }: RouteParts,
   command: Command,
-  shown: (answer: Answer) => T,
+  shown: (answer: Answer) => T | Promise<T>,
 ): Promise<T> {
   const key = c.req.header('idempotency-key');
   const { value, replayed } = await once.carryOut({ caller: c.var.caller, key, command, shown });

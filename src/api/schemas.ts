@@ -22,10 +22,7 @@ export const onceHeader = z.object({
     .string()
     .regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 visible ASCII characters')
     .optional()
-    .openapi({
-      param: { name: 'Idempotency-Key', in: 'header' },
-      description: 'Sent again with the same key within 24 hours, the command is answered as it was the first time.',
-    }),
+    .describe('Sent again with the same key within 24 hours, the command is answered as it was the first time.'),
 });
 
 export const problem = z
@@ -120,6 +117,10 @@ export const accessRequest = z
     id: text.openapi({ example: 'R-7KQ2' }),
     state: z.enum(['pending', 'approved', 'denied', 'cancelled', 'lapsed', 'withdrawn']),
     requester: z.object({ name: text }),
+    pipeline: z
+      .object({ text, url: text.optional() })
+      .optional()
+      .describe('The pipeline that asked, for the requester, and where its run can be looked at.'),
     resource: text.openapi({ example: 'db-prod' }),
     role: text.openapi({ example: 'read' }),
     entitlement: text.openapi({ example: 'db-prod:read' }),
@@ -224,7 +225,7 @@ export const grantPage = pageOf(grant, 'GrantPage');
 // ------------------------------------------------------------------------------------------------------ what is sent
 
 /** Longer than any reason or note that is taken, so that what is too long is refused by its own code. */
-const SENT_MAX = 5_000;
+export const SENT_MAX = 5_000;
 const NAME_MAX = 200;
 
 const reason = z.string().max(SENT_MAX);

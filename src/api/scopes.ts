@@ -7,8 +7,8 @@ export const SCOPES = {
   freeze: 'freeze, where its person is a responder',
   'reviews:read': 'see the reviews that are owed, where its person may',
   'directories:read': 'see how directories answer, where its person is an admin or a responder',
+  'activity:read': 'see what was done under grants and what was found in it, where its person may',
   'audit:read': 'read the whole audit trail, whoever its person is',
-  'activity:write': 'tell what people did',
 } as const;
 
 export type Scope = keyof typeof SCOPES;

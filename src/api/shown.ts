@@ -7,16 +7,16 @@ export function iso(at: Instant): string {
   return new Date(at).toISOString();
 }
 
-function seconds(ms: number): number {
+export function seconds(ms: number): number {
   return Math.round(ms / 1000);
 }
 
 /** Absent stays absent. */
-function at<K extends string>(key: K, instant: Instant | undefined): { [P in K]?: string } {
+export function at<K extends string>(key: K, instant: Instant | undefined): { [P in K]?: string } {
   return (instant === undefined ? {} : { [key]: iso(instant) }) as { [P in K]?: string };
 }
 
-function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+export function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
   return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
 }
 
@@ -75,6 +75,9 @@ export function requestShown(
     id: view.id,
     state: view.state,
     requester: { name: view.requesterName },
+    ...(view.pipeline === undefined
+      ? {}
+      : { pipeline: { text: view.pipeline.text, ...given('url', view.pipeline.url) } }),
     resource: view.resource,
     role: view.role,
     entitlement: view.entitlement,

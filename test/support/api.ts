@@ -133,7 +133,8 @@ export async function startApi(options: { readonly workloads?: Workloads } = {})
     clock,
     ids,
     metrics: { count: () => undefined, observe: () => undefined },
-    zone: () => CATALOG.timezone,
+    directories,
+    catalog: () => CATALOG,
     onError: (error) => errors.push(error),
     devices,
     workloads: options.workloads ?? {
