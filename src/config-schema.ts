@@ -4,6 +4,7 @@ import { parseDuration } from './access/grammar.ts';
 import type { Subject } from './access/model.ts';
 import { isZone } from './access/zone.ts';
 import { activitySection, aliasesSection, ownActivity, retentionSection } from './activity/section.ts';
+import { webhooksSection } from './api/webhooks-section.ts';
 import { auditSection } from './audit/section.ts';
 import { TEAMS_ACCOUNT, teamsChannel, teamsSection } from './chat/teams/section.ts';
 import { commandSection } from './directories/command-section.ts';
@@ -341,6 +342,7 @@ export const configSchema = z
       .record(name, workloadSection)
       .optional()
       .describe('Pipelines that may ask for access, by a name that policies can use.'),
+    webhooks: webhooksSection.optional(),
     activity: activitySection.optional(),
     aliases: aliasesSection.optional(),
     retention: retentionSection.optional(),

@@ -10,6 +10,7 @@ import type { z } from 'zod';
 import { type Catalog, nearest } from './access/catalog.ts';
 import type { Detection } from './access/detection.ts';
 import type { ActivitySourceSection } from './activity/section.ts';
+import type { WebhookSection } from './api/webhooks-section.ts';
 import type { AuditSection } from './audit/section.ts';
 import { compileCondition, compileDetection, compileMatch } from './conditions/cel.ts';
 import { activityKeptMs, aliasesOf, lateMs } from './config-activity.ts';
@@ -80,6 +81,7 @@ export interface Settings {
   /** Where people sign in; absent: nowhere, and nothing listens for them. */
   readonly stepUp?: StepUpSettings;
   /** By name, with how late an activity of each may come in. */
+  readonly webhooks: Readonly<Record<string, WebhookSection>>;
   readonly activitySources: Readonly<Record<string, ActivitySettings>>;
   /** Other names of people in what sources tell: account → email, in lower case. */
   readonly aliases: Readonly<Record<string, string>>;
@@ -198,6 +200,7 @@ export function loadConfig(sources: Sources): Loaded {
       ...digestOf(file),
       ...(stepUp && { stepUp }),
       activitySources: sourcesOf(file),
+      webhooks: file.webhooks ?? {},
       aliases: aliasesOf(file),
       activityKeptMs: activityKeptMs(file),
       detections,

@@ -23,6 +23,7 @@ import type {
 import type { DriftRules } from './access/reconcile.ts';
 import { type ActivityRoom, type OpenedSource, openActivity } from './activity/open.ts';
 import { type Api, createApi } from './api/app.ts';
+import { createWebhooks, type Webhooks } from './api/webhooks.ts';
 import type { Signer } from './audit/checkpoint.ts';
 import { exportHead, exportLine } from './audit/export.ts';
 import { createOutlet } from './audit/outlet.ts';
@@ -257,6 +258,7 @@ export async function run(options: RunOptions): Promise<Running> {
   const directories = openDirectories(settings, clock, metrics, options.callDeadlineMs);
   let loop: Loop | undefined;
   let api: Api | undefined;
+  let webhooks: Webhooks | undefined;
   let web: Console | undefined;
   const store = waking(
     record,
@@ -269,6 +271,7 @@ export async function run(options: RunOptions): Promise<Running> {
     },
     (count) => {
       pump.committed(count);
+      webhooks?.committed(count);
       web?.changed();
     },
   );
@@ -388,6 +391,15 @@ export async function run(options: RunOptions): Promise<Running> {
   });
   const devices = createDevices({ store, people, clock, ids });
   const { baseUrl } = settings.env;
+  webhooks = createWebhooks({
+    store: record,
+    view: handler.view,
+    webhooks: settings.webhooks,
+    clock,
+    ids,
+    metrics,
+    log,
+  });
   api = createApi({
     ...parts,
     desk: createDesk(parts),
@@ -517,7 +529,7 @@ export async function run(options: RunOptions): Promise<Running> {
     log,
     agree,
     daily: async () => {
-      await Promise.all([digests.ring(), pump.ring(), activity.ring(), api?.tidy()]);
+      await Promise.all([digests.ring(), pump.ring(), activity.ring(), api?.tidy(), webhooks?.ring()]);
     },
     ...(heartbeat === undefined ? {} : { heartbeatUrl: heartbeat }),
   });
@@ -553,6 +565,7 @@ export async function run(options: RunOptions): Promise<Running> {
         reloads,
         troubles,
         pump,
+        webhooks,
         signIn,
         activity,
       }),
@@ -572,6 +585,7 @@ export async function run(options: RunOptions): Promise<Running> {
   sweep.start();
   digests.start();
   reconciler.start();
+  void webhooks.ring();
   slack?.start();
   // An issuer that is away is known before the first person needs it.
   signIn?.trouble();
@@ -606,6 +620,7 @@ export async function run(options: RunOptions): Promise<Running> {
         digests,
         reconciler,
         pump,
+        webhooks,
         activity,
         store: record,
         log,
@@ -666,11 +681,13 @@ async function stopInOrder(parts: {
   readonly digests: Digests;
   readonly reconciler: Reconciler;
   readonly pump: Pump;
+  readonly webhooks: Webhooks;
   readonly activity: ActivityRoom;
   readonly store: Store;
   readonly log: Log;
 }): Promise<void> {
-  const { http, api, web, slack, teams, loop, sweep, digests, reconciler, pump, activity, store, log } = parts;
+  const { http, api, web, slack, teams, loop, sweep, digests, reconciler, pump, webhooks, activity, store, log } =
+    parts;
   api.stop();
   web?.stop();
   await http.stop(STOP.http);
@@ -678,7 +695,7 @@ async function stopInOrder(parts: {
   await sweep.stop();
   await digests.stop();
   await reconciler.stop();
-  await pump.stop();
+  await Promise.all([pump.stop(), webhooks.stop()]);
   await activity.stop();
   const drained = await loop?.stop(STOP.loop);
   if (drained === false) log.warn({}, 'stopped with jobs under way; their leases run out and they are taken up again');
@@ -743,6 +760,7 @@ function healthRoutes(parts: {
   readonly reloads: Reloads;
   readonly troubles: Troubles;
   readonly pump: Pump;
+  readonly webhooks: Webhooks;
   readonly signIn: StepUp | undefined;
   readonly activity: ActivityRoom;
 }): readonly HttpRoute[] {
@@ -770,6 +788,7 @@ function healthRoutes(parts: {
         const unproven = parts.signIn?.trouble();
         if (unproven !== undefined) degraded.push({ what: 'stepUp', why: unproven });
         for (const why of parts.pump.problems()) degraded.push({ what: 'audit', why });
+        for (const why of parts.webhooks.problems()) degraded.push({ what: 'webhook', why });
         for (const why of parts.activity.problems()) degraded.push({ what: 'activity', why });
         const heard = parts.teams()?.facts();
         if (heard !== undefined && !heard.ready)

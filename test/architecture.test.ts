@@ -54,6 +54,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   'config.ts': [
     /^config-/,
     /^activity\/section\.ts$/,
+    /^api\/webhooks-section\.ts$/,
     /^audit\/section\.ts$/,
     /^conditions\/cel\.ts$/,
     /^directories\/\w+-section\.ts$/,
@@ -63,6 +64,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
     /^config-/,
     /^chat\/teams\/section\.ts$/,
     /^activity\/section\.ts$/,
+    /^api\/webhooks-section\.ts$/,
     /^audit\/section\.ts$/,
     /^directories\/\w+-section\.ts$/,
     /^people\/(step-up|workload)-section\.ts$/,

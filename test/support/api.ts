@@ -3,7 +3,7 @@
 import type { Catalog } from '../../src/access/catalog.ts';
 import { beginSession } from '../../src/access/decide-session.ts';
 import { createDevices, type Devices } from '../../src/access/devices.ts';
-import { createHandler } from '../../src/access/handle.ts';
+import { createHandler, type Handler } from '../../src/access/handle.ts';
 import type { Session, SessionKind } from '../../src/access/model.ts';
 import type { Ids, Store } from '../../src/access/ports.ts';
 import type { Workloads } from '../../src/access/workload.ts';
@@ -43,6 +43,7 @@ export interface ApiWorld {
   readonly store: OpenStore;
   readonly clock: HandClock;
   readonly errors: unknown[];
+  readonly view: Handler['view'];
   /** What the web's page for devices asks. */
   readonly devices: Devices;
   /** Gives a person a credential; returns its secret. */
@@ -148,6 +149,7 @@ export async function startApi(options: { readonly workloads?: Workloads } = {})
     store,
     clock,
     errors,
+    view: handler.view,
     devices,
     async credential(who, kind, more = {}) {
       const secret = `hp_${sha256(`${who} ${drawn++}`)}`;
