@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from './access/grammar.ts';
+import { clientCommands, meantElsewhere, withClient } from './cli/client/program.ts';
 import type { ManifestOptions, Platform } from './cli/manifest.ts';
 import { createOut, EXIT, type Out, sayProblems } from './cli/out.ts';
 import { systemClock } from './clock.ts';
@@ -301,8 +302,15 @@ function program(done: (code: number) => void): Command {
     .option('--except <email...>', 'people whose access stays')
     .option('--yes', 'do it; without it, what would be ended is shown and nothing is')
     .option('--wait <seconds>', 'how long to wait for the proof', positive, 60)
-    .action((id: string, reason: readonly string[], options: RevokeOptions, command: Command) =>
-      withSettings(
+    .action(async (id: string, reason: readonly string[], options: RevokeOptions, command: Command) => {
+      const url = meantElsewhere(command);
+      if (url !== undefined) {
+        const { revokeElsewhere } = await import('./cli/client/revoke.ts');
+        const io = outOf(command);
+        const order = { what: id, reason: reason.join(' '), ...options };
+        return done(await withClient(io, url, (client) => revokeElsewhere(io, client, order)));
+      }
+      await withSettings(
         command,
         async (settings, io) => {
           const order = {
@@ -320,8 +328,8 @@ function program(done: (code: number) => void): Command {
           return await revokeCommand(io, settings, order);
         },
         true,
-      ),
-    );
+      );
+    });
 
   root
     .command('forget')
@@ -370,36 +378,51 @@ function program(done: (code: number) => void): Command {
 
   root
     .command('list')
-    .description('what is live, or what waits for an answer, straight from the database')
-    .argument('[which]', 'active or pending', (text: string) => {
-      if (text !== 'active' && text !== 'pending') throw new InvalidArgumentError('active or pending');
+    .description('what is live, or what waits for an answer: of a Hallpass elsewhere, or straight from the database')
+    .argument('[which]', 'active or pending; elsewhere also mine', (text: string) => {
+      if (text !== 'active' && text !== 'pending' && text !== 'mine')
+        throw new InvalidArgumentError('active, pending or mine');
       return text;
     })
-    .action((which: 'active' | 'pending' | undefined, _options, command: Command) =>
-      withSettings(
+    .action(async (which: 'active' | 'pending' | 'mine' | undefined, _options, command: Command) => {
+      const url = meantElsewhere(command);
+      if (url !== undefined) {
+        const { listCommand } = await import('./cli/client/commands.ts');
+        const io = outOf(command);
+        return done(await withClient(io, url, (client) => listCommand(io, client, which ?? 'mine')));
+      }
+      if (which === 'mine') command.error('error: on the host nobody is asking: active or pending');
+      await withSettings(
         command,
         async (settings, io) => {
           const { listCommand } = await import('./cli/look.ts');
-          return await listCommand(io, settings, which ?? 'active');
+          return await listCommand(io, settings, which === 'pending' ? 'pending' : 'active');
         },
         true,
-      ),
-    );
+      );
+    });
 
   root
     .command('status')
-    .description('what holds of one request or grant')
-    .argument('<id>', 'R-7KQ2 or G-7KQ2')
-    .action((id: string, _options, command: Command) =>
-      withSettings(
+    .description('what holds of one request or grant: of a Hallpass elsewhere, or straight from the database')
+    .argument('[id]', 'R-7KQ2 or G-7KQ2; elsewhere it may be left out, for your own')
+    .action(async (id: string | undefined, _options, command: Command) => {
+      const url = meantElsewhere(command);
+      if (url !== undefined) {
+        const { statusCommand } = await import('./cli/client/commands.ts');
+        const io = outOf(command);
+        return done(await withClient(io, url, (client) => statusCommand(io, client, id)));
+      }
+      if (id === undefined) return command.error("error: missing required argument 'id'");
+      await withSettings(
         command,
         async (settings, io) => {
           const { statusCommand } = await import('./cli/look.ts');
           return await statusCommand(io, settings, id);
         },
         true,
-      ),
-    );
+      );
+    });
 
   const onHost = { operator: userInfo().username };
   root
@@ -488,6 +511,7 @@ function program(done: (code: number) => void): Command {
     );
 
   tokenCommands(root, withSettings);
+  clientCommands({ root, done, outOf });
   auditCommands(root, done, withSettings);
 
   root

@@ -97,3 +97,31 @@ export function readEnvironment(
     ...(auditKey !== undefined && { auditKey }),
   };
 }
+
+/** What a command line that talks to a Hallpass elsewhere goes by. */
+export interface ClientEnvironment {
+  readonly url?: string;
+  readonly token?: string;
+  /** Where the sessions of `hallpass login` are kept. */
+  readonly folder: string;
+  /** The environment names a configuration file: what is meant is this host. */
+  readonly hostConfig: boolean;
+  /** For the command that `run` starts: without our credential, which is none of its business. */
+  readonly child: Readonly<Record<string, string | undefined>>;
+}
+
+export function readClientEnvironment(env: Readonly<Record<string, string | undefined>>): ClientEnvironment {
+  const { HALLPASS_TOKEN: token, HALLPASS_URL: url, XDG_CONFIG_HOME: config, HOME: home, ...rest } = env;
+  const folder = `${config || `${home || '.'}/.config`}/hallpass`;
+  return {
+    ...(url ? { url } : {}),
+    ...(token ? { token } : {}),
+    folder,
+    hostConfig: Boolean(env.HALLPASS_CONFIG),
+    child: {
+      ...rest,
+      ...(home === undefined ? {} : { HOME: home }),
+      ...(config === undefined ? {} : { XDG_CONFIG_HOME: config }),
+    },
+  };
+}

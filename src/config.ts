@@ -16,7 +16,7 @@ import { compileCondition, compileDetection, compileMatch } from './conditions/c
 import { activityKeptMs, aliasesOf, lateMs } from './config-activity.ts';
 import { checkConfig } from './config-checks.ts';
 import { listYaml, readDetections, shippedDetections } from './config-detections.ts';
-import { type EnvSettings, readEnvironment } from './config-env.ts';
+import { type ClientEnvironment, type EnvSettings, readClientEnvironment, readEnvironment } from './config-env.ts';
 import { type Named, namedIn } from './config-named.ts';
 import { type ParsedFile, type Path, parseFile, pathText } from './config-positions.ts';
 import { type ConfigFile, configSchema, isLaterType, keysAt, platformOfChannel } from './config-schema.ts';
@@ -118,6 +118,11 @@ export interface Sources {
   readonly withoutChat?: boolean;
   /** The sandbox speaks for Teams itself, on this machine: there is no app registration, and nothing is verified. */
   readonly unverifiedTeams?: boolean;
+}
+
+/** Of this process. */
+export function clientEnvironment(): ClientEnvironment {
+  return readClientEnvironment(process.env);
 }
 
 /** Never throws. */

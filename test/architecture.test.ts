@@ -97,7 +97,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   'better-sqlite3': /^store\//,
   botbuilder: /^chat\/teams\/app\.ts$/,
   canonicalize: /^(audit\/|store\/|config)/,
-  commander: /^cli\.ts$/,
+  commander: /^cli(\.ts|\/client\/program\.ts)$/,
   'd3-scale': /^console\//,
   'd3-shape': /^console\//,
   'drizzle-orm': /^store\//,

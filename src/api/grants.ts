@@ -120,6 +120,25 @@ export function grantRoutes(app: ApiApp, parts: RouteParts): void {
       return c.json(await carryOut(c, parts, command, outcomeOf), 200);
     },
   );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/grants/{id}/adopt',
+      operationId: 'adoptGrant',
+      tags: ['grants'],
+      summary: 'Make what a live grant added permanent, as an admin; never by a token',
+      ...door.needs('grants:write'),
+      request: { params: shape.idParam, headers: shape.onceHeader, body: body(shape.because) },
+      responses: { 200: json(shape.outcome, 'It stays.'), ...PROBLEMS, ...NOT_FOUND, ...CONFLICT },
+    }),
+    async (c) => {
+      const target = { typed: c.req.valid('param').id };
+      const reason = neededReason(c.req.valid('json').reason);
+      const command: Command = { do: 'adopt', by: c.var.caller.by, target, reason };
+      return c.json(await carryOut(c, parts, command, outcomeOf), 200);
+    },
+  );
 }
 
 function shown(request: RequestView) {
