@@ -396,7 +396,7 @@ class Reading {
 
 /** Hiding shorter values would blot out half of every message, and would hide nothing worth hiding. */
 const SECRET_LENGTH_MIN = 4;
-const SECRET_KEYS: ReadonlySet<string> = new Set(['token', 'key', 'clientSecret', 'secret']);
+const SECRET_KEYS: ReadonlySet<string> = new Set(['token', 'key', 'secret', 'clientSecret']);
 const SECRET_ENV = [
   'SLACK_BOT_TOKEN',
   'SLACK_SIGNING_SECRET',

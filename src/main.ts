@@ -656,11 +656,13 @@ function openPump(options: RunOptions, store: OpenStore, clock: Clock, metrics: 
     store,
     ...(signing !== undefined && 'signer' in signing ? { signer: signing.signer } : {}),
     ...(signing !== undefined && 'missing' in signing ? { unsigned: signing.missing } : {}),
-    anchors: new Map(Object.entries(anchors).map(([name, section]) => [name, createOutlet(section, inFolder)])),
+    anchors: new Map(
+      Object.entries(anchors).map(([name, section]) => [name, createOutlet(section, inFolder, clock.now)]),
+    ),
     sinks: new Map(
       Object.entries(sinks).map(([name, section]) => [
         name,
-        { outlet: createOutlet(section, inFolder), format: section.format ?? 'jsonl' },
+        { outlet: createOutlet(section, inFolder, clock.now), format: section.format ?? 'jsonl' },
       ]),
     ),
     clock,

@@ -90,6 +90,7 @@ function code(file: string): string {
 
 /** Where a package may be imported. Those that are not named here: nowhere. */
 const HOMES: Readonly<Record<string, RegExp>> = {
+  aws4fetch: /^audit\/bucket\.ts$/,
   '@bufbuild/cel': /^conditions\//,
   '@hono/zod-openapi': /^api\//,
   '@slack/bolt': /^chat\/slack\//,

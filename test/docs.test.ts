@@ -139,7 +139,7 @@ describe('configuration shown in the documents', () => {
     expect(parts.length).toBeGreaterThan(0);
     for (const { yaml } of parts) {
       const readFile = () => `${whole}\n${yaml}`;
-      const loaded = loadConfig({ env: { ...env, NOTARY_TOKEN: 'token' }, readFile });
+      const loaded = loadConfig({ env: { ...env, NOTARY_TOKEN: 'token', ANCHOR_SECRET: 'secret' }, readFile });
       expect(loaded.ok ? [] : loaded.problems).toEqual([]);
     }
   });

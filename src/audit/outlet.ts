@@ -1,5 +1,6 @@
-/** The places outside that are told: a file, stdout, a webhook. Each takes a whole page or fails as a whole. */
+/** The places outside that are told: a file, stdout, a webhook, a bucket. Each takes a whole page or fails as a whole. */
 import { appendFile } from 'node:fs/promises';
+import { createBucketOutlet } from './bucket.ts';
 import type { AnchorSection, SinkSection } from './section.ts';
 
 export interface Outlet {
@@ -12,6 +13,7 @@ const DEADLINE_MS = 10_000;
 export function createOutlet(
   section: AnchorSection | SinkSection,
   resolvePath: (path: string) => string,
+  now: () => number,
   fetch: typeof globalThis.fetch = globalThis.fetch,
 ): Outlet {
   switch (section.type) {
@@ -26,6 +28,8 @@ export function createOutlet(
             process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
           }),
       };
+    case 's3':
+      return createBucketOutlet(section, now, fetch);
     case 'webhook':
       return {
         async write(text) {

@@ -62,6 +62,20 @@ export function migrateSqlite(client: Client.Database, folder: string, now: Inst
   return apply.immediate();
 }
 
+/** What is still to be applied; absent on a database that was never migrated. */
+async function missing(client: pg.Client, known: readonly Migration[]): Promise<readonly Migration[] | undefined> {
+  const { rows } = await client.query<{ there: boolean }>(
+    "select to_regclass('hallpass_migrations') is not null as there",
+  );
+  if (rows[0]?.there !== true) return undefined;
+  return pending(known, (await client.query<{ position: number; tag: string }>(APPLIED)).rows);
+}
+
+/** `insufficient_privilege`. */
+function mayNot(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && error.code === '42501';
+}
+
 /** As for SQLite. Uses its own connection, since a migration may take longer than any statement of ours. */
 export async function migratePostgres(url: string, folder: string, now: Instant): Promise<readonly string[]> {
   const known = readMigrations(folder);
@@ -69,6 +83,9 @@ export async function migratePostgres(url: string, folder: string, now: Instant)
   client.on('error', () => undefined);
   await client.connect();
   try {
+    // Looked at first: the role that Hallpass runs as need not be allowed to make tables, once they are made.
+    const todoNow = await missing(client, known);
+    if (todoNow?.length === 0) return [];
     await client.query('begin');
     await client.query('select pg_advisory_xact_lock($1)', [LOCK]);
     await client.query(LEDGER);
@@ -83,6 +100,12 @@ export async function migratePostgres(url: string, folder: string, now: Instant)
     }
     await client.query('commit');
     return todo.map(({ tag }) => tag);
+  } catch (error) {
+    if (!mayNot(error)) throw error;
+    throw new Error(
+      `The database is not up to date, and this role may not change that. Run hallpass migrate with the owner's DATABASE_URL (${error.message}).`,
+      { cause: error },
+    );
   } finally {
     // Ending the connection undoes whatever was not committed.
     await client.end();

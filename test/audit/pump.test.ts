@@ -61,7 +61,12 @@ function pump(more: { anchors?: Record<string, Outlet>; sinks?: Record<string, O
   return made;
 }
 
-const toFile = (path: string) => createOutlet({ type: 'file', path }, (name) => file(name));
+const toFile = (path: string) =>
+  createOutlet(
+    { type: 'file', path },
+    (name) => file(name),
+    () => T0,
+  );
 
 async function happened(events: number): Promise<void> {
   const changes = Array.from({ length: events }, () => ({ put: 'event', row: anEvent() }) as const);
@@ -113,7 +118,11 @@ describe('a sink', () => {
   it('that is away is told later, waits longer and longer, and says that it is behind', async () => {
     const receiver = await startListener();
     receiver.answer(503);
-    const outlet = createOutlet({ type: 'webhook', url: receiver.url, token: 'secret' }, (name) => name);
+    const outlet = createOutlet(
+      { type: 'webhook', url: receiver.url, token: 'secret' },
+      (name) => name,
+      () => T0,
+    );
     const one = pump({ sinks: { siem: outlet } });
     await happened(2);
     for (let n = 0; n < 3; n += 1) {

@@ -25,7 +25,7 @@ import {
   SECURITY,
   slackSeed,
 } from '../../src/sandbox/world.ts';
-import { freshDatabase } from './databases.ts';
+import { freshDatabase, type TestDatabase } from './databases.ts';
 import { sha256 } from './open-store.ts';
 
 export { APPROVALS, GROUPS, PEOPLE, SECURITY };
@@ -88,6 +88,8 @@ export interface JourneyOptions {
   };
   readonly slackSeed?: (seed: ReturnType<typeof slackSeed>) => Parameters<typeof startSlackServer>[0]['seed'];
   readonly logLevel?: string;
+  /** In place of a fresh one. */
+  readonly database?: TestDatabase;
   /** The longest that a call to Okta may take; 8 s by default. */
   readonly callDeadlineMs?: number;
 }
@@ -103,7 +105,7 @@ export const EITHER: readonly (typeof DIALECTS)[number][] =
 const WAIT_MS = 6_000;
 
 export async function startJourney(dialect: (typeof DIALECTS)[number], options: JourneyOptions = {}): Promise<Journey> {
-  const database = await freshDatabase(dialect);
+  const database = options.database ?? (await freshDatabase(dialect));
   const slack = await startSlackServer({ seed: options.slackSeed?.(slackSeed()) ?? slackSeed() });
   const { seed, ...oktaOptions } = options.okta ?? {};
   const okta = await startOktaServer({ ...oktaOptions, seed: seed?.(oktaSeed()) ?? oktaSeed() });
