@@ -68,7 +68,7 @@ export function createCollector(parts: CollectorParts): Collector {
     const became: Became[] = [];
     const startedAt = clock.monotonic();
     for (let from = 0; from < told.length || (from === 0 && place !== undefined); from += TOGETHER) {
-      const some = told.slice(from, from + TOGETHER);
+      const some = told.slice(from, from + TOGETHER).map(storable);
       const last = from + TOGETHER >= told.length;
       became.push(...(await together(source, some, startedAt, last ? place : undefined)));
       if (!last) await nextTurn();
@@ -174,6 +174,18 @@ export function createCollector(parts: CollectorParts): Collector {
   }
 
   return { take };
+}
+
+/**
+ * Whoever is watched writes some of these texts. Half a character or a NUL would keep the whole batch from being kept,
+ * now and whenever it is told again, and what is sorted by several texts at once is told apart by control characters.
+ */
+function storable({ activity, ...rest }: Told): Told {
+  const { uid, action, account, resource, target, ip, country, device } = activity;
+  const texts = { uid, action, account, resource, target, ip, country, device };
+  for (const name of Object.keys(texts) as (keyof typeof texts)[])
+    texts[name] = texts[name].toWellFormed().replace(/\p{Cc}/gu, ' ');
+  return { ...rest, activity: { ...activity, ...texts } };
 }
 
 type Found = readonly (Attributed | Unattributed)[];

@@ -152,6 +152,26 @@ describe('bad input', () => {
     expect(room.room.routes[0]?.maxBody).toBe(5 * 1024 * 1024);
   });
 
+  test('of one that no database or trail could hold keeps nothing else from being found', async () => {
+    await start();
+    // Whoever is watched writes these texts: half a character, and the one that Postgres has no place for.
+    const odd = 'x\ud800\u0000\u001by';
+    const items = [
+      room.did(`1${odd}`, { action: odd, kind: 'export', amount: 1_000_000, target: odd, device: odd }),
+      room.did('2', { resource: `orders${odd}` }),
+      room.did('3'),
+    ];
+    expect((await room.send(items)).body).toMatchObject({ kept: 3 });
+    expect((await room.send(items)).body).toMatchObject({ known: 3 });
+    const kept = (await room.store.activitiesOf('G-AAAA', 10)).map(({ uid, action }) => [uid, action]);
+    expect(kept.sort()).toEqual([
+      ['1x\ufffd  y', 'x\ufffd  y'],
+      ['2', 'SELECT'],
+      ['3', 'SELECT'],
+    ]);
+    expect((await room.store.findingsOf('G-AAAA')).map(({ rule }) => rule)).toContain('bulk-export');
+  });
+
   test('is an event in OCSF as good as one in plain JSON, and one without a person is refused', async () => {
     await start();
     const event = {
