@@ -425,6 +425,7 @@ export async function run(options: RunOptions): Promise<Running> {
       catalog,
       trail: record,
       activities: record,
+      devices,
       ids,
       verify: () => sealOf(record, ids.hash, true),
       files: { head: exportHead, line: exportLine },

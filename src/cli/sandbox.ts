@@ -28,9 +28,16 @@ export async function sandboxCommand(
     await world.startBot();
     const page = await startPage(world, wantedPort === undefined ? {} : { port: wantedPort });
     const elsewhere = wantedPort === undefined && page.port !== PAGE_PORT;
-    io.say({ ok: true, url: page.url, ...(world.teams === undefined ? {} : { teams: world.teams.url }) }, [
+    const console = world.consoleUrl === undefined ? {} : { console: world.consoleUrl };
+    const teams = world.teams === undefined ? {} : { teams: world.teams.url };
+    io.say({ ok: true, url: page.url, ...console, ...teams }, [
       ...(elsewhere ? [`Port ${PAGE_PORT} is taken, so this is on ${page.port}.`] : []),
       `Hallpass sandbox: open ${page.url}`,
+      ...(world.consoleUrl === undefined
+        ? []
+        : [
+            `The console: open ${world.consoleUrl} and choose who you are; ${PEOPLE.sam.name} sees and may do the most`,
+          ]),
       ...(world.teams === undefined
         ? []
         : [`Teams, as ${PEOPLE.ana.name}: open ${world.teams.url} (Microsoft's Playground; type help to the bot)`]),

@@ -14,12 +14,14 @@ import type { Html } from './page.ts';
 
 const WIDTH = 960;
 const EDGE = 8;
-const AXIS = 34;
+const AXIS = 42;
 const CROWD = 40;
 const LANE = 44;
 const BAR = 16;
 /** Narrower, nobody would find it. */
 const LEAST = 4;
+/** Nor hit it. */
+const HIT = 24;
 const TICKS = 8;
 
 export function chart(timeline: Timeline, hereFor: (requestId: string) => string): Html {
@@ -62,6 +64,7 @@ function bar(
   const said = `${holderName}, ${entitlement}, ${spanText(span, at, zone)}`;
   const kind = `${span.state}${span.breakGlass ? ' hot' : ''}`;
   return html`<a href="${hereFor(span.requestId)}" aria-label="${said}"><title>${said}</title>
+<rect class="hit" x="${round(from - (HIT - Math.min(HIT, width)) / 2)}" y="${y + (BAR - HIT) / 2}" width="${round(Math.max(HIT, width))}" height="${HIT}"></rect>
 <rect class="span planned ${kind}" x="${round(from)}" y="${y}" width="${round(width)}" height="${BAR}" rx="4"></rect>
 ${past > 0 ? html`<rect class="span ${kind}" x="${round(from)}" y="${y}" width="${round(Math.max(past, LEAST))}" height="${BAR}" rx="4"></rect>` : ''}${
   span.breakGlass
@@ -106,7 +109,9 @@ function countsOf(spans: readonly Span[], from: Instant, to: Instant): readonly 
     count += by;
     return { at, count };
   });
-  return [{ at: from, count: 0 }, ...steps, { at: to, count }];
+  // Of what happens in one moment only the last is seen.
+  const lasting = steps.filter(({ at }, index) => steps[index + 1]?.at !== at);
+  return [{ at: from, count: 0 }, ...lasting, { at: to, count }];
 }
 
 /** At round times on the wall of the zone: the scale is asked in that wall's terms, and answers are read back from it. */

@@ -7,12 +7,14 @@ import { type Context, Hono } from 'hono';
 import { html } from 'hono/html';
 import type { ActivityStore } from '../access/activity.ts';
 import type { Answer } from '../access/command.ts';
+import type { Devices } from '../access/devices.ts';
 import type { Sources } from '../access/gather.ts';
 import { type Handler, requestIdOf } from '../access/handle.ts';
 import { type Clock, type Desk, type Ids, PeopleError, type TrailSeal, type TrailStore } from '../access/ports.ts';
 import { rightsOf } from '../access/rights.ts';
 import { type SignIn, SignInError } from '../access/sign-in.ts';
 import { commandOf } from './acts.ts';
+import { deviceAnswered } from './device-page.ts';
 import { createLimiter, ownPath, SECURITY_HEADERS, sameOrigin } from './doors.ts';
 import { createLive, seenOf } from './live.ts';
 import { document, type Html, plainPage } from './page.ts';
@@ -30,6 +32,7 @@ export interface ConsoleParts extends Sources {
   readonly desk: Desk;
   readonly trail: TrailStore;
   readonly activities: Pick<ActivityStore, 'findingsOf' | 'activityOf'>;
+  readonly devices: Pick<Devices, 'look' | 'answer'>;
   readonly clock: Clock;
   readonly ids: Ids;
   /** Verifies the whole chain. */
@@ -255,6 +258,19 @@ export function createConsole(parts: ConsoleParts): Console {
     const answer = answers.get(`${web.session.id} ${key}`);
     return answer === undefined ? {} : { said: answerBanner(answer, zone) };
   }
+
+  app.post('/device', async (c) => {
+    const web = c.get('web');
+    const form = c.get('form');
+    const answer = form.get('answer');
+    if (answer !== 'confirm' && answer !== 'deny') return notThere(c, 400);
+    const given = await parts.devices.answer(form.get('code') ?? '', { session: web.session.id }, answer);
+    const fault = 'fault' in given ? given.fault : undefined;
+    return c.html(
+      plainPage('Sign a command line in', deviceAnswered(fault, answer), who(web)),
+      fault === undefined ? 200 : 409,
+    );
+  });
 
   app.post('/trail/verify', async (c) => {
     if (!(await rightsOf(parts, c.get('web').person)).audits) return notThere(c, 403);

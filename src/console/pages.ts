@@ -2,6 +2,7 @@
 import { html } from 'hono/html';
 import type { ActivityStore } from '../access/activity.ts';
 import type { Refusal } from '../access/command.ts';
+import type { Devices } from '../access/devices.ts';
 import type { Sources } from '../access/gather.ts';
 import { type Handler, requestIdOf } from '../access/handle.ts';
 import { createOverviews } from '../access/overview.ts';
@@ -10,6 +11,7 @@ import { createRequestPages } from '../access/request-page.ts';
 import { createTimelines } from '../access/timeline.ts';
 import { createTrailSearch } from '../access/trail-search.ts';
 import { refusalText } from '../access/words.ts';
+import { deviceRegions } from './device-page.ts';
 import { nowRegions } from './now-page.ts';
 import type { Region, Shown } from './page.ts';
 import type { Drawing } from './parts.ts';
@@ -24,6 +26,7 @@ export interface PageParts extends Sources {
   readonly activities: Pick<ActivityStore, 'findingsOf' | 'activityOf'>;
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'opaque'>;
+  readonly devices: Pick<Devices, 'look'>;
   /** What the last verification of the chain found. */
   readonly sealed: () => TrailDrawn['sealed'];
 }
@@ -115,6 +118,15 @@ export function createPages(parts: PageParts): Draw {
     return { status, title: 'Trail', place: '/console/trail', regions, live: beforeSeq === undefined, zone: page.zone };
   }
 
+  async function device(web: WebSession, query: URLSearchParams): Promise<Drawn> {
+    const typed = (query.get('code') ?? '').trim().slice(0, 20);
+    const found = typed === '' ? undefined : await parts.devices.look(typed);
+    const zone = web.person.zone ?? catalog().timezone;
+    const regions = deviceRegions(typed, found, drawing(web, '/console/device', zone));
+    const status = typed !== '' && found === undefined ? 404 : 200;
+    return { status, title: 'Sign a command line in', regions, live: false, zone };
+  }
+
   return async (web, path) => {
     const url = new URL(path, 'http://console');
     const id = /^\/console\/requests\/([A-Za-z0-9-]{4,9})$/.exec(url.pathname)?.[1];
@@ -126,6 +138,8 @@ export function createPages(parts: PageParts): Draw {
         return await times(web, url.searchParams);
       case '/console/trail':
         return await events(web, url.searchParams);
+      case '/console/device':
+        return await device(web, url.searchParams);
       default:
         return undefined;
     }

@@ -21,7 +21,8 @@ const STEPS: readonly (readonly [key: string, title: string, how: string])[] = [
   ['told', 'Read the digest', 'Press +1 day, and open #security: who had what, from whom, how long and why.'],
 ];
 
-export function shell(): string {
+/** `console`: where the bot's web view is, if it is on. */
+export function shell(console: string | undefined): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -40,6 +41,7 @@ export function shell(): string {
 <header class="top">
   <h1><img src="/page/icon.svg" alt="" width="22" height="22"> Hallpass <span>sandbox</span></h1>
   <p class="top-note">A local Slack, Okta and Google, and the real bot, all on this machine.</p>
+${console === undefined ? '' : `  <p><a class="console" href="${attribute(console)}" target="_blank" rel="noopener">Console</a></p>`}
   <p class="top-clock"><span class="quiet">Now</span> <time id="clock-top">…</time></p>
 </header>
 <p id="lost" class="lost" role="alert" hidden></p>

@@ -48,7 +48,7 @@ const HEADERS: Readonly<Record<string, string>> = {
 /** The bot has been started once: the record is there to be read. Without a port: 4400, or the next free one. */
 export async function startPage(world: World, options: { readonly port?: number } = {}): Promise<Page> {
   const assets = await readAssets();
-  const html = shell();
+  const html = shell(world.consoleUrl);
   const record = await openRecordReader(world.databaseUrl);
   const switches: Stage['switches'] = {
     okta: 'up',

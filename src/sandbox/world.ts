@@ -171,6 +171,8 @@ export interface World {
   readonly google: GoogleServer;
   /** Where people sign in; absent where `oidc-provider` is not installed. */
   readonly issuer: Issuer | undefined;
+  /** The bot's own web view; absent where nobody can sign in. */
+  readonly consoleUrl: string | undefined;
   readonly databaseUrl: string;
   /** The bot's `hallpass.yaml`, with the key of the local Google beside it. */
   readonly configPath: string;
@@ -288,6 +290,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     okta,
     google,
     issuer,
+    consoleUrl: issuer === undefined ? undefined : `${baseUrl}/console`,
     configPath,
     databaseUrl,
     get teams() {

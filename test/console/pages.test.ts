@@ -125,6 +125,24 @@ describe('Now', () => {
   });
 });
 
+describe('signing a command line in', () => {
+  it('shows what asks, and takes a click of whoever is signed in', async () => {
+    const { userCode, deviceCode } = await world.devices.begin('laptop <b>of</b> Ana', '10.1.2.3');
+    const path = `/console/device?code=${userCode}`;
+    const before = await world.browser().get(path);
+    expect([before.status, before.html]).toEqual([401, expect.stringContaining(`device%3Fcode%3D${userCode}`)]);
+    const ana = await world.signedIn('ana');
+    const page = await ana.get(path);
+    expect(page.text).toContain('laptop <b>of</b> Ana');
+    expect(page.text).toContain('10.1.2.3');
+    expect(await world.devices.redeem(deviceCode)).toEqual({ is: 'waiting' });
+    expect((await ana.press(page, 'Yes, sign it in as me')).text).toContain('It is signed in.');
+    expect(await world.devices.redeem(deviceCode)).toMatchObject({ personName: 'Ana' });
+    expect((await ana.press(page, 'Yes, sign it in as me')).status).toBe(409);
+    expect((await ana.get('/console/device?code=AAAA-AAAA')).status).toBe(404);
+  });
+});
+
 describe('hostile texts', () => {
   it('stay texts, wherever they are shown', async () => {
     await world.close();

@@ -1,5 +1,6 @@
 /** The console over a real record and the real rules, in this process: people and the issuer are made up, no socket. */
 import type { Catalog } from '../../src/access/catalog.ts';
+import { createDevices, type Devices } from '../../src/access/devices.ts';
 import { createHandler } from '../../src/access/handle.ts';
 import type { Ids } from '../../src/access/ports.ts';
 import { type SignedIn, SignInError } from '../../src/access/sign-in.ts';
@@ -79,6 +80,7 @@ export interface Form {
 export interface ConsoleWorld {
   readonly console: Console;
   readonly store: OpenStore;
+  readonly devices: Devices;
   readonly clock: HandClock;
   readonly errors: unknown[];
   browser(): Browser;
@@ -141,6 +143,7 @@ export async function startConsole(names: Partial<Record<Human, string>> = {}): 
   const sources = { store, people: people.port, directories, catalog: () => CATALOG };
   const handler = createHandler({ ...sources, clock, ids });
   const desk = createDesk({ store, handler, clock, log });
+  const devices = createDevices({ store, people: people.port, clock, ids });
   const web: Console = createConsole({
     ...sources,
     baseUrl: BASE,
@@ -149,6 +152,7 @@ export async function startConsole(names: Partial<Record<Human, string>> = {}): 
     desk,
     trail: record,
     activities: record,
+    devices,
     clock,
     ids,
     verify: async () => ({ ...(await record.chainHead()), verified: { ok: true } }),
@@ -200,6 +204,7 @@ export async function startConsole(names: Partial<Record<Human, string>> = {}): 
   return {
     console: web,
     store,
+    devices,
     clock,
     errors,
     browser,
