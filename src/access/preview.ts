@@ -64,6 +64,8 @@ export interface Preview {
   readonly others: boolean;
   /** It would be approved at once by the policy itself. */
   readonly automatic?: true;
+  /** Whoever asks has to confirm it with MFA. */
+  readonly proof?: true;
   readonly defaultMs: number;
   readonly maxMs: number;
   readonly minReason: number;
@@ -150,6 +152,7 @@ export function createPreviews({ people, store, clock, ids, catalog, facts, refu
       maxMs: policy.duration.maxMs,
       minReason: policy.reason.minLength,
       ...(policy.reason.pattern === undefined ? {} : { ticket: policy.reason.pattern }),
+      ...(policy.proof?.request === undefined ? {} : { proof: true as const }),
     };
     try {
       const known = await facts(person, entitlement);
@@ -272,14 +275,16 @@ export function previewLines(preview: Preview, zone: string, commandWord: string
   ].join(' ');
   const ticket =
     preview.ticket === undefined ? [] : [`The reason must name a ticket of the form ${cut(preview.ticket, 200)}.`];
+  const proof = preview.proof === true ? ['You confirm it with MFA before it is asked for.'] : [];
   if (preview.automatic === true)
     return [
       'Approved at once by its policy; nobody is asked.',
       `You are added to ${groups}, and taken out on time.`,
       ...ticket,
+      ...proof,
     ];
   if (preview.refusal === undefined)
-    return [rule, `When approved, you are added to ${groups}, and taken out on time.`, ...ticket];
+    return [rule, `When approved, you are added to ${groups}, and taken out on time.`, ...ticket, ...proof];
   const { reason, next } = refusalText(preview.refusal, zone, commandWord);
   // Who would decide is no use to somebody who may not ask.
   const rest = preview.refusal.code === 'not_eligible' ? [] : [rule];

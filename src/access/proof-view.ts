@@ -22,7 +22,7 @@ export interface Confirmed {
 
 export function proofView(proof: Proof, { request, entitlement }: Confirmed, now: Instant, zone: string): ProofView {
   const by = timeText(Math.min(proof.expiresAt, proof.freshUntil ?? proof.expiresAt), now, zone);
-  const note = `Signed in as ${proof.personName}. Asked for in chat ${timeText(proof.createdAt, now, zone)}; confirm it by ${by}.`;
+  const note = `Signed in as ${proof.personName}. You asked for it ${timeText(proof.createdAt, now, zone)}; confirm it by ${by}.`;
   const { command } = proof;
   const what = `${entitlement?.title ?? request?.title ?? proof.entitlement} (${proof.entitlement})`;
   if (proof.purpose === 'approve' || command === undefined || command.do === 'approve') {

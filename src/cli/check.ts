@@ -7,6 +7,7 @@ import type { Settings } from '../config.ts';
 import { createLog } from '../log.ts';
 import { activitySources, openDirectories } from '../main.ts';
 import { createMetrics } from '../metrics.ts';
+import { createOidc } from '../people/oidc.ts';
 import { type Asked, askCredentials, askNamed, askSources, messageOf } from './check-named.ts';
 import { EXIT, type Out, problemLine } from './out.ts';
 
@@ -43,9 +44,24 @@ async function askEverything(settings: Settings): Promise<readonly Asked[]> {
     ...rateLimits(directories),
     ...(await askActivity(settings, directories)),
     ...(await askNamed(settings, directories)),
+    ...(await askIssuer(settings)),
     ...(await askTeams(settings)),
     ...(await askSlack(settings, (accounts) => askSources(settings, directories, accounts))),
   ];
+}
+
+/** Whether people could sign in: what the issuer says of itself. Its client secret shows only when somebody does. */
+async function askIssuer({ stepUp }: Settings): Promise<readonly Asked[]> {
+  if (stepUp === undefined) return [];
+  const what = `issuer ${stepUp.section.issuer}`;
+  const clock = systemClock();
+  const oidc = createOidc({ ...stepUp, clock, wallClock: Date.now, metrics: createMetrics(), jitter: Math.random });
+  try {
+    await oidc.begin({ redirectUri: `${stepUp.baseUrl}/proof/callback`, proof: true });
+    return [{ what, ok: true }];
+  } catch (error) {
+    return [{ what, ok: false, why: messageOf(error) }];
+  }
 }
 
 /** Every governed group: found, and one that Hallpass may manage. */

@@ -82,5 +82,7 @@ export function answerBanner(answer: Answer, zone: string): Html {
   if (answer.say !== 'refused')
     return html`<p class="banner good" role="status" tabindex="-1">${answerText(answer)}</p>`;
   const { reason, next } = refusalText(answer.refusal, zone);
+  if (answer.refusal.code === 'proof_needed')
+    return html`<p class="banner" role="status" tabindex="-1"><strong>${reason}</strong> <a href="${answer.refusal.link}">Confirm with MFA</a></p>`;
   return html`<p class="banner bad" role="alert" tabindex="-1"><strong>${reason}</strong> ${next}</p>`;
 }

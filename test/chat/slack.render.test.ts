@@ -100,6 +100,14 @@ describe('a requester', () => {
   });
 });
 
+const PROOF = {
+  code: 'proof_needed',
+  purpose: 'approve',
+  entitlement: 'payments:write',
+  link: 'https://hallpass.example.com/proof/p1',
+  until: NOW + 300_000,
+} as const;
+
 function grantView(more: Partial<GrantView> = {}): GrantView {
   return { id: 'G-7KQ2', state: 'active', addBy: NOW, hardEndAt: NOW, memberships: [], ...more };
 }
@@ -108,6 +116,7 @@ describe('answers', () => {
   const answers: readonly Answer[] = [
     { say: 'help' },
     { say: 'refused', refusal: { code: 'own_request' } },
+    { say: 'refused', refusal: PROOF },
     { say: 'done', what: 'requested', request: requestView(), asked: ['Ben Okafor'] },
     { say: 'card', request: requestView() },
     { say: 'status', request: requestView({ grant: grantView() }) },
@@ -119,6 +128,13 @@ describe('answers', () => {
     const report = inspectMessage(renderAnswer(answer, { ...context, commandWord: '/pass' }));
     expect(report.problems).toEqual([]);
     expect(report.interpreted).toEqual([]);
+  });
+
+  test('what has to be confirmed is a button with the link, and nothing was refused', () => {
+    const rendered = renderAnswer({ say: 'refused', refusal: PROOF }, { ...context, commandWord: '/pass' });
+    expect(JSON.stringify(rendered.blocks)).toContain(`"url":"${PROOF.link}"`);
+    expect(inspectMessage(rendered).buttons.map(({ label }) => label)).toEqual(['Confirm with MFA']);
+    expect(rendered.text).toMatch(/^Your approval does not count yet/);
   });
 
   test('a refusal says the reason and the next step', () => {

@@ -317,3 +317,17 @@ describe('whatever people write', () => {
     );
   });
 });
+
+it('what has to be confirmed is a button that opens the link, and nothing was refused', () => {
+  const refusal = {
+    code: 'proof_needed',
+    purpose: 'approve',
+    entitlement: 'payments:write',
+    link: 'https://hallpass.example.com/proof/p1',
+    until: 0,
+  } as const;
+  const rendered = renderAnswer({ say: 'refused', refusal }, context);
+  expect(labels(rendered)).toEqual(['Confirm with MFA']);
+  expect(JSON.stringify(rendered.card)).toContain(`"url":"${refusal.link}"`);
+  expect(inspect(rendered).texts.join('')).not.toContain('No:');
+});

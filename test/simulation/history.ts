@@ -1,10 +1,11 @@
 /** One history: what happens next is drawn from the seed, until the faults stop and everything has to come to rest. */
 
 import type { Aim, Command } from '../../src/access/command.ts';
+import { decideSignedIn } from '../../src/access/decide-proof.ts';
 import { isLive } from '../../src/access/ledger.ts';
 import type { AccountRef } from '../../src/access/model.ts';
-import type { Incoming } from '../../src/access/ports.ts';
-import { HOUR, MINUTE, SECOND } from '../support/builders.ts';
+import { type Incoming, StaleStateError } from '../../src/access/ports.ts';
+import { HOUR, hash, MINUTE, SECOND } from '../support/builders.ts';
 import { deepInvariants, honoured, invariants, quiet } from './invariants.ts';
 import { type Random, seeded } from './random.ts';
 import {
@@ -181,6 +182,33 @@ function draw(world: World): Plan {
   const moment = () => attend(world, random.pick([0, 0, 50, 150, 400, SECOND, 2 * SECOND, 4 * SECOND]));
   // Freezes have a chance of their own: the histories without them stay what they were.
   const frost = world.seed % 4 === 3 ? seeded(world.seed + 1_000_000) : undefined;
+
+  const door = world.proven ? seeded(world.seed + 2_000_000) : undefined;
+
+  /** Whoever has a link signs in, or somebody else does, and clicks: once, twice, or too late. */
+  async function signIns(dice: Random): Promise<void> {
+    for (const proof of [...rows.proofs.values()].filter(({ state }) => state === 'open')) {
+      if (!dice.chance(0.8)) continue;
+      const seal = `seal of ${proof.id}`;
+      const found = {
+        person: dice.chance(0.9) ? proof.person : 'okta/mal',
+        ...(dice.chance(0.1) ? { lacks: 'it was too weak' } : {}),
+        freshUntil: clock.now() + 5 * MINUTE,
+        amr: ['mfa'],
+        sealHash: hash(seal),
+      };
+      const request = rows.requests.get(proof.requestId ?? '');
+      const signedIn = decideSignedIn(proof, found, request, clock.now());
+      if (signedIn === undefined) continue;
+      // Whoever was faster is looked at again the next time.
+      await rows.store.commit({ changes: signedIn.changes }).catch((error: unknown) => {
+        if (!(error instanceof StaleStateError)) throw error;
+      });
+      const other = dice.chance(0.1) ? 'guessed' : seal;
+      for (let clicks = dice.between(1, 2); clicks > 0; clicks--)
+        say({ do: 'confirm-proof', by: proof.by, proof: proof.id, seal: other });
+    }
+  }
 
   /** Something is frozen at the very moment at which others answer, ask and add. */
   function freeze(dice: Random): void {
@@ -406,7 +434,7 @@ function draw(world: World): Plan {
     [
       taste(0, 0.5),
       () => {
-        world.catalog = catalogOf(++edition);
+        world.catalog = catalogOf(++edition, world.proven);
         world.say(`edition ${edition} of the configuration`);
       },
     ],
@@ -418,6 +446,7 @@ function draw(world: World): Plan {
       if (frost?.chance(0.12) === true) freeze(frost);
       await random.weighted(steps)();
       await agenda.settle();
+      if (door !== undefined) await signIns(door);
     },
   };
 }

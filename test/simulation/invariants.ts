@@ -11,7 +11,7 @@ import { isLive, keyText } from '../../src/access/ledger.ts';
 import { endsAt } from '../../src/access/lifecycle.ts';
 import { verifyChain } from '../../src/audit/chain.ts';
 import { hash } from '../support/builders.ts';
-import type { World } from './world.ts';
+import { PROVEN, type World } from './world.ts';
 
 export function invariants(world: World): void {
   const { rows, fail } = world;
@@ -57,6 +57,15 @@ export function invariants(world: World): void {
     const people = new Set(given.map((one) => one.approver.replace(/#.*$/, '')));
     if (people.size < request.approvalsNeeded)
       fail(`${request.id} was granted by ${people.size} of ${request.approvalsNeeded}`);
+  }
+  const spent = new Set<string>();
+  for (const { requestId, approver, answer, digest, proof } of rows.approvals) {
+    const request = rows.requests.get(requestId);
+    if (answer !== 'approved' || request?.digest !== digest || !request.policyHash.endsWith(PROVEN)) continue;
+    const given = rows.proofs.get(proof ?? '');
+    if (given?.state !== 'used' || given.person !== approver || given.digest !== digest || spent.has(given.id))
+      fail(`${approver} approved ${requestId} without a proof of their own`);
+    spent.add(given?.id ?? '');
   }
   for (const request of rows.requests.values())
     if (request.state === 'pending' && !rows.jobs.has(`lapse:${request.id}`)) fail(`${request.id} never lapses`);

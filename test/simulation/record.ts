@@ -16,6 +16,7 @@ import type {
   Instant,
   Job,
   Membership,
+  Proof,
   Revocation,
 } from '../../src/access/model.ts';
 import type { Commit, LeasedJob, Store } from '../../src/access/ports.ts';
@@ -35,6 +36,7 @@ export interface Record {
   readonly approvals: readonly Approval[];
   readonly freezes: ReadonlyMap<string, Freeze>;
   readonly revocations: ReadonlyMap<string, Revocation>;
+  readonly proofs: ReadonlyMap<string, Proof>;
   /** Deliveries taken in, and whether each is answered. */
   readonly deliveries: ReadonlyMap<string, { readonly leaseUntil: Instant; readonly answered: boolean }>;
   /** Deliveries whose commits changed something. */
@@ -63,6 +65,7 @@ export function watchRecord(raw: Store, watch: Watch): Record {
   const approvals: Approval[] = [];
   const freezes = new Map<string, Freeze>();
   const revocations = new Map<string, Revocation>();
+  const proofs = new Map<string, Proof>();
   const deliveries = new Map<string, { leaseUntil: Instant; answered: boolean }>();
   const acted = new Map<string, number>();
   const faults: string[] = [];
@@ -88,6 +91,9 @@ export function watchRecord(raw: Store, watch: Watch): Record {
     switch (change.put) {
       case 'freeze':
         freezes.set(change.row.id, change.row);
+        break;
+      case 'proof':
+        proofs.set(change.row.id, change.row);
         break;
       case 'revocation':
         revocations.set(change.row.id, change.row);
@@ -267,6 +273,7 @@ export function watchRecord(raw: Store, watch: Watch): Record {
     approvals,
     freezes,
     revocations,
+    proofs,
     deliveries,
     acted,
     faults,

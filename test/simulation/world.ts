@@ -103,6 +103,8 @@ export interface World {
   readonly temper: Temper;
   readonly processes: Process[];
   readonly keys: readonly MembershipKey[];
+  /** Approvals count only with a proof. */
+  readonly proven: boolean;
   catalog: Catalog;
   readonly ledgerOf: Ledger;
   /** What people were told, how often. */
@@ -158,11 +160,15 @@ const GROUPS = [
 
 export const APPROVERS: readonly Subject[] = [onCall('dba'), { kind: 'user', email: 'cat@acme.com' }];
 
+/** What the hash of a policy ends in that wants a proof of whoever approves. */
+export const PROVEN = '-proof';
+
 /** Entitlements that share groups; `edition` stands for the file as it was changed and loaded again. */
-export function catalogOf(edition: number): Catalog {
+export function catalogOf(edition: number, proven: boolean): Catalog {
   const guarded = (approvals: number) =>
     policy({
-      hash: `policy-${edition}-${approvals}`,
+      hash: `policy-${edition}-${approvals}${proven ? PROVEN : ''}`,
+      ...(proven ? { proof: { approve: 'mfa' as const } } : {}),
       requesters: [group('engineering')],
       approvers: APPROVERS,
       approvals,
@@ -210,6 +216,7 @@ const STORM = 150;
 export async function createWorld(options: WorldOptions): Promise<World> {
   const random = seeded(options.seed);
   const clock = handClock(T0);
+  const proven = options.seed % 8 === 4;
   const wrongs: string[] = [];
   const story: string[] = [];
   const say = (line: string) => {
@@ -500,6 +507,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       catalog: () => world.catalog,
       clock,
       ids,
+      ...(proven ? { proofLink: (id: string) => id } : {}),
     });
     const noted: Handler = {
       ...handler,
@@ -572,7 +580,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     temper,
     processes: [],
     keys,
-    catalog: catalogOf(0),
+    proven,
+    catalog: catalogOf(0, proven),
     ledgerOf,
     answers: new Map(),
     story,

@@ -230,6 +230,7 @@ function renderProof(
     action_id: PROOF,
     text: plain('Confirm with MFA', 75),
     style: 'primary',
+    value: 'link',
     url: refusal.link,
     accessibility_label: cut(`Confirm with MFA, ${refusal.entitlement}. Opens in your browser.`, 75),
   };
