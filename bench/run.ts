@@ -3,6 +3,7 @@
  * `{ name, ratio, rounds, … }`, `ratio` being ours over the baseline of the same run.
  */
 import { ack } from './ack.ts';
+import { activity } from './activity.ts';
 import { audit } from './audit.ts';
 import { expiry } from './expiry.ts';
 import { policy } from './policy.ts';
@@ -16,6 +17,7 @@ const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<object>>> 
   audit,
   policy,
   respond,
+  activity,
 };
 
 const [name = '', ...flags] = process.argv.slice(2);

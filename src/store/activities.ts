@@ -1,13 +1,13 @@
 /** What was done under grants, what was counted of it, and what was found in it. */
-import { and, asc, desc, eq, getTableColumns, gt, gte, inArray, lt, lte, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, getTableColumns, gt, gte, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
 import type { ActivityStore, GrantWindow, Use } from '../access/activity.ts';
 import type { GrantId, PinnedUser } from '../access/model.ts';
 import { columns, columnsBeside, type Prepare, value } from './prepare.ts';
 import { toActivity, toFinding, toUse } from './rows.ts';
-import type { Tables } from './schema.ts';
+import type { Dialect, Tables } from './schema.ts';
 import { type Database, type Driver, type Program, run } from './session.ts';
 
-export function activityStatements(db: Database, t: Tables, prepare: Prepare) {
+export function activityStatements(db: Database, t: Tables, dialect: Dialect, prepare: Prepare) {
   const { activities, grantUses, sourceCursors, grants, requests } = t;
   const limit = sql.placeholder('limit');
   const windows = () =>
@@ -17,9 +17,23 @@ export function activityStatements(db: Database, t: Tables, prepare: Prepare) {
       .innerJoin(requests, eq(requests.id, grants.requestId));
   const begun = sql`${grants.startsAt} is not null`;
   return {
-    insertActivity: prepare(
-      'insert_activity',
-      db.insert(activities).values(columns(activities)).onConflictDoNothing().returning({ at: activities.at }),
+    // All rows of a commit as one JSON text: bound one by one they cost more than they do.
+    insertActivities: prepare(
+      'insert_activities',
+      db
+        .insert(activities)
+        .select(rowsFrom(dialect, value('rows')))
+        .onConflictDoNothing()
+        .returning({ uid: activities.uid }),
+    ),
+    knownActivities: prepare(
+      'known_activities',
+      db
+        .select({ uid: activities.uid })
+        .from(activities)
+        .where(
+          and(eq(activities.source, value('source')), sql`${activities.uid} in ${textsFrom(dialect, value('uids'))}`),
+        ),
     ),
     activitiesOf: prepare(
       'activities_of',
@@ -172,6 +186,28 @@ export function findingStatements(db: Database, t: Tables, prepare: Prepare) {
   };
 }
 
+/** The columns of a row of activities, in the order in which the table has them. */
+const TEXTS = [0, 1, 2, 3, 4, 7];
+
+/** Rows out of a JSON text of arrays. */
+function rowsFrom(dialect: Dialect, rows: SQL): SQL {
+  const columns = [0, 1, 2, 3, 4, 5, 6, 7].map((n) => {
+    if (dialect === 'sqlite') return sql.raw(`value ->> ${n}`);
+    return sql.raw(TEXTS.includes(n) ? `row ->> ${n}` : `(row ->> ${n})::bigint`);
+  });
+  const list = sql.join(columns, sql.raw(', '));
+  // Without the `where`, SQLite would take the conflict clause for a part of a join.
+  return dialect === 'sqlite'
+    ? sql`select ${list} from json_each(${rows}) where true`
+    : sql`select ${list} from jsonb_array_elements(${rows}::jsonb) as rows(row)`;
+}
+
+function textsFrom(dialect: Dialect, texts: SQL): SQL {
+  return dialect === 'sqlite'
+    ? sql`(select value from json_each(${texts}))`
+    : sql`(select jsonb_array_elements_text(${texts}::jsonb))`;
+}
+
 /** So many ids fit into one statement of either database. */
 const IDS_AT_ONCE = 500;
 const FINDINGS_MAX = 200;
@@ -186,23 +222,6 @@ function* readUses(ids: readonly GrantId[]): Program<readonly Use[]> {
     found.push(...rows.map(toUse));
   }
   return found;
-}
-
-function* readKnown(source: string, uids: readonly string[]): Program<ReadonlySet<string>> {
-  const known = new Set<string>();
-  for (let from = 0; from < uids.length; from += IDS_AT_ONCE) {
-    const some = uids.slice(from, from + IDS_AT_ONCE);
-    const rows = yield* run(({ db, fetch, tables: { activities } }) =>
-      fetch(
-        db
-          .select({ uid: activities.uid })
-          .from(activities)
-          .where(and(eq(activities.source, source), inArray(activities.uid, some))),
-      ),
-    );
-    for (const { uid } of rows) known.add(uid);
-  }
-  return known;
 }
 
 interface WindowRow {
@@ -264,7 +283,11 @@ export function activitiesOn({ each, writeOne, snapshot }: Driver): ActivityStor
     async usesOf(person, limit) {
       return (await each(run((s) => s.statements.usesOf({ person, limit })))).map(toUse);
     },
-    knownActivities: (source, uids) => snapshot(readKnown(source, uids)),
+    async knownActivities(source, uids) {
+      if (uids.length === 0) return new Set();
+      const rows = await each(run((s) => s.statements.knownActivities({ source, uids: JSON.stringify(uids) })));
+      return new Set(rows.map(({ uid }) => uid));
+    },
     async openWindows(after, limit) {
       return (await each(run((s) => s.statements.windowsOpen({ after, limit })))).map(toWindow);
     },

@@ -146,10 +146,12 @@ function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing, s
       );
     }
     case 'activities': {
-      const rows = change.row.map(fromActivity).sort((a, b) => (String(a.uid) < String(b.uid) ? -1 : 1));
-      return write(`7 ${change.row[0]?.source ?? ''}`, function* () {
-        for (const values of rows)
-          yield* guard(`the activity ${values.uid} of ${values.source}`, (s) => s.statements.insertActivity(values));
+      // In one order by all commits, as everything else.
+      const rows = change.row.toSorted((a, b) => (a.uid < b.uid ? -1 : 1)).map(fromActivity);
+      const what = `the activities of ${change.row[0]?.source ?? ''}`;
+      return write('7 activities', function* () {
+        const kept = yield* run((s) => s.statements.insertActivities({ rows: JSON.stringify(rows) }));
+        if (kept.length < rows.length) throw new StaleStateError(what);
       });
     }
     case 'use': {

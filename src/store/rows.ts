@@ -161,9 +161,10 @@ export function toActivity({ content, ...row }: RowOf<'activities'>): GrantActiv
   return { ...parse<Omit<GrantActivity, keyof typeof row>>(content), ...row };
 }
 
-export function fromActivity(activity: GrantActivity): Values {
+/** In the order of the table's columns. */
+export function fromActivity(activity: GrantActivity): readonly (string | number)[] {
   const { source, uid, grantId, fit, kind, at, receivedAt, ...content } = activity;
-  return { source, uid, grantId, fit, kind, at, receivedAt, content: JSON.stringify(content) };
+  return [source, uid, grantId, fit, kind, at, receivedAt, JSON.stringify(content)];
 }
 
 export function toUse({ content, ...row }: RowOf<'grantUses'>): Use {

@@ -30,7 +30,7 @@ export function prepareStatements(db: Database, t: Tables, dialect: Dialect) {
     ...forgottenStatements(db, t, prepare),
     ...digestStatements(db, t, prepare),
     ...driftStatements(db, t, prepare),
-    ...activityStatements(db, t, prepare),
+    ...activityStatements(db, t, dialect, prepare),
     ...answerStatements(db, t, prepare),
     ...findingStatements(db, t, prepare),
   };
