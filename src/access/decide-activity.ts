@@ -3,14 +3,14 @@ import { EXAMPLES_MAX, type Finding, type GrantActivity, isOver, type SourceCurs
 import type { Attributed } from './attribution.ts';
 import { event } from './decision.ts';
 import type { Hit } from './detection.ts';
-import type { AccountRef, Actor, Change, GrantId, Instant } from './model.ts';
+import type { AccountRef, Actor, Change, Instant } from './model.ts';
 import { PRIORITY } from './model.ts';
 
 export interface ActivityFacts {
   /** New ones only, each once. */
   readonly batch: readonly Attributed[];
-  /** Of each grant in the batch, what was counted before and what is counted now. */
-  readonly uses: ReadonlyMap<GrantId, { readonly before?: Use; readonly now: Use }>;
+  /** Of each grant in the batch, what is counted now. */
+  readonly uses: readonly Use[];
   readonly hits: readonly Hit[];
   /** Findings of the grants that were hit, also those that are over. */
   readonly known: readonly Finding[];
@@ -27,9 +27,7 @@ export function decideActivity(facts: ActivityFacts, now: Instant): readonly Cha
   );
   return [
     ...(rows.length === 0 ? [] : [{ put: 'activities' as const, row: rows }]),
-    ...[...uses.values()].map(
-      (use): Change => ({ put: 'use', row: use.now, ...(use.before === undefined ? {} : { was: use.before.version }) }),
-    ),
+    ...(uses.length === 0 ? [] : [{ put: 'uses' as const, row: uses }]),
     ...(cursor === undefined ? [] : [{ put: 'source_cursor' as const, ...cursor }]),
     ...findingsFrom(facts, now),
   ];

@@ -891,7 +891,8 @@ export type Change =
   | { readonly put: 'revocation'; readonly row: Revocation; readonly was?: number }
   /** Each only once; one that is known makes the whole list stale. */
   | { readonly put: 'activities'; readonly row: readonly GrantActivity[] }
-  | { readonly put: 'use'; readonly row: Use; readonly was?: number }
+  /** Each under the version that follows the one it had; 1 where there was none. */
+  | { readonly put: 'uses'; readonly row: readonly Use[] }
   | { readonly put: 'finding'; readonly row: Finding; readonly was?: number }
   | { readonly put: 'source_cursor'; readonly row: SourceCursor; readonly was?: number }
   | { readonly put: 'session'; readonly row: Session; readonly was?: number }

@@ -3,7 +3,7 @@
  * commit for each hundred. What is told twice is kept once; what belongs to no grant is not kept at all.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ActivityStore, Told, Use } from '../access/activity.ts';
+import type { ActivityStore, GrantWindow, Told, Use } from '../access/activity.ts';
 import {
   type Attributed,
   attribute,
@@ -59,10 +59,14 @@ const TOGETHER = 100;
 const OVERTAKEN_MAX = 8;
 /** Earlier grants of a person that are looked at. */
 const PAST_MAX = 40;
+const PAST_KEPT_MS = 60_000;
+const PASTS_MAX = 5_000;
 
 export function createCollector(parts: CollectorParts): Collector {
   const { store, windows, catalog, clock, ids, metrics, log } = parts;
   const own = (entitlement: string): readonly OwnActivity[] => entitlementById(catalog(), entitlement)?.activity ?? [];
+
+  const pasts = new Map<GrantId, { readonly at: number; readonly past: readonly Use[] }>();
 
   async function take(source: Source, told: readonly Told[], place?: Place): Promise<readonly Became[]> {
     const became: Became[] = [];
@@ -115,6 +119,16 @@ export function createCollector(parts: CollectorParts): Collector {
     );
   }
 
+  /** What the holder did under other grants; looked up once a minute, since it changes only when they use two at once. */
+  async function pastOf({ grantId, holder }: GrantWindow): Promise<readonly Use[]> {
+    const known = pasts.get(grantId);
+    if (known !== undefined && clock.monotonic() - known.at < PAST_KEPT_MS) return known.past;
+    if (pasts.size >= PASTS_MAX) pasts.clear();
+    const past = (await store.usesOf(holder, PAST_MAX)).filter((one) => one.grantId !== grantId);
+    pasts.set(grantId, { at: clock.monotonic(), past });
+    return past;
+  }
+
   async function decide(
     source: Source,
     batch: readonly Attributed[],
@@ -130,20 +144,15 @@ export function createCollector(parts: CollectorParts): Collector {
     const before = new Map((await store.uses([...byGrant.keys()])).map((use) => [use.grantId, use]));
     const history = rules.some(({ reads }) => reads.some((path) => path.startsWith('history.')));
     const grants = new Map<GrantId, JudgedGrant>();
-    const uses = new Map<GrantId, { readonly before?: Use; readonly now: Use }>();
+    const uses: Use[] = [];
     for (const [grantId, ofIt] of byGrant) {
       const window = ofIt[0]?.window;
       if (window === undefined) continue;
       const known = before.get(grantId);
-      const use = { ...(known === undefined ? {} : { before: known }), now: countedIn(known, window, ofIt) };
-      const past = history ? await store.usesOf(window.holder, PAST_MAX) : [];
-      uses.set(grantId, use);
-      grants.set(grantId, {
-        window,
-        use: use.now,
-        ...(known === undefined ? {} : { before: known }),
-        past: past.filter((one) => one.grantId !== grantId),
-      });
+      const use = countedIn(known, window, ofIt);
+      const past = history ? await pastOf(window) : [];
+      uses.push(use);
+      grants.set(grantId, { window, use, ...(known === undefined ? {} : { before: known }), past });
     }
     const { hits, failed } = judge(rules, grants, batch);
     for (const [rule, error] of failed) {

@@ -1,11 +1,11 @@
 /** What was done under grants, what was counted of it, and what was found in it. */
-import { and, asc, desc, eq, getTableColumns, gt, gte, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
-import type { ActivityStore, GrantWindow, Use } from '../access/activity.ts';
-import type { GrantId, PinnedUser } from '../access/model.ts';
+import { and, asc, desc, eq, getTableColumns, gt, gte, lt, lte, type SQL, sql } from 'drizzle-orm';
+import type { ActivityStore, GrantWindow } from '../access/activity.ts';
+import type { PinnedUser } from '../access/model.ts';
 import { columns, columnsBeside, type Prepare, value } from './prepare.ts';
 import { toActivity, toFinding, toUse } from './rows.ts';
 import type { Dialect, Tables } from './schema.ts';
-import { type Database, type Driver, type Program, run } from './session.ts';
+import { type Database, type Driver, run } from './session.ts';
 
 export function activityStatements(db: Database, t: Tables, dialect: Dialect, prepare: Prepare) {
   const { activities, grantUses, sourceCursors, grants, requests } = t;
@@ -22,7 +22,7 @@ export function activityStatements(db: Database, t: Tables, dialect: Dialect, pr
       'insert_activities',
       db
         .insert(activities)
-        .select(rowsFrom(dialect, value('rows')))
+        .select(rowsFrom(dialect, value('rows'), ACTIVITY_COLUMNS))
         .onConflictDoNothing()
         .returning({ uid: activities.uid }),
     ),
@@ -51,16 +51,28 @@ export function activityStatements(db: Database, t: Tables, dialect: Dialect, pr
         .from(grantUses)
         .where(eq(grantUses.grantId, value('grantId'))),
     ),
-    insertUse: prepare(
-      'insert_use',
-      db.insert(grantUses).values(columns(grantUses)).onConflictDoNothing().returning({ id: grantUses.grantId }),
-    ),
-    updateUse: prepare(
-      'update_use',
+    uses: prepare(
+      'uses',
       db
-        .update(grantUses)
-        .set(columnsBeside(grantUses, 'grantId'))
-        .where(and(eq(grantUses.grantId, value('grantId')), eq(grantUses.version, value('was'))))
+        .select()
+        .from(grantUses)
+        .where(sql`${grantUses.grantId} in ${textsFrom(dialect, value('ids'))}`),
+    ),
+    // One that has moved on since it was read is neither put nor returned.
+    putUses: prepare(
+      'put_uses',
+      db
+        .insert(grantUses)
+        .select(rowsFrom(dialect, value('rows'), USE_COLUMNS))
+        .onConflictDoUpdate({
+          target: grantUses.grantId,
+          set: {
+            version: sql`excluded.version`,
+            firstAt: sql`excluded.first_at`,
+            content: sql`excluded.content`,
+          },
+          setWhere: sql`${grantUses.version} = excluded.version - 1`,
+        })
         .returning({ id: grantUses.grantId }),
     ),
     usesOf: prepare(
@@ -186,14 +198,15 @@ export function findingStatements(db: Database, t: Tables, prepare: Prepare) {
   };
 }
 
-/** The columns of a row of activities, in the order in which the table has them. */
-const TEXTS = [0, 1, 2, 3, 4, 7];
+/** The columns of a row, in the order in which the table has them. */
+const ACTIVITY_COLUMNS = ['text', 'text', 'text', 'text', 'text', 'number', 'number', 'text'] as const;
+const USE_COLUMNS = ['text', 'number', 'text', 'number', 'text'] as const;
 
 /** Rows out of a JSON text of arrays. */
-function rowsFrom(dialect: Dialect, rows: SQL): SQL {
-  const columns = [0, 1, 2, 3, 4, 5, 6, 7].map((n) => {
+function rowsFrom(dialect: Dialect, rows: SQL, of: readonly ('text' | 'number')[]): SQL {
+  const columns = of.map((kind, n) => {
     if (dialect === 'sqlite') return sql.raw(`value ->> ${n}`);
-    return sql.raw(TEXTS.includes(n) ? `row ->> ${n}` : `(row ->> ${n})::bigint`);
+    return sql.raw(kind === 'text' ? `row ->> ${n}` : `(row ->> ${n})::bigint`);
   });
   const list = sql.join(columns, sql.raw(', '));
   // Without the `where`, SQLite would take the conflict clause for a part of a join.
@@ -208,21 +221,7 @@ function textsFrom(dialect: Dialect, texts: SQL): SQL {
     : sql`(select jsonb_array_elements_text(${texts}::jsonb))`;
 }
 
-/** So many ids fit into one statement of either database. */
-const IDS_AT_ONCE = 500;
 const FINDINGS_MAX = 200;
-
-function* readUses(ids: readonly GrantId[]): Program<readonly Use[]> {
-  const found: Use[] = [];
-  for (let from = 0; from < ids.length; from += IDS_AT_ONCE) {
-    const some = ids.slice(from, from + IDS_AT_ONCE);
-    const rows = yield* run(({ db, fetch, tables: { grantUses } }) =>
-      fetch(db.select().from(grantUses).where(inArray(grantUses.grantId, some))),
-    );
-    found.push(...rows.map(toUse));
-  }
-  return found;
-}
 
 interface WindowRow {
   readonly grant: Tables['grants']['$inferSelect'];
@@ -257,7 +256,7 @@ function toWindow({ grant, request }: WindowRow): GrantWindow {
   };
 }
 
-export function activitiesOn({ each, writeOne, snapshot }: Driver): ActivityStore {
+export function activitiesOn({ each, writeOne }: Driver): ActivityStore {
   return {
     async activityOf(grantId) {
       const [row] = await each(run((s) => s.statements.use({ grantId })));
@@ -279,7 +278,10 @@ export function activitiesOn({ each, writeOne, snapshot }: Driver): ActivityStor
     async findingsSince(from, limit) {
       return (await each(run((s) => s.statements.findingsSince({ from, limit })))).map(toFinding);
     },
-    uses: (ids) => snapshot(readUses(ids)),
+    async uses(ids) {
+      if (ids.length === 0) return [];
+      return (await each(run((s) => s.statements.uses({ ids: JSON.stringify(ids) })))).map(toUse);
+    },
     async usesOf(person, limit) {
       return (await each(run((s) => s.statements.usesOf({ person, limit })))).map(toUse);
     },

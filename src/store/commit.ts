@@ -154,15 +154,12 @@ function writeFor(change: Exclude<Change, { put: 'event' }>, writing: Writing, s
         if (kept.length < rows.length) throw new StaleStateError(what);
       });
     }
-    case 'use': {
-      const { row, was } = change;
-      const values = valuesFor(tables.grantUses, fromUse(row));
-      return write(`4 use ${row.grantId}`, () =>
-        versioned(`the use of ${row.grantId}`, row.version, was, {
-          insert: (s) => s.statements.insertUse(values),
-          update: (s, version) => s.statements.updateUse({ ...values, was: version }),
-        }),
-      );
+    case 'uses': {
+      const rows = change.row.toSorted((a, b) => (a.grantId < b.grantId ? -1 : 1)).map(fromUse);
+      return write('7 uses', function* () {
+        const put = yield* run((s) => s.statements.putUses({ rows: JSON.stringify(rows) }));
+        if (put.length < rows.length) throw new StaleStateError('what was counted of a grant');
+      });
     }
     case 'finding': {
       const { row, was } = change;

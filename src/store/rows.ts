@@ -171,8 +171,9 @@ export function toUse({ content, ...row }: RowOf<'grantUses'>): Use {
   return { ...parse<Omit<Use, keyof typeof row>>(content), ...row };
 }
 
-export function fromUse({ grantId, version, person, firstAt, ...content }: Use): object {
-  return { grantId, version, person, firstAt, content: JSON.stringify(content) };
+/** In the order of the table's columns. */
+export function fromUse({ grantId, version, person, firstAt, ...content }: Use): readonly (string | number)[] {
+  return [grantId, version, person, firstAt, JSON.stringify(content)];
 }
 
 export function toFinding({ content, ...row }: RowOf<'findings'>): Finding {

@@ -81,7 +81,7 @@ export function activityContract(bench: Bench): void {
     const [one, two] = [await bench.store(), await bench.another()];
     const changes: readonly Change[] = [
       { put: 'activities', row: [anActivity(), anActivity({ uid: 'a-2', at: T0 + MINUTE })] },
-      { put: 'use', row: aUse() },
+      { put: 'uses', row: [aUse()] },
     ];
     await one.commit({ changes });
     expect(await two.activitiesOf('G-7KQ2', 10)).toStrictEqual([
@@ -96,7 +96,7 @@ export function activityContract(bench: Bench): void {
     // Sent again beside something new, by another process: nothing of it is kept, and it has to be looked at afresh.
     const again: readonly Change[] = [
       { put: 'activities', row: [anActivity({ uid: 'a-3' }), anActivity()] },
-      { put: 'use', row: aUse({ version: 2, activities: 9 }), was: 1 },
+      { put: 'uses', row: [aUse({ version: 2, activities: 9 })] },
     ];
     expect(await stale(two.commit({ changes: again }))).toBe(true);
     expect((await one.activitiesOf('G-7KQ2', 10)).map(({ uid }) => uid)).toEqual(['a-2', 'a-1']);
@@ -105,9 +105,9 @@ export function activityContract(bench: Bench): void {
 
   test('two that count in the same grant at once do not lose what the other counted', async () => {
     const [one, two] = [await bench.store(), await bench.another()];
-    await one.commit({ changes: [{ put: 'use', row: aUse() }] });
+    await one.commit({ changes: [{ put: 'uses', row: [aUse()] }] });
     const count = (store: typeof one) =>
-      stale(store.commit({ changes: [{ put: 'use', row: aUse({ version: 2, activities: 2 }), was: 1 }] }));
+      stale(store.commit({ changes: [{ put: 'uses', row: [aUse({ version: 2, activities: 2 })] }] }));
     expect((await Promise.all([count(one), count(two)])).filter(Boolean)).toHaveLength(1);
     expect((await one.usesOf('okta/00u1', 5)).map(({ version }) => version)).toEqual([2]);
     expect(await two.uses(['G-7KQ2', 'G-AAAA'])).toHaveLength(1);
@@ -119,7 +119,7 @@ export function activityContract(bench: Bench): void {
     await store.commit({
       changes: [
         { put: 'activities', row: rows },
-        { put: 'use', row: aUse({ activities: 3 }) },
+        { put: 'uses', row: [aUse({ activities: 3 })] },
       ],
     });
     expect(await store.forgetActivities(T0 + 3, 1)).toBe(1);

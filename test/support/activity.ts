@@ -187,7 +187,8 @@ export async function activityRoom(more: Partial<RoomOptions> = {}) {
       resource: 'orders',
       ...fields,
     }),
-    findings: async (id: string) => (await store.findingsOf(`G-${id}`)).map(({ rule, count }) => `${rule} ${count}`),
+    findings: async (id: string) =>
+      (await store.findingsOf(`G-${id}`)).map(({ rule, count }) => `${rule} ${count}`).sort(),
     async close() {
       await room.stop();
       await store.close();
