@@ -5,6 +5,7 @@ import type { RequestId } from '../access/model.ts';
 import { createOversight } from '../access/oversight.ts';
 import { type ApiEnv, createDoor, type DoorParts } from './door.ts';
 import { grantRoutes } from './grants.ts';
+import { describeIngest } from './ingest-described.ts';
 import { meRoutes } from './me.ts';
 import { createOnce } from './once.ts';
 import { overseeingRoutes } from './overseeing.ts';
@@ -83,6 +84,7 @@ export function createApi(options: ApiOptions): Api {
   grantRoutes(app, parts);
   respondingRoutes(app, parts);
   overseeingRoutes(app, parts);
+  describeIngest(app);
   sessionRoutes(app, parts);
   describe(app);
 
