@@ -133,13 +133,18 @@ describe('configuration shown in the documents', () => {
     }
   });
 
-  it('of the trail is accepted beside the rest', () => {
+  it('of the trail and of webhooks is accepted beside the rest', () => {
     const whole = examples.find(({ yaml }) => yaml.includes('resources:'))?.yaml ?? '';
-    const parts = examples.filter(({ yaml }) => yaml.startsWith('audit:'));
+    const parts = examples.filter(({ yaml }) => /^(?:audit|webhooks):/.test(yaml));
     expect(parts.length).toBeGreaterThan(0);
     for (const { yaml } of parts) {
       const readFile = () => `${whole}\n${yaml}`;
-      const loaded = loadConfig({ env: { ...env, NOTARY_TOKEN: 'token', ANCHOR_SECRET: 'secret' }, readFile });
+      const tokens = {
+        NOTARY_TOKEN: 'token',
+        ANCHOR_SECRET: 'secret',
+        CHATOPS_WEBHOOK_SECRET: `whsec_${'a'.repeat(44)}`,
+      };
+      const loaded = loadConfig({ env: { ...env, ...tokens }, readFile });
       expect(loaded.ok ? [] : loaded.problems).toEqual([]);
     }
   });

@@ -1,5 +1,7 @@
 /** Promise: a webhook hears every event it asked for, in order and at least once, signed; one that is away holds up nobody. */
 import { createHmac } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createWebhooks, type Webhooks } from '../../src/api/webhooks.ts';
 import { WEBHOOK_EVENTS, type WebhookSection } from '../../src/api/webhooks-section.ts';
@@ -19,6 +21,17 @@ interface Heard {
     readonly data: { readonly request: { readonly id: string; readonly state: string } };
   };
   readonly signedRight: boolean;
+  readonly sent: { readonly headers: Readonly<Record<string, string>>; readonly body: string };
+}
+
+/** What docs/api.md tells its readers to check with. */
+async function asDocumented({ headers, body }: Heard['sent']): Promise<unknown> {
+  const page = await readFile(join(import.meta.dirname, '../../docs/api.md'), 'utf8');
+  const code = /^```js\n([\s\S]*?)^```$/m.exec(page)?.[1] ?? '';
+  const { fromHallpass } = (await import(/* @vite-ignore */ `data:text/javascript,${encodeURIComponent(code)}`)) as {
+    fromHallpass: (secret: string, headers: object, body: string, now: number) => unknown;
+  };
+  return fromHallpass(SECRET, headers, body, world.clock.now());
 }
 
 let world: ApiWorld;
@@ -57,6 +70,7 @@ function open(of: Readonly<Record<string, Partial<WebhookSection>>>): Webhooks {
           type: read.type,
           body: read,
           signedRight: headers.get('webhook-signature') === `v1,${ours}`,
+          sent: { headers: Object.fromEntries(headers), body },
         });
       }
       return new Response(null, { status });
@@ -101,6 +115,7 @@ describe('a webhook', () => {
       [true, true],
       [true, true],
     ]);
+    for (const { sent } of heard) expect(await asDocumented(sent)).toBe(true);
     expect(heard[0]?.body.data.request).toMatchObject({ id, state: 'cancelled', requester: { name: 'Ana' } });
     await webhooks.ring();
     expect(heard).toHaveLength(2);
