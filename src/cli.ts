@@ -365,12 +365,18 @@ function program(done: (code: number) => void): Command {
     .description('close a removal that is owed in a group, or of an account, that was deleted')
     .argument('<id>', 'G-7KQ2 of a grant that stays ending, or <directory>/<group>/<login>')
     .argument('<reason...>', 'why: kept in the trail and told to security')
-    .action((id: string, reason: readonly string[], _options, command: Command) =>
+    .option('--directory-given-up', 'also in a directory that the configuration no longer has, which nobody can ask')
+    .action((id: string, reason: readonly string[], options: { directoryGivenUp?: true }, command: Command) =>
       withSettings(
         command,
         async (settings, io) => {
           const { resolveCommand } = await import('./cli/resolve.ts');
-          return await resolveCommand(io, settings, { id, reason: reason.join(' '), operator: userInfo().username });
+          return await resolveCommand(io, settings, {
+            id,
+            reason: reason.join(' '),
+            operator: userInfo().username,
+            givenUp: options.directoryGivenUp === true,
+          });
         },
         true,
       ),

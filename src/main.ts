@@ -784,9 +784,14 @@ function healthRoutes(parts: {
         const refused = parts.reloads.trouble();
         if (refused !== undefined) degraded.push({ what: 'configuration', why: refused });
         degraded.push(...parts.troubles.list());
-        for (const { name, failing } of parts.directories.values()) {
+        for (const { name, failing, refusesUs } of parts.directories.values()) {
           const why = failing?.();
-          if (why !== undefined) degraded.push({ what: `directory ${name}`, why: `${why}; additions wait` });
+          if (refusesUs?.() === true)
+            degraded.push({
+              what: `directory ${name}`,
+              why: 'it refuses the credential: nothing can be added there, and nothing removed',
+            });
+          else if (why !== undefined) degraded.push({ what: `directory ${name}`, why: `${why}; additions wait` });
         }
         const unproven = parts.signIn?.trouble();
         if (unproven !== undefined) degraded.push({ what: 'stepUp', why: unproven });

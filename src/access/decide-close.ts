@@ -1,7 +1,7 @@
 /** Taking back: a request that is cancelled or lapses, a grant that is returned, revoked or runs out. */
 import { audienceId, event, eventRow, type Outcome, personActor, putGrant, refused } from './decision.ts';
 import { isLive } from './ledger.ts';
-import { addByPassed, closeRequest, endGrant, endsAt, show } from './lifecycle.ts';
+import { addByPassed, closeRequest, type Ending, endGrant, endsAt, show } from './lifecycle.ts';
 import type { Actor, Audience, Change, Entitlement, Instant, Person, Subject } from './model.ts';
 import { anyHolds, type SubjectAnswer, subjectName } from './policy.ts';
 import type { GrantRecord, RequestRecord } from './ports.ts';
@@ -109,8 +109,13 @@ export function ringEnd(record: GrantRecord | undefined, now: Instant): Rung {
   if (record === undefined || !isLive(record.grant)) return [];
   const due = endsAt(record.grant);
   if (now < due) return { dueAt: due };
-  const started = record.grant.startsAt !== undefined;
-  return endGrant(record, { reason: started ? 'expired' : 'abandoned', by: { kind: 'hallpass', part: 'timers' } }, now);
+  return endGrant(record, ranOut(record), now);
+}
+
+/** The end that comes when its time is over. */
+export function ranOut({ grant }: GrantRecord): Ending {
+  const started = grant.startsAt !== undefined;
+  return { reason: started ? 'expired' : 'abandoned', by: { kind: 'hallpass', part: 'timers' } };
 }
 
 export function ringAddBy(record: GrantRecord | undefined, now: Instant): Rung {

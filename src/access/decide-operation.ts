@@ -265,9 +265,20 @@ function grantsOf(records: readonly GrantRecord[]): readonly Grant[] {
 }
 
 /** Ends several grants in one commit, one after the other: those that share a membership put its row in turn. */
-export function endGrants(records: readonly GrantRecord[], ending: Ending, now: Instant): Change[] {
+export function endGrants(
+  records: readonly GrantRecord[],
+  ending: Ending | ((record: GrantRecord) => Ending),
+  now: Instant,
+): Change[] {
   const changes: Change[] = [];
-  for (const record of records) changes.push(...endGrant(withRows(record, changes), ending, now));
+  /** What was put so far: only a membership that is shared is put twice. */
+  const rows: Change[] = [];
+  for (const record of records) {
+    const held = rows.length === 0 ? record : withRows(record, rows);
+    const more = endGrant(held, typeof ending === 'function' ? ending(record) : ending, now);
+    changes.push(...more);
+    rows.push(...more.filter((change) => 'put' in change && (change.put === 'grant' || change.put === 'membership')));
+  }
   return changes;
 }
 

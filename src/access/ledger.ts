@@ -383,7 +383,11 @@ export function absenceProves(row: Membership, readAt: Instant, lagMs: number): 
 }
 
 /** Closed on a person's word: nothing is owed on it any more, and it does not claim to have been checked. */
-export function ruledGone(row: Membership, ruling: 'group_gone' | 'user_gone', now: Instant): Membership {
+export function ruledGone(
+  row: Membership,
+  ruling: 'group_gone' | 'user_gone' | 'directory_gone',
+  now: Instant,
+): Membership {
   return changed(row, { ...CLOSED, provenAbsentAt: undefined, ruling, ruledAt: now });
 }
 

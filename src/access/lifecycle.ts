@@ -76,8 +76,7 @@ export function endGrant(record: GrantRecord, ending: Ending, now: Instant): Cha
     ...(ending.note === undefined ? {} : { endNote: ending.note }),
   });
   const changes: Change[] = [change];
-  for (const ring of ['end', 'add_by', 'warn', ...(grant.incident === undefined ? [] : ['incident' as const])] as const)
-    changes.push({ drop: 'job', id: timerId({ ring, grantId: grant.id }) });
+  for (const ring of timersOf(grant)) changes.push({ drop: 'job', id: timerId({ ring, grantId: grant.id }) });
   for (const membership of record.memberships) {
     if (membership.membership === undefined) continue;
     changes.push(touchedMembership(membership.membership));
@@ -113,6 +112,16 @@ export function endGrant(record: GrantRecord, ending: Ending, now: Instant): Cha
   if (record.extending !== undefined) changes.push(...show(record.extending, [outcomeAudience(record.extending)], now));
   changes.push(...show(request, settled ? [outcomeAudience(request)] : [], now));
   return changes;
+}
+
+/** Those that may still ring for it; one that is left over finds nothing to do. */
+function timersOf({ state, warnBeforeMs, incident }: Grant): readonly ('end' | 'add_by' | 'warn' | 'incident')[] {
+  return [
+    'end',
+    ...(state === 'adding' ? (['add_by'] as const) : []),
+    ...(warnBeforeMs > 0 ? (['warn'] as const) : []),
+    ...(incident === undefined ? [] : (['incident'] as const)),
+  ];
 }
 
 /** Owed whatever is configured: whoever carries it out knows whether there is anything to do. */

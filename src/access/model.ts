@@ -561,10 +561,11 @@ export interface Membership {
 
 /**
  * `group_gone`, `user_gone`: the directory no longer has it, so that no read can prove the membership absent.
+ * `directory_gone`: the directory itself is given up, and is in the configuration no more.
  * `adopted`: it was made permanent. `unknown_member`, `from_log`: nothing explains it, and it was decided to remove it,
  * because the group holds nobody without a grant, or because the directory's own log says that we added it.
  */
-export type Ruling = 'group_gone' | 'user_gone' | 'adopted' | 'unknown_member' | 'from_log';
+export type Ruling = 'group_gone' | 'user_gone' | 'directory_gone' | 'adopted' | 'unknown_member' | 'from_log';
 
 /**
  * `unknown_member`: in a group that holds nobody without a grant. `missing_member`: a live grant's, and not there.

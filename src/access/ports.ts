@@ -118,6 +118,8 @@ export interface Delivery {
 export interface Commit {
   readonly changes: readonly Change[];
   readonly job?: JobSettlement;
+  /** Those of more jobs that are answered together; each is guarded as `job` is. */
+  readonly jobs?: readonly JobSettlement[];
   /**
    * What of the inbox this answers; guarded, so that a delivery acts once. By its key when it was received before; the
    * whole of it is received and answered by this very commit, which is stale when it was known already.
@@ -217,6 +219,8 @@ export interface Store {
   /** A scope's row, whether it holds or was lifted. */
   freeze(id: string): Promise<Freeze | undefined>;
   grant(id: GrantId): Promise<GrantRecord | undefined>;
+  /** Those of these ids that there are, all of one moment, in the order of the ids. */
+  grantRecords(ids: readonly GrantId[]): Promise<readonly GrantRecord[]>;
   membership(key: MembershipKey): Promise<MembershipRecord>;
   memberships(keys: readonly MembershipKey[]): Promise<readonly MembershipRecord[]>;
   /** The person's pending requests and unended grants on one entitlement. */
@@ -693,6 +697,8 @@ export interface Directory {
   room?(lane: CallLane): Room;
   /** Why additions wait, while they do. */
   failing?(): string | undefined;
+  /** It does not take our credential, by its last word on it: nothing can be added there, and nothing removed. */
+  refusesUs?(): boolean;
 }
 
 export interface LoggedAddition {

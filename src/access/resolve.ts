@@ -13,6 +13,8 @@ import { type Directory, DirectoryError, type GrantRecord } from './ports.ts';
 export type Look =
   | { readonly found: 'member' | 'no_member'; readonly readAt: Instant }
   | { readonly found: 'no_group' | 'no_user' }
+  /** It is not in the configuration, and whoever asks says that it is given up. */
+  | { readonly found: 'no_directory' }
   /** It could not tell, so nothing is known. */
   | { readonly found: 'no_answer'; readonly why: string };
 
@@ -41,9 +43,18 @@ export interface ResolveDecision {
   readonly memberships: readonly ResolvedMembership[];
 }
 
-export async function lookAt(directory: Directory | undefined, key: MembershipKey, now: () => Instant): Promise<Look> {
-  if (directory === undefined)
-    return { found: 'no_answer', why: `the directory "${key.directory}" is not in the configuration; put it back` };
+/** `givenUp`: a directory that is not in the configuration is gone for good, on the word of whoever asks. */
+export async function lookAt(
+  directory: Directory | undefined,
+  key: MembershipKey,
+  now: () => Instant,
+  givenUp = false,
+): Promise<Look> {
+  if (directory === undefined) {
+    if (givenUp) return { found: 'no_directory' };
+    const why = `the directory "${key.directory}" is not in the configuration; put it back, or add --directory-given-up`;
+    return { found: 'no_answer', why };
+  }
   try {
     const readAt = now();
     return { found: (await directory.isMember(key.groupId, key.userId)) ? 'member' : 'no_member', readAt };
@@ -88,6 +99,12 @@ export function decideResolve(owed: OwedRemoval, by: Actor, why: string, now: In
         'proven',
         `${place}: the directory was asked and no longer shows it; closed, checked.`,
         closed(owed, seenGone(row, look.readAt), by, why, now),
+      );
+    case 'no_directory':
+      return said(
+        'closed',
+        `${place}: the directory is given up; closed on your word, not checked. Whoever was in the group may still be.`,
+        closed(owed, ruledGone(row, 'directory_gone', now), by, why, now),
       );
     case 'no_group':
     case 'no_user': {
@@ -137,6 +154,7 @@ function closed(owed: OwedRemoval, row: Membership, by: Actor, why: string, now:
           directory: row.key.directory,
           by: actorName(by),
           reason: why,
+          ...(look.found === 'no_directory' ? { says: [givenUpText(before, by, why)] } : {}),
           ...(first === undefined
             ? {}
             : {
@@ -147,6 +165,10 @@ function closed(owed: OwedRemoval, row: Membership, by: Actor, why: string, now:
               }),
         })),
   ];
+}
+
+function givenUpText({ groupName, login, key }: Membership, by: Actor, why: string): string {
+  return `${login} in ${groupName}: ${actorName(by)} closed it because the directory ${key.directory} is given up. It was not checked, and they may still be a member there. Reason: ${why}`;
 }
 
 /** Why there is nothing to resolve in a grant; absent when there may be. */

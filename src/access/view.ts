@@ -36,7 +36,7 @@ import { cut, durationText, listed, timeText } from './words.ts';
  * `adding`: sent or about to be; `maybe_added`: the answer was lost; `added`: accepted; `seen`: read back;
  * `already_there`: a baseline, not ours to remove; `refused`: the directory said no; `not_added`: given up;
  * `removing`: due; `removed`: accepted, not checked yet; `checked`: read back and gone; `still_held`: another live
- * grant needs it. `group_gone`, `user_gone`, `adopted`: closed on a person's word.
+ * grant needs it. `group_gone`, `user_gone`, `directory_gone`, `adopted`: closed on a person's word.
  */
 export type Standing =
   | 'adding'
@@ -52,6 +52,7 @@ export type Standing =
   | 'still_held'
   | 'group_gone'
   | 'user_gone'
+  | 'directory_gone'
   | 'adopted';
 
 export interface MembershipView {
@@ -417,8 +418,9 @@ function membershipView(record: GrantRecord, held: MembershipRecord, index: numb
   });
   const { grant } = record;
   if (row === undefined) return is('adding');
-  if (row.ruling === 'group_gone' || row.ruling === 'user_gone' || row.ruling === 'adopted')
-    if ((row.ruledAt ?? 0) >= grant.approvedAt) return is(row.ruling, row.ruledAt);
+  const { ruling, ruledAt = 0 } = row;
+  if (ruling !== undefined && ruling !== 'unknown_member' && ruling !== 'from_log' && ruledAt >= grant.approvedAt)
+    return is(ruling, ruledAt);
   if (row.origin === 'baseline')
     return grant.state === 'adding' && row.seen === undefined ? is('adding') : is('already_there', row.seenAt);
   if (isLive(grant)) {
@@ -642,10 +644,12 @@ function ruledParts(grant: GrantView): readonly string[] {
     listed(grant.memberships.filter((one) => one.standing === standing).map((one) => one.group));
   const group = names('group_gone');
   const user = names('user_gone');
+  const given = names('directory_gone');
   const adopted = names('adopted');
   return [
     ...(group === '' ? [] : [`${group} no longer exists in the directory; closed by hand.`]),
     ...(user === '' ? [] : [`The account in ${user} no longer exists in the directory; closed by hand.`]),
+    ...(given === '' ? [] : [`The directory of ${given} was given up; closed by hand, not checked.`]),
     ...(adopted === '' ? [] : [`${adopted} was made permanent by an admin and stays.`]),
   ];
 }

@@ -65,6 +65,7 @@ export const membership = z
         'still_held',
         'group_gone',
         'user_gone',
+        'directory_gone',
         'adopted',
       ])
       .describe(

@@ -18,7 +18,13 @@ const OWED_MAX = 10_000;
 export async function resolveCommand(
   io: Out,
   settings: Settings,
-  order: { readonly id: string; readonly reason: string; readonly operator: string },
+  order: {
+    readonly id: string;
+    readonly reason: string;
+    readonly operator: string;
+    /** A directory that is not in the file is gone for good. */
+    readonly givenUp?: boolean;
+  },
 ): Promise<number> {
   const no = (error: string): number => {
     io.say({ ok: false, error }, error);
@@ -39,7 +45,8 @@ export async function resolveCommand(
     const resolved: ResolvedMembership[] = [];
     for (const key of owed) {
       const directory = directories.get(key.directory);
-      resolved.push(...(await resolveOne({ store, now: clock.now, directory, by, reason }, key)));
+      const givenUp = order.givenUp === true;
+      resolved.push(...(await resolveOne({ store, now: clock.now, directory, by, reason, givenUp }, key)));
     }
     const done = resolved.every(({ outcome }) => outcome === 'closed' || outcome === 'proven');
     io.say({ ok: done, id: order.id, memberships: resolved }, [
@@ -81,12 +88,13 @@ interface Resolving {
   readonly directory: Directory | undefined;
   readonly by: Actor;
   readonly reason: string;
+  readonly givenUp: boolean;
 }
 
 async function resolveOne(parts: Resolving, key: MembershipKey): Promise<readonly ResolvedMembership[]> {
   const { store, now, directory, by, reason } = parts;
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const look = await lookAt(directory, key, now);
+    const look = await lookAt(directory, key, now, parts.givenUp);
     const record = await store.membership(key);
     // Settled by the bot while it was looked at.
     if (!isOwed(record.membership, record.grants)) return [];

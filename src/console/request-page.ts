@@ -22,6 +22,7 @@ const STANDING: Readonly<Record<Standing, string>> = {
   still_held: 'held by another grant',
   group_gone: 'closed by hand: the group is gone',
   user_gone: 'closed by hand: the account is gone',
+  directory_gone: 'closed by hand: the directory is given up',
   adopted: 'made permanent by an admin',
 };
 

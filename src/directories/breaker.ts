@@ -16,6 +16,8 @@ export interface Breaker {
   /** How many additions may be sent now; where none may, when the next one is let through to try. */
   additions(): { readonly calls: number; readonly inMs: number };
   failing(): string | undefined;
+  /** The last answer was that the credential is not taken. */
+  refused(): boolean;
 }
 
 export function createBreaker(clock: Clock): Breaker {
@@ -25,17 +27,21 @@ export function createBreaker(clock: Clock): Breaker {
   /** On the monotonic clock; absent while it is closed. */
   let tryAt: number | undefined;
   let last = '';
+  let refused = false;
 
   return {
     note(outcome) {
       if (outcome !== 'unavailable' && outcome !== 'unauthorized') {
         // A call that was held back here says nothing of the directory.
         if (outcome === 'rate_limited') return;
+        refused = false;
         failures = 0;
         waitMs = WAIT_MS;
         tryAt = undefined;
         return;
       }
+      // Of a call that got no answer nothing is known but that.
+      refused ||= outcome === 'unauthorized';
       const now = clock.monotonic();
       if (failures === 0) since = now;
       failures += 1;
@@ -52,6 +58,7 @@ export function createBreaker(clock: Clock): Breaker {
       const inMs = tryAt - clock.monotonic();
       return inMs > 0 ? { calls: 0, inMs: Math.ceil(inMs) } : { calls: 1, inMs: 0 };
     },
+    refused: () => refused,
     failing: () => (tryAt === undefined ? undefined : `${failures} calls in a row failed (${last})`),
   };
 }

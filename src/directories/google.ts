@@ -393,6 +393,7 @@ export function createGoogle(parts: GoogleParts): Directory {
     as: view,
     room: (of) => roomOf(limiter.room(BUCKET, of), of, breaker),
     failing: () => breaker.failing(),
+    refusesUs: () => breaker.refused(),
   });
   return view('ordinary');
 }

@@ -519,6 +519,7 @@ export function createOkta(parts: OktaParts): Directory {
     as: view,
     room: (of) => roomOf(limiter.room(of === 'proof' ? 'user-groups' : 'membership', of), of, breaker),
     failing: () => breaker.failing(),
+    refusesUs: () => breaker.refused(),
   });
   return view('ordinary');
 }

@@ -46,6 +46,7 @@ export function* commitProgram(commit: Commit, writing: Writing): Program<void> 
   if (commit.delivery !== undefined) writes.push(answerDelivery(commit.delivery, writing));
   // Before the list: "done, and here is the next one" is a job with the same id put anew.
   if (commit.job) writes.push(settle(commit.job));
+  for (const job of commit.jobs ?? []) writes.push(settle(job));
   for (const change of commit.changes) {
     if ('drop' in change || change.put !== 'event') writes.push(writeFor(change, writing, salt));
   }

@@ -15,6 +15,7 @@ import { leaseJobs, readNextDue, takeUnanswered } from './queue.ts';
 import {
   readForgotten,
   readGrant,
+  readGrantRecords,
   readList,
   readMembership,
   readMemberships,
@@ -122,6 +123,7 @@ function storeOn(driver: Driver, { now, hash, salt }: StoreOptions): OpenStore {
 
     request: (id) => snapshot(readRequest(id)),
     grant: (id) => snapshot(readGrant(id)),
+    grantRecords: (ids) => snapshot(readGrantRecords(ids)),
     membership: (key) => snapshot(readMembership(key)),
     memberships: (keys) => snapshot(readMemberships(keys)),
     open: (person, entitlement) => snapshot(readOpen(person, entitlement)),

@@ -37,6 +37,15 @@ export function* readGrant(id: string): Program<GrantRecord | undefined> {
   };
 }
 
+export function* readGrantRecords(ids: readonly string[]): Program<readonly GrantRecord[]> {
+  const records: GrantRecord[] = [];
+  for (const id of ids) {
+    const record = yield* readGrant(id);
+    if (record !== undefined) records.push(record);
+  }
+  return records;
+}
+
 export function* readMembership(key: MembershipKey): Program<MembershipRecord> {
   const values = fromKey(key);
   const [row] = yield* run((s) => s.statements.membership(values));

@@ -53,6 +53,8 @@ interface LaneState {
   /** A look at the store is under way; `again` asks for another one after it. */
   looking: boolean;
   again: boolean;
+  /** A look is about to begin: what ends in the same moment frees its slots first, and they are filled together. */
+  about: boolean;
   nextDueAt: Instant | undefined;
   /** When it was last looked at, on the monotonic clock. */
   lookedAt: number;
@@ -72,6 +74,7 @@ export function createLoop(parts: {
     ids: new Set(),
     looking: false,
     again: false,
+    about: false,
     nextDueAt: undefined,
     lookedAt: 0,
     troubles: 0,
@@ -139,8 +142,17 @@ export function createLoop(parts: {
       state.ids.delete(idOf(job));
       state.running--;
       if (stopped) settleIdle();
-      else void look(state);
+      else lookSoon(state);
     }
+  }
+
+  function lookSoon(state: LaneState): void {
+    if (state.about) return;
+    state.about = true;
+    queueMicrotask(() => {
+      state.about = false;
+      void look(state);
+    });
   }
 
   function arm(): void {
@@ -191,7 +203,11 @@ export function createLoop(parts: {
   function quiet(): boolean {
     const now = clock.now();
     return states.every(
-      (state) => state.running === 0 && !state.looking && (state.nextDueAt === undefined || state.nextDueAt > now),
+      (state) =>
+        state.running === 0 &&
+        !state.looking &&
+        !state.about &&
+        (state.nextDueAt === undefined || state.nextDueAt > now),
     );
   }
 

@@ -8,16 +8,18 @@ import { ringProof } from '../access/decide-proof.ts';
 import { timerId } from '../access/decision.ts';
 import { CLOSED_AT_ONCE, waitingIn } from '../access/emergency.ts';
 import { askFacts, type Sources, stillOpen } from '../access/gather.ts';
-import type { Instant, Ring } from '../access/model.ts';
+import { type Instant, PRIORITY, type Ring } from '../access/model.ts';
 import { type Clock, type LeasedJob, StaleStateError, type Store } from '../access/ports.ts';
 import { lookAtReview } from '../access/reviews.ts';
 import { lookAtRevocation } from '../access/revocations.ts';
+import { ringTogether } from './ends.ts';
 import type { Lane } from './loop.ts';
 
 export const TIMER_LEASE_MS = 15_000;
 /** Longer than on-call sources and directories may take to answer one after the other. */
 const ASK_LEASE_MS = 90_000;
-const SLOTS = 32;
+/** Those that end access are decided this many at once. */
+const SLOTS = 64;
 const ASK_SLOTS = 8;
 const OVERTAKEN_MAX = 20;
 /** Commits under one lease, for a timer that has more to do than fits one of them. */
@@ -32,18 +34,22 @@ export interface AskParts extends TimerParts, Pick<Sources, 'people' | 'catalog'
 
 export function timerLane(parts: TimerParts): Lane<LeasedJob> {
   const { store, clock } = parts;
+  const ringEnd = ringTogether(parts, (job) => ring(parts, job));
   return {
     name: 'timers',
     slots: SLOTS,
     takes: (job) => job.kind === 'timer' && job.lane === 'timer',
     lease: (limit) => {
       const now = clock.now();
-      return store.lease({ kind: 'timer', lane: 'timer', limit, now, leaseUntil: now + TIMER_LEASE_MS });
+      const leaseUntil = now + TIMER_LEASE_MS;
+      return store.lease({ kind: 'timer', lane: 'timer', priority: PRIORITY.usual, limit, now, leaseUntil });
     },
     run: async (job) => {
-      if (job.kind === 'timer') await ring(parts, job);
+      if (job.kind !== 'timer') return;
+      if (job.payload.ring === 'end') await ringEnd(job, job.payload.grantId);
+      else await ring(parts, job);
     },
-    nextDue: () => store.nextDue('timer', 'timer'),
+    nextDue: () => store.nextDue('timer', 'timer', PRIORITY.usual),
   };
 }
 

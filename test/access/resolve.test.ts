@@ -159,3 +159,30 @@ test('only a missing group or account counts as gone; a refused or failing look-
   expect(await failingWith(new DirectoryError('okta', 'unauthorized', '401'))).toMatchObject({ found: 'no_answer' });
   expect(await lookAt(undefined, keyOf(A), () => NOW)).toMatchObject({ found: 'no_answer' });
 });
+
+describe('a directory that the configuration no longer has', () => {
+  const key = keyOf(A);
+
+  test('settles nothing by itself: put back, or given up by whoever says so', async () => {
+    const look = await lookAt(undefined, key, () => NOW);
+    expect(look).toMatchObject({ found: 'no_answer', why: expect.stringContaining('--directory-given-up') });
+    expect(resolve(look)).toMatchObject({ outcome: 'no_answer', changes: [] });
+  });
+
+  test('is closed on that word, never called checked, and security hears that they may still be in it', async () => {
+    const { changes, outcome, says } = resolve(await lookAt(undefined, key, () => NOW, true));
+    expect(outcome).toBe('closed');
+    expect(says).toMatch(/not checked.*may still be/);
+    expect(put(changes, 'membership')).toMatchObject([{ origin: 'none', ruling: 'directory_gone' }]);
+    expect(put(changes, 'grant')).toMatchObject([{ state: 'ended' }]);
+    const told = [...jobs(changes).values()].flatMap((job) =>
+      job.kind === 'notification' && job.payload.tell === 'security' ? noticeView(job.payload.notice, 'UTC').lines : [],
+    );
+    expect(told.join(' ')).toMatch(/given up.*may still be a member/);
+  });
+
+  test('that is still there is asked, whatever is said of it', async () => {
+    const directory = { isMember: async () => true } as unknown as Parameters<typeof lookAt>[0];
+    expect(await lookAt(directory, key, () => NOW, true)).toMatchObject({ found: 'member' });
+  });
+});

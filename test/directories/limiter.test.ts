@@ -91,6 +91,18 @@ describe('the lanes of a budget', () => {
 });
 
 describe('the breaker of a directory', () => {
+  test('knows that the credential is refused from the first time until another answer comes', () => {
+    const breaker = createBreaker(clock);
+    breaker.note('unavailable');
+    expect(breaker.refused()).toBe(false);
+    breaker.note('unauthorized');
+    breaker.note('unavailable');
+    breaker.note('rate_limited');
+    expect([breaker.refused(), breaker.failing()]).toEqual([true, undefined]);
+    breaker.note('ok');
+    expect(breaker.refused()).toBe(false);
+  });
+
   const open = () => {
     monotonic = 0;
     const breaker = createBreaker(clock);

@@ -170,14 +170,14 @@ export function watchRecord(raw: Store, watch: Watch): Record {
     if (held.length > 0 && !open) faults.push(`${text} is added although all who want it are frozen`);
   }
 
-  function committed({ changes, job, delivery }: Commit): void {
+  function committed({ changes, job: one, jobs: more = [], delivery }: Commit): void {
     const key = typeof delivery === 'object' ? delivery.key : delivery;
     if (key !== undefined) {
       const known = deliveries.get(key);
       deliveries.set(key, { leaseUntil: known?.leaseUntil ?? 0, answered: true });
       acted.set(key, (acted.get(key) ?? 0) + 1);
     }
-    if (job !== undefined) {
+    for (const job of one === undefined ? more : [one, ...more]) {
       const row = jobs.get(job.job);
       if ('done' in job) jobs.delete(job.job);
       else if (row !== undefined)
