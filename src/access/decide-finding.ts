@@ -3,12 +3,15 @@ import { type Finding, isOver } from './activity.ts';
 import type { Refusal } from './command.ts';
 import { showFinding } from './decide-activity.ts';
 import { event, eventRow, personActor, type Refused, refused } from './decision.ts';
-import type { AccountRef, Change, Instant, Person, Subject } from './model.ts';
+import type { AccessRequest, AccountRef, Change, Instant, Person, Subject } from './model.ts';
 import { anyHolds, type SubjectAnswer, subjectName } from './policy.ts';
+import { askedFor } from './workload.ts';
 
 export interface FindingFacts {
   readonly person: Person;
   readonly finding: Finding;
+  /** What the grant was asked for with: whoever set off a pipeline does not wave through what it did. */
+  readonly request?: AccessRequest;
   /** Who may act on it, and the person against them. */
   readonly may: readonly Subject[];
   readonly subjects: readonly SubjectAnswer[];
@@ -118,7 +121,7 @@ export function closeByRevocation(
 }
 
 function mayNot(facts: FindingFacts, asked: 'ask' | 'dismiss', now: Instant): Refused | undefined {
-  const { person, finding, may, subjects } = facts;
+  const { person, finding, request, may, subjects } = facts;
   const attempt = (refusal: Refusal) =>
     refused(
       refusal,
@@ -130,7 +133,8 @@ function mayNot(facts: FindingFacts, asked: 'ask' | 'dismiss', now: Instant): Re
       }),
     );
   // Whoever is looked into does not say that there is nothing to see.
-  if (person.id === finding.holder) return attempt({ code: 'own_finding' });
+  if (person.id === finding.holder || (request !== undefined && askedFor(request, person.id)))
+    return attempt({ code: 'own_finding' });
   const verdict = anyHolds('eligible', may, subjects);
   if (verdict.is === 'broken')
     return refused({ code: 'cannot_check', what: 'whether you may act on a finding', error: verdict.finding.why });

@@ -4,7 +4,7 @@
  * to do now.
  */
 import { event, operationId, tellSecurity } from './decision.ts';
-import { frozenBy, personFrozen, restsOn } from './freeze.ts';
+import { personFrozen, restsOn } from './freeze.ts';
 import {
   answerLost,
   isLive,
@@ -26,6 +26,7 @@ import { type Ending, endGrant, settleGrant, withMembership } from './lifecycle.
 import type { Actor, AuditEvent, Change, Freezes, Grant, Instant, Membership, MembershipKey, Notice } from './model.ts';
 import { PRIORITY } from './model.ts';
 import type { GrantRecord } from './ports.ts';
+import { frozenAmong } from './workload.ts';
 
 export interface OperationFacts {
   readonly membership: Membership;
@@ -218,9 +219,8 @@ function stoppedByFreeze({ freezes, grants }: OperationFacts): ReadonlySet<strin
   const lasting = { ...freezes, live: freezes.live.filter(({ sweeping }) => sweeping === undefined) };
   const frozen = grants.filter(
     ({ grant, request }) =>
-      (request.breakGlass === 'under_freeze'
-        ? personFrozen(lasting, grant.holder)
-        : frozenBy(lasting, { person: grant.holder, resource: request.resource })) !== undefined,
+      (request.breakGlass === 'under_freeze' ? personFrozen(lasting, grant.holder) : frozenAmong(lasting, request)) !==
+      undefined,
   );
   return new Set(frozen.map(({ grant }) => grant.id));
 }

@@ -263,8 +263,9 @@ export function provenAsking(
   return prove({ purpose, person, entitlement, digest, ...correlationOf(facts) }, facts.proving, now);
 }
 
-function frozenNow({ freezes, person, entitlement }: RequestFacts): Refusal | undefined {
-  const freeze = frozenAmong(freezes, { ...askingAs(person), resource: entitlement.resource });
+function frozenNow({ freezes, person, entitlement, extended }: RequestFacts): Refusal | undefined {
+  const asked = extended?.request ?? askingAs(person);
+  const freeze = frozenAmong(freezes, { ...asked, resource: entitlement.resource });
   return freeze === undefined ? undefined : frozenRefusal(freeze);
 }
 

@@ -1,5 +1,6 @@
 /** The facts behind signing a command line in. The web's page asks `look` and `answer`; the API the other two. */
 import { answerDevice, DEVICE_WAITS_MS, type DeviceFault, redeemDevice, waits } from './decide-device.ts';
+import { cleanName } from './grammar.ts';
 import type { Device, Instant } from './model.ts';
 import { type Clock, type Ids, type People, StaleStateError, type Store } from './ports.ts';
 import { cut } from './words.ts';
@@ -52,7 +53,7 @@ export function createDevices({ store, people, clock, ids }: DeviceParts): Devic
         version: 1,
         state: 'waiting',
         userCode,
-        label: cut(label, LABEL_MAX),
+        label: cut(cleanName(label), LABEL_MAX),
         from,
         createdAt,
         expiresAt,

@@ -12,7 +12,7 @@ import {
 import type { Carried, EmergencyParts } from './emergency.ts';
 import { type FindingAudience, type FindingView, findingView } from './finding-view.ts';
 import { askSubjects } from './gather.ts';
-import type { AccountRef, Change, Person } from './model.ts';
+import type { AccessRequest, AccountRef, Change, Person } from './model.ts';
 
 export interface FindingParts extends EmergencyParts {
   /** Absent: no activity is read here, so there is nothing to find. */
@@ -49,16 +49,18 @@ export function createFindings(parts: FindingParts): Findings {
     if (finding === undefined) return { refusal: { code: 'unknown_id', asked: id } };
     const { responders, admins } = catalog();
     const may = [...responders, ...admins];
-    const [subjects, account] = await Promise.all([
+    const [subjects, request] = await Promise.all([
       // Its holder answers for it and does nothing else about it: nobody has to be asked for that.
       person.id === finding.holder ? [] : askSubjects(people, may, person),
-      accountFor(finding),
+      requestOf(finding),
     ]);
+    const account = request?.requesterAccount;
     const decided = decide({
       person,
       finding,
       may,
       subjects,
+      ...(request === undefined ? {} : { request }),
       ...(account === undefined ? {} : { account }),
       ...correlation,
     });
@@ -67,8 +69,8 @@ export function createFindings(parts: FindingParts): Findings {
     return { changes: decided.changes, answer: { say: 'finding', finding: shown } };
   }
 
-  async function accountFor({ requestId }: Finding): Promise<AccountRef | undefined> {
-    return (await store.request(requestId))?.request.requesterAccount;
+  async function requestOf({ requestId }: Finding): Promise<AccessRequest | undefined> {
+    return (await store.request(requestId))?.request;
   }
 
   async function draw(finding: Finding, audience: FindingAudience, zone?: string): Promise<FindingView> {
@@ -87,7 +89,7 @@ export function createFindings(parts: FindingParts): Findings {
         decideDismiss(command, facts, clock.now()),
       ),
     async revoked(finding, person, correlation) {
-      const account = await accountFor(finding);
+      const account = (await requestOf(finding))?.requesterAccount;
       const facts = { person, finding, ...(account === undefined ? {} : { account }), ...correlation };
       return closeByRevocation(facts, clock.now());
     },

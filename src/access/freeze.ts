@@ -1,5 +1,5 @@
 /** What a freeze covers, and what is said of it. Whatever may open access asks here, and rests on the answer. */
-import type { FrozenWhy, Refusal } from './command.ts';
+import type { Command, FrozenWhy, Refusal } from './command.ts';
 import type { Change, Freeze, Freezes, Instant, PersonId, Scope } from './model.ts';
 import { frozenText } from './words.ts';
 
@@ -49,6 +49,19 @@ export function frozenBy(freezes: Freezes, what: Frozen): Freeze | undefined {
 /** A person who is frozen neither approves nor lifts: an account that was taken over would begin with that. */
 export function personFrozen(freezes: Freezes, person: PersonId): Freeze | undefined {
   return freezes.live.find(({ scope }) => scope.kind === 'person' && scope.person === person);
+}
+
+/** What says that all was as it should be; as little to be said by a person who is frozen as an approval. */
+export function vouches(command: Command): boolean {
+  switch (command.do) {
+    case 'review':
+      return command.verdict === 'sign_off';
+    case 'dismiss-finding':
+    case 'sign-digest':
+      return true;
+    default:
+      return false;
+  }
 }
 
 export function frozenRefusal(freeze: Freeze): Refusal {

@@ -18,6 +18,7 @@ import { type Carried, createEmergency, isRefusedCarried } from './emergency.ts'
 import { type ExplainWish, type Explanation, explain } from './explain.ts';
 import type { FindingAudience, FindingView } from './finding-view.ts';
 import { createFindings, type FindingParts } from './findings.ts';
+import { frozenRefusal, personFrozen, vouches } from './freeze.ts';
 import {
   askSubjects,
   circumstancesOf,
@@ -183,6 +184,10 @@ export function createHandler(parts: HandlerParts): Handler {
       const person = await people.identify(command.by);
       if (person.workload !== undefined || (needsPerson(command) && isMachine(person)))
         return { outcome: refused({ code: 'person_needed' }) };
+    }
+    if ('by' in command && vouches(command) && !('operator' in command.by)) {
+      const freeze = personFrozen(await store.freezes(), (await people.identify(command.by)).id);
+      if (freeze !== undefined) return { outcome: refused(frozenRefusal(freeze)) };
     }
     switch (command.do) {
       case 'help':

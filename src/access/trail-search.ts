@@ -22,7 +22,15 @@ export const TOPICS: Readonly<Record<string, { readonly title: string; readonly 
   },
   answers: {
     title: 'Approvals and denials',
-    kinds: ['approval.given', 'approval.refused', 'request.approved', 'request.denied'],
+    kinds: [
+      'approval.given',
+      'approval.refused',
+      'request.approved',
+      'request.denied',
+      'proof.asked',
+      'proof.given',
+      'proof.failed',
+    ],
   },
   grants: {
     title: 'Grants',
@@ -36,6 +44,8 @@ export const TOPICS: Readonly<Record<string, { readonly title: string; readonly 
       'grant.abandoned',
       'grant.removed_outside',
       'grant.ended',
+      'grant.signed_out',
+      'grant.sign_out_failed',
     ],
   },
   directory: {
@@ -76,7 +86,19 @@ export const TOPICS: Readonly<Record<string, { readonly title: string; readonly 
       'review.questioned',
       'review.refused',
       'digest.posted',
-      'digest.signed',
+      'digest.signed_off',
+      'digest.sign_refused',
+    ],
+  },
+  findings: {
+    title: 'Findings',
+    kinds: [
+      'finding.opened',
+      'finding.asked',
+      'finding.explained',
+      'finding.dismissed',
+      'finding.revoked',
+      'finding.refused',
     ],
   },
   refusals: {
@@ -89,6 +111,8 @@ export const TOPICS: Readonly<Record<string, { readonly title: string; readonly 
       'break_glass.refused',
       'adoption.refused',
       'review.refused',
+      'finding.refused',
+      'digest.sign_refused',
     ],
   },
   rules: {
@@ -99,6 +123,8 @@ export const TOPICS: Readonly<Record<string, { readonly title: string; readonly 
       'config.refused',
       'session.began',
       'session.ended',
+      'device.confirmed',
+      'device.denied',
       'identity.disputed',
       'identity.forgotten',
       'trail.exported',

@@ -228,11 +228,11 @@ describe('while it is frozen', () => {
       });
   });
 
-  const operate = (freezes: Freezes, row = membership({ seen: 'absent', seenAt: T0 })) =>
+  const operate = (freezes: Freezes, row = membership({ seen: 'absent', seenAt: T0 }), of = request()) =>
     decideOperation(
       {
         membership: row,
-        grants: [grantRecord(grant(), [row])],
+        grants: [grantRecord(grant(), [row], { request: of })],
         freezes,
         lagMs: 0,
         callDeadlineMs: 10_000,
@@ -250,6 +250,12 @@ describe('while it is frozen', () => {
     expect(other.next).toEqual({ do: 'call', call: 'add' });
     // The mark is stale when a freeze comes between the look and the commit.
     expect(other.changes).toContainEqual({ put: 'freeze_head', row: { version: 7 }, was: 7 });
+  });
+
+  test('nor one for a pipeline whose human is frozen', () => {
+    const onBehalfOf = { person: ben.id, name: ben.name, email: ben.email };
+    const asked = request({ workload: { name: 'deploy', run: 'github/1/2/1', runName: 'run 2', onBehalfOf } });
+    expect(operate(frozen({ kind: 'person', person: ben.id }), undefined, asked).next).toEqual({ do: 'done' });
   });
 
   test('one that was sent is looked after as ever: it may have happened', () => {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { Finding } from '../../src/access/activity.ts';
 import { decideApprove, decideDeny } from '../../src/access/decide-answer.ts';
 import { decideCancel, decideReturn } from '../../src/access/decide-close.ts';
+import { decideDismiss } from '../../src/access/decide-finding.ts';
 import { decideExtend, decideRequest } from '../../src/access/decide-request.ts';
 import { decideReview } from '../../src/access/decide-review.ts';
 import type { Freeze, Person, Review, Subject, Workload } from '../../src/access/model.ts';
@@ -82,6 +84,10 @@ describe('a pipeline’s request', () => {
     expect(refusalOf(decideRequest({ reason: 'migrate the orders' }, facts, T0))?.code).toBe('frozen');
     const approval = approveFacts({ record: requestRecord(asked), person: cat, freezes });
     expect(refusalOf(decideApprove(approval, T0 + MINUTE))?.code).toBe('frozen');
+    // More time for it, asked for by the service person signed in somewhere else.
+    const extended = grantRecord(activeGrant(), [], { request: asked });
+    const more = { ...requestFacts({ person: ana, freezes }), extended };
+    expect(refusalOf(decideExtend({ duration: { ms: MINUTE } }, more, T0 + MINUTE))?.code).toBe('frozen');
   });
 
   test('is touched by its own run alone, and more time is asked for the same human', () => {
@@ -127,6 +133,32 @@ describe('a pipeline’s request', () => {
     const decided = decideReview({ verdict: 'sign_off' }, { ...facts, person: ben }, T0);
     expect('refusal' in decided && decided.refusal.code).toBe('own_review');
     expect('review' in decideReview({ verdict: 'sign_off' }, { ...facts, person: cat }, T0)).toBe(true);
+  });
+
+  test('has its findings dismissed by somebody else than whoever set it off', () => {
+    const security: Subject = group('security');
+    const finding: Finding = {
+      id: 'F-2222',
+      version: 1,
+      state: 'open',
+      rule: 'bulk-export',
+      title: 'Much was taken out at once',
+      level: 'high',
+      grantId: 'G-7KQ2',
+      requestId: asked.id,
+      holder: ana.id,
+      holderName: ana.name,
+      entitlement: asked.entitlement,
+      count: 1,
+      examples: [],
+      firstAt: T0,
+      lastAt: T0,
+      createdAt: T0,
+    };
+    const facts = { finding, request: asked, may: [security], subjects: [yes(security)] };
+    const decided = decideDismiss({ reason: 'as planned' }, { ...facts, person: ben }, T0);
+    expect('refusal' in decided && decided.refusal.code).toBe('own_finding');
+    expect('finding' in decideDismiss({ reason: 'as planned' }, { ...facts, person: cat }, T0)).toBe(true);
   });
 
   test('is nobody’s who is not in its policy', () => {

@@ -1,6 +1,8 @@
 /** Promise: responders end and freeze through the API, and those who answer for access see what they see in chat. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Review } from '../../src/access/model.ts';
 import { type ApiWorld, type Human, startApi } from '../support/api.ts';
+import { group, HOUR, T0 } from '../support/builders.ts';
 
 let world: ApiWorld;
 beforeEach(async () => {
@@ -113,6 +115,36 @@ describe('what was done under a grant', () => {
     expect([await look('ana'), await look('cat'), await look('dan')]).toEqual([200, 200, 403]);
     const findings = await world.call('GET', '/findings', { secret: await signedIn('cat') });
     expect(findings.body).toEqual({ items: [] });
+  });
+});
+
+describe('a review', () => {
+  it('is not signed off by somebody who is frozen: their account may be another’s', async () => {
+    const grantId = await granted('ana');
+    const review: Review = {
+      id: 'V',
+      version: 1,
+      state: 'open',
+      why: 'policy',
+      grantId,
+      requestId: grantId.replace('G-', 'R-'),
+      holder: 'okta/ana',
+      holderName: 'Ana',
+      entitlement: 'db-prod:read',
+      durationMs: HOUR,
+      reason: 'fix the stuck migration',
+      reviewers: [group('security')],
+      tell: [],
+      createdAt: T0,
+      dueAt: T0 + HOUR,
+    };
+    await world.store.commit({ changes: [{ put: 'review', row: review }] });
+    const cat = await signedIn('cat');
+    const scope = { person: 'cat@acme.com' };
+    await world.call('POST', '/freezes', { secret: cat, body: { scope, reason: 'laptop stolen' } });
+    const say = async (body: object) => await world.call('POST', `/reviews/${grantId}`, { secret: cat, body });
+    expect((await say({ verdict: 'sign_off' })).body).toMatchObject({ code: 'frozen' });
+    expect((await say({ verdict: 'question', note: 'this was not me' })).body).toMatchObject({ state: 'questioned' });
   });
 });
 
