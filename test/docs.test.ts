@@ -44,9 +44,18 @@ interface Ran {
 }
 
 /** In an empty folder, with nothing of this machine's environment but PATH and HOME. */
-function runIn(folder: string, command: string, args: readonly string[], cwd = folder): Promise<Ran> {
+function runIn(
+  folder: string,
+  command: string,
+  args: readonly string[],
+  cwd = folder,
+  env: NodeJS.ProcessEnv = {
+    PATH: process.env.PATH,
+    HOME: process.env.HOME,
+    HALLPASS_CONFIG: join(folder, 'hallpass.yaml'),
+  },
+): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const env = { PATH: process.env.PATH, HOME: process.env.HOME, HALLPASS_CONFIG: join(folder, 'hallpass.yaml') };
     const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
@@ -111,6 +120,26 @@ describe('commands shown in the documents', () => {
   });
 });
 
+describe('commands of the command line as a client', () => {
+  const lines = PAGES.flatMap(({ text }) =>
+    fenced(text, 'console').flatMap((block) => block.trim().split('\n')),
+  ).filter((line) => line.startsWith('hallpass ') && !line.startsWith('hallpass login'));
+
+  it('are understood, and say that no Hallpass is named', { timeout: 60_000 }, async () => {
+    expect(lines.length).toBeGreaterThan(3);
+    const folder = await mkdtemp(join(tmpdir(), 'hallpass-docs-'));
+    const env = { PATH: process.env.PATH, HOME: folder };
+    for (const line of lines) {
+      const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map((word) => word[1] ?? word[2] ?? '').slice(1);
+      const ran = await runIn(folder, process.execPath, [join(ROOT, 'src/cli.ts'), ...words], folder, env);
+      expect([line, ran.code]).toEqual([line, 1]);
+      // Those that the host has too are carried out there, where there is no file.
+      expect(`${ran.stdout}${ran.stderr}`, line).toMatch(/No Hallpass is named|hallpass\.yaml cannot be read/);
+    }
+    await rm(folder, { recursive: true, force: true });
+  });
+});
+
 describe('configuration shown in the documents', () => {
   const examples = PAGES.flatMap(({ name, text }) => fenced(text, 'yaml').map((yaml) => ({ name, yaml })));
   const env = {
@@ -156,6 +185,16 @@ describe('configuration shown in the documents', () => {
     const signs = { ...env, OIDC_SECRET: 'secret', HALLPASS_BASE_URL: 'https://hallpass.acme.com' };
     for (const { yaml } of parts) {
       const loaded = loadConfig({ env: signs, readFile: () => `${whole}\n${yaml}` });
+      expect(loaded.ok ? [] : loaded.problems).toEqual([]);
+    }
+  });
+
+  it('of pipelines is accepted beside the rest', () => {
+    const whole = examples.find(({ yaml }) => yaml.includes('resources:'))?.yaml ?? '';
+    const parts = examples.filter(({ yaml }) => yaml.startsWith('workloads:'));
+    expect(parts.length).toBeGreaterThan(0);
+    for (const { yaml } of parts) {
+      const loaded = loadConfig({ env, readFile: () => `${whole}\n${yaml}` });
       expect(loaded.ok ? [] : loaded.problems).toEqual([]);
     }
   });

@@ -243,7 +243,7 @@ describe('hallpass run', () => {
     await journey.person('cat').press(await card(), 'approve');
     const { code, stdout, stderr } = await running.ended;
     expect(stdout).toBe('in, token: \n');
-    expect(stderr).toMatch(/asked .*Cat.*\n.*is open until .*\n.*G-\w+ is given back/);
+    expect(stderr).toMatch(/Asked: .*Cat.*\n.*is open until .*\n.*G-\w+ is given back/);
     expect(code).toBe(7);
     await removed();
   });

@@ -1,8 +1,9 @@
 /** The commands of chat, sent to a Hallpass elsewhere. Each answers with a sentence or a table, or with JSON. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AccessRequest, Grant, Outcome, RequestPage, Waited } from '../../api/schemas.ts';
 import { EXIT, type Out } from '../out.ts';
 import { type Client, ClientError } from './http.ts';
-import { outcomeLines, plain, requestLines, sayError, sayOutcome, table, timeOf } from './show.ts';
+import { plain, requestLines, sayError, sayOutcome, table, timeOf } from './show.ts';
 
 export interface Wish {
   readonly resource: string;
@@ -25,19 +26,62 @@ export function wishBody({ resource, role, duration, reason }: Wish): object {
   };
 }
 
-export async function requestCommand(io: Out, client: Client, wish: Wish, waitMs: number | undefined): Promise<number> {
+/** How often it is looked whether somebody has proved who they are, and for how long. */
+const PROOF_LOOK_MS = 3_000;
+const PROOF_MS = 600_000;
+
+/** Where the policy wants to know who asks, the request is made by the click behind the link that is told. */
+export async function ask(
+  client: Client,
+  wish: Wish,
+  tell: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<Pick<Outcome, 'request' | 'asked'>> {
+  try {
+    return await client.post<Outcome>('/requests', { body: wishBody(wish) });
+  } catch (error) {
+    if (!(error instanceof ClientError) || error.problem?.code !== 'proof_needed' || error.problem.link === undefined)
+      throw error;
+    const mine = async () => (await client.get<RequestPage>('/requests?which=mine')).items;
+    const before = new Set((await mine()).map(({ id }) => id));
+    tell(`${plain(error.problem.title)} Open ${error.problem.link}`);
+    for (const until = performance.now() + PROOF_MS; performance.now() < until; ) {
+      await sleep(PROOF_LOOK_MS, undefined, signal === undefined ? {} : { signal });
+      const request = (await mine()).find(
+        (one) => !before.has(one.id) && one.resource === wish.resource && (wish.role ?? one.role) === one.role,
+      );
+      if (request !== undefined) return { request };
+    }
+    throw error;
+  }
+}
+
+export async function requestCommand(
+  io: Out,
+  client: Client,
+  wish: Wish,
+  waitMs: number | undefined,
+  tell: (line: string) => void,
+): Promise<number> {
   return await said(io, async () => {
-    const made = await client.post<Outcome>('/requests', { body: wishBody(wish) });
-    if (waitMs === undefined) return sayOutcome(io, made);
-    if (!io.json) io.say({}, outcomeLines(made));
+    if (waitMs === undefined) return sayOutcome(io, await client.post<Outcome>('/requests', { body: wishBody(wish) }));
+    const made = await ask(client, wish, tell);
+    for (const line of madeLines(made)) tell(line);
     const waited = await waitFor(client, made.request.id, 'active', waitMs);
     const { request, reached } = waited;
-    io.say({ ok: reached, did: made.did, reached, request }, [
+    io.say({ ok: reached, reached, request }, [
       `${request.id}: ${plain(request.headline)}`,
       ...(waited.final ? [] : ['It still waits; hallpass status says more.']),
     ]);
     return reached ? EXIT.done : EXIT.failed;
   });
+}
+
+export function madeLines({ request, asked = [] }: Pick<Outcome, 'request' | 'asked'>): readonly string[] {
+  return [
+    `${request.id} asks for ${request.entitlement}. ${plain(request.headline)}`,
+    ...(asked.length === 0 ? [] : [`Asked: ${asked.map(plain).join(', ')}.`]),
+  ];
 }
 
 /** Until it is there, or will not be, or the time is over. */

@@ -11,20 +11,27 @@ import { plain, sayError } from './show.ts';
 const GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 const SLOWER_S = 5;
 
+/** The network and the time that goes by. */
+export interface Outside {
+  readonly send: typeof fetch;
+  readonly pause: (ms: number) => Promise<unknown>;
+}
+
 export async function loginCommand(
   io: Out,
   env: ClientEnvironment,
   given: string,
   tell: (line: string) => void,
+  outside: Outside = { send: fetch, pause: (ms) => sleep(ms) },
 ): Promise<number> {
   const url = addressOf(given);
-  const client = createClient(url, undefined);
+  const client = createClient(url, undefined, outside.send);
   try {
     const label = `${userInfo().username} on ${hostname()}`;
     const codes = await client.post<DeviceCodes>('/device/code', { form: { label } });
     tell(`Open ${codes.verification_uri} and compare this code: ${codes.user_code}`);
     tell(`Or open ${codes.verification_uri_complete}`);
-    const session = await confirmed(client, codes);
+    const session = await confirmed(client, codes, outside);
     if ('error' in session) {
       const why = session.error === 'access_denied' ? 'You said no in the browser.' : 'Nobody confirmed it in time.';
       io.say({ ok: false, error: why, code: session.error }, why);
@@ -46,11 +53,12 @@ export async function loginCommand(
 async function confirmed(
   client: ReturnType<typeof createClient>,
   codes: DeviceCodes,
+  { pause }: Outside,
 ): Promise<DeviceSession | DeviceError> {
   const until = performance.now() + codes.expires_in * 1_000;
   let everyS = codes.interval;
   while (performance.now() < until) {
-    await sleep(everyS * 1_000);
+    await pause(everyS * 1_000);
     try {
       const form = { grant_type: GRANT, device_code: codes.device_code };
       return await client.post<DeviceSession>('/device/token', { form });
@@ -64,14 +72,14 @@ async function confirmed(
   return { error: 'expired_token' };
 }
 
-export async function logoutCommand(io: Out, env: ClientEnvironment, url: string): Promise<number> {
+export async function logoutCommand(io: Out, env: ClientEnvironment, url: string, send = fetch): Promise<number> {
   const login = loginAt(url, env);
   if (login === undefined) {
     io.say({ ok: true, url, ended: false }, `You were not signed in at ${url}.`);
     return EXIT.done;
   }
   try {
-    await createClient(url, login.token).delete('/session');
+    await createClient(url, login.token, send).delete('/session');
   } catch (error) {
     // One that is over already needs no ending; one that cannot be ended is said, and is forgotten here all the same.
     if (!(error instanceof ClientError) || error.status !== 401) {

@@ -83,7 +83,7 @@ export function clientCommands({ root, done, outOf }: ClientParts): void {
       elsewhere(command, async (io, client) => {
         const { requestCommand } = await import('./commands.ts');
         const waitMs = options.wait === true ? WAIT_MS : options.wait;
-        return await requestCommand(io, client, wishOf(resource, words), waitMs);
+        return await requestCommand(io, client, wishOf(resource, words), waitMs, tell);
       }),
     );
 

@@ -4,8 +4,8 @@
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import type { Grant, Outcome } from '../../api/schemas.ts';
-import { type Wish, waitFor, wishBody } from './commands.ts';
+import type { Grant } from '../../api/schemas.ts';
+import { ask, madeLines, type Wish, waitFor } from './commands.ts';
 import { type Client, ClientError } from './http.ts';
 import { errorLines, plain, timeOf } from './show.ts';
 
@@ -79,12 +79,10 @@ function exitOf(child: ReturnType<typeof spawn>, file: string, tell: Running['te
 async function gained({ client, wish, waitMs, tell }: Running, signal: AbortSignal): Promise<Access | undefined> {
   let id: string | undefined;
   try {
-    const made = await client.post<Outcome>('/requests', { body: wishBody(wish) });
+    const made = await ask(client, wish, (line) => tell(`hallpass: ${line}`), signal);
     id = made.request.id;
     signal.throwIfAborted();
-    const asked = made.asked ?? [];
-    tell(`hallpass: ${id} asks for ${made.request.entitlement}. ${plain(made.request.headline)}`);
-    if (asked.length > 0) tell(`hallpass: asked ${asked.map(plain).join(', ')}.`);
+    for (const line of madeLines(made)) tell(`hallpass: ${line}`);
     const { reached, request } = await waitFor(client, id, 'active', waitMs, signal);
     if (reached) return accessOf(request.grant);
     tell(`hallpass: ${id}: ${plain(request.headline)}`);

@@ -52,6 +52,7 @@ export function errorLines(message: string, problem: Problem | undefined): reado
   return [
     plain(problem?.title ?? message),
     ...(problem === undefined ? [] : [plain(problem.detail)]),
+    ...(problem?.link === undefined ? [] : [`Open ${problem.link}`]),
     ...(problem?.errors ?? []).map((one) => `  ${plain(one.path)}: ${plain(one.message)}`),
   ];
 }
