@@ -5,6 +5,7 @@
 import { ack } from './ack.ts';
 import { activity } from './activity.ts';
 import { audit } from './audit.ts';
+import { digest } from './digest.ts';
 import { expiry } from './expiry.ts';
 import { policy } from './policy.ts';
 import { rate } from './rate.ts';
@@ -12,6 +13,7 @@ import { respond } from './respond.ts';
 
 const BENCHMARKS: Readonly<Record<string, (quick: boolean) => Promise<object>>> = {
   ack,
+  digest,
   expiry,
   rate,
   audit,

@@ -356,6 +356,8 @@ export async function run(options: RunOptions): Promise<Running> {
     store,
     trail: (verify) => sealOf(record, ids.hash, verify),
     standing: createStanding({ store, people, directories, clock }),
+    activity: record,
+    activityFailing: () => activity.problems(),
     catalog,
     // Without chat there is nowhere to post it.
     settings: () =>
@@ -376,6 +378,7 @@ export async function run(options: RunOptions): Promise<Running> {
     reports: digests,
     messagesOf: record.messagesOf,
     activity: record,
+    activityFailing: () => activity.problems(),
   });
   const parts = { store, handler, clock, log };
   const failed = (error: unknown, where: string) => log.error({ error, where }, 'a request could not be served');

@@ -1,5 +1,5 @@
 /** The parts of a digest that ask for somebody's judgement: what was taken, found, changed, and left unsigned. */
-import type { Finding } from './activity.ts';
+import type { Finding, GrantWindow, Use } from './activity.ts';
 import type { AuditEvent, EntitlementId, Instant } from './model.ts';
 import type { ApprovedFor, DigestFacts } from './ports.ts';
 import { countText, type ReportLine, type ReportSection } from './report.ts';
@@ -113,6 +113,26 @@ export interface Unused {
   readonly longestUseMs?: number;
   /** What they were granted for, most often. */
   readonly usualMs: number;
+}
+
+/** By entitlement, those that were left unused most often first. */
+export function unusedOf(windows: readonly GrantWindow[], uses: readonly Use[]): readonly Unused[] {
+  const seen = new Map(uses.filter(({ activities }) => activities > 0).map((use) => [use.grantId, use]));
+  const all = [...Map.groupBy(windows, ({ entitlement }) => entitlement)].map(([entitlement, some]) => {
+    const lengths = some.flatMap(({ grantId, startsAt }) => {
+      const use = seen.get(grantId);
+      return use === undefined ? [] : [Math.max(0, use.lastAt - startsAt)];
+    });
+    const asked = [...Map.groupBy(some, ({ durationMs }) => durationMs)].sort(([, a], [, b]) => b.length - a.length);
+    return {
+      entitlement,
+      ended: some.length,
+      unused: some.length - lengths.length,
+      usualMs: asked[0]?.[0] ?? 0,
+      ...(lengths.length === 0 ? {} : { longestUseMs: Math.max(...lengths) }),
+    };
+  });
+  return all.filter(({ unused }) => unused > 0).sort((a, b) => b.unused - a.unused);
 }
 
 export function unusedSection(unused: readonly Unused[]): ReportSection | undefined {

@@ -52,7 +52,7 @@ import { createPreviews } from './preview.ts';
 import { createQueries } from './queries.ts';
 import type { ReportView } from './report.ts';
 import type { ReviewView } from './review-view.ts';
-import { createReviews } from './reviews.ts';
+import { createReviews, type ReviewParts } from './reviews.ts';
 import { createRevocations } from './revocations.ts';
 import { signDigest } from './security-digest.ts';
 import { answerersOf, deniersOf, everAsked, laterAnswerers } from './stages.ts';
@@ -60,7 +60,8 @@ import { storyView } from './story-view.ts';
 import { type RequestView, viewOf } from './view.ts';
 import { askedFor, askingAs, isOwn, requestersOf, workloadMay } from './workload.ts';
 
-export interface HandlerParts extends Sources, Pick<FindingParts, 'activity'> {
+export interface HandlerParts extends Sources, Pick<FindingParts, 'activity'>, Pick<ReviewParts, 'activityFailing'> {
+  readonly activity?: NonNullable<FindingParts['activity']> & NonNullable<ReviewParts['activity']>;
   readonly clock: Clock;
   readonly ids: Ids;
   /** Absent: reports are not drawn here. */

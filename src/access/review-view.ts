@@ -2,6 +2,7 @@
  * A post-access review as it is shown: who had what, for how long of what was granted, by whose word and why, what is
  * known of what was done, and what became of the review.
  */
+import { FINDING_LEVELS, type Finding, type Use } from './activity.ts';
 import { endsAt } from './lifecycle.ts';
 import type { EndReason, Grant, Instant, Review } from './model.ts';
 import type { RequestRecord } from './ports.ts';
@@ -37,6 +38,18 @@ export interface ReviewedActivity {
   readonly findings: readonly string[];
   /** Sources that could not be asked: what they would have told is missing. */
   readonly failing: readonly string[];
+}
+
+export function reviewedActivity(
+  use: Use | undefined,
+  findings: readonly Finding[],
+  failing: readonly string[],
+): ReviewedActivity {
+  const kinds = Object.entries(use?.kinds ?? {})
+    .map(([kind, count]) => ({ kind, count: count ?? 0 }))
+    .sort((a, b) => b.count - a.count);
+  const gravest = [...findings].sort((a, b) => FINDING_LEVELS.indexOf(b.level) - FINDING_LEVELS.indexOf(a.level));
+  return { kinds, findings: gravest.map(({ title, level, id }) => `${title} (${level}, ${id})`), failing };
 }
 
 const WHO_MAX = 80;

@@ -1,4 +1,5 @@
 /** The facts behind post-access reviews: whom they wait for, what they are about, and what is shown of them. */
+import type { ActivityStore } from './activity.ts';
 import { type Catalog, entitlementById } from './catalog.ts';
 import type { Command } from './command.ts';
 import type { Rung } from './decide-close.ts';
@@ -6,12 +7,16 @@ import { channelsOf, decideReview, ringReview, ruleToOpen } from './decide-revie
 import type { Carried } from './emergency.ts';
 import { askSubjects, type Sources } from './gather.ts';
 import type { GrantId, Instant, Person, Review, Subject } from './model.ts';
-import type { Clock, People } from './ports.ts';
-import { type ReviewView, reviewView } from './review-view.ts';
+import type { Clock, People, RequestRecord } from './ports.ts';
+import { type ReviewedActivity, type ReviewView, reviewedActivity, reviewView } from './review-view.ts';
 
 export interface ReviewParts extends Pick<Sources, 'store' | 'people' | 'catalog'> {
   readonly clock: Pick<Clock, 'now'>;
   readonly requestIdOf: (typed: string) => string | undefined;
+  /** What was done; absent: no activity is read here. */
+  readonly activity?: Pick<ActivityStore, 'activityOf' | 'findingsOf'>;
+  /** Sources that do not answer now. */
+  readonly activityFailing?: () => readonly string[];
 }
 
 export interface Reviews {
@@ -20,7 +25,9 @@ export interface Reviews {
   view(id: string, zone?: string): Promise<ReviewView | undefined>;
 }
 
-export function createReviews({ store, people, catalog, clock, requestIdOf }: ReviewParts): Reviews {
+export function createReviews(parts: ReviewParts): Reviews {
+  const { store, people, catalog, clock, requestIdOf } = parts;
+
   async function decide(
     command: Command & { do: 'review' },
     correlation: { readonly correlation?: string },
@@ -54,7 +61,7 @@ export function createReviews({ store, people, catalog, clock, requestIdOf }: Re
     const zone = person.zone ?? catalog().timezone;
     return {
       changes: decided.changes,
-      answer: { say: 'review', review: reviewView({ review: decided.review, ...shownOf(record) }, clock.now(), zone) },
+      answer: { say: 'review', review: await shown(decided.review, record, zone) },
     };
   }
 
@@ -64,19 +71,32 @@ export function createReviews({ store, people, catalog, clock, requestIdOf }: Re
     return requestId === undefined ? undefined : await store.reviewOf(requestId);
   }
 
+  async function shown(review: Review, record: RequestRecord | undefined, zone: string): Promise<ReviewView> {
+    const activity = await doneUnder(review);
+    const material = {
+      review,
+      ...(record === undefined ? {} : { record }),
+      ...(activity === undefined ? {} : { activity }),
+    };
+    return reviewView(material, clock.now(), zone);
+  }
+
+  /** Absent where the file says of no activity that it is done with this access. */
+  async function doneUnder({ entitlement, grantId }: Review): Promise<ReviewedActivity | undefined> {
+    const { activity, activityFailing } = parts;
+    if (activity === undefined || entitlementById(catalog(), entitlement)?.activity === undefined) return undefined;
+    const [use, findings] = await Promise.all([activity.activityOf(grantId), activity.findingsOf(grantId)]);
+    return reviewedActivity(use, findings, activityFailing?.() ?? []);
+  }
+
   return {
     decide,
     async view(id, zone) {
       const review = await store.review(id);
       if (review === undefined) return undefined;
-      const record = await store.request(review.requestId);
-      return reviewView({ review, ...shownOf(record) }, clock.now(), zone ?? catalog().timezone);
+      return await shown(review, await store.request(review.requestId), zone ?? catalog().timezone);
     },
   };
-}
-
-function shownOf<R>(record: R | undefined): { readonly record?: R } {
-  return record === undefined ? {} : { record };
 }
 
 /** Asked afresh; those it named then, where the file no longer has the policy, or it wants no review any more. */

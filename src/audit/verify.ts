@@ -32,6 +32,8 @@ export interface TrailReport {
   readonly contradictions: readonly BrokenLink[];
   readonly checkpoints: number;
   readonly anchors: number;
+  /** Where an event is older than the one before it by more than processes may differ; no sign of tampering by itself. */
+  readonly steppedBack?: { readonly count: number; readonly first: number; readonly mostMs: number };
   /** What could not be told from what was at hand. */
   readonly unchecked: readonly string[];
 }
@@ -48,6 +50,7 @@ export async function verifyTrail(source: TrailSource, attestations: Attestation
   };
   const anchors = [...attestations.anchors].sort((a, b) => a.seq - b.seq);
   const signed = signedPages(source);
+  const clock = clockOf();
   let head: ChainEnd = CHAIN_START;
   let broken: BrokenLink | undefined;
   let anchorsMet = 0;
@@ -80,6 +83,7 @@ export async function verifyTrail(source: TrailSource, attestations: Attestation
     broken = brokenLink(page, hash, head) ?? (deep ? misfiled(page) : undefined);
     const sound = broken === undefined ? page : page.slice(0, Math.max(0, broken.seq - head.seq - 1));
     await attest(sound);
+    for (const link of sound) clock.saw(link);
     const last = sound.at(-1);
     if (last !== undefined) head = { seq: last.seq, hash: last.hash };
     if (broken !== undefined || page.length === 0) break;
@@ -102,6 +106,7 @@ export async function verifyTrail(source: TrailSource, attestations: Attestation
     contradictions,
     checkpoints: checkpointsMet,
     anchors: anchorsMet,
+    ...clock.said(),
     unchecked: [
       ...(broken === undefined ? [] : ['whatever comes after the first event that is wrong']),
       ...(verifiers.length === 0 && checkpointsMet > 0 ? ['the signatures of the checkpoints: no key was given'] : []),
@@ -123,6 +128,42 @@ function misfiled(page: readonly TrailLink[]): BrokenLink | undefined {
         return { seq, why: `its column ${name} is not what its text says` };
   }
   return undefined;
+}
+
+/** Decisions that are made at once are linked one after the other, and processes agree on the time only so far. */
+const CLOCKS_DIFFER_MS = 5_000;
+
+/** Whether the clock went on from event to event. */
+function clockOf() {
+  let newest = Number.NEGATIVE_INFINITY;
+  let stepped: { count: number; first: number; mostMs: number } | undefined;
+  return {
+    saw({ seq, canonical }: ChainLink): void {
+      const at = instantOf(canonical);
+      if (at === undefined) return;
+      const backMs = newest - at;
+      if (backMs > CLOCKS_DIFFER_MS)
+        stepped = {
+          count: (stepped?.count ?? 0) + 1,
+          first: stepped?.first ?? seq,
+          mostMs: Math.max(stepped?.mostMs ?? 0, backMs),
+        };
+      // From there on it is the new time that counts: what follows did not step back again.
+      newest = backMs > CLOCKS_DIFFER_MS ? at : Math.max(newest, at);
+    },
+    said: (): Pick<TrailReport, 'steppedBack'> => (stepped === undefined ? {} : { steppedBack: stepped }),
+  };
+}
+
+/**
+ * `at` of an event, without reading the rest of it: in the canonical text the names are in order, only the actor stands
+ * before it, and inside a string its quotes would be escaped.
+ */
+function instantOf(canonical: string): number | undefined {
+  const start = canonical.indexOf('"at":');
+  if (start < 0) return undefined;
+  const at = Number.parseInt(canonical.slice(start + 5, start + 22), 10);
+  return Number.isNaN(at) ? undefined : at;
 }
 
 /** The checkpoints one by one, read in pages beside the trail. */

@@ -4,7 +4,7 @@ import { requestIdOf } from '../access/handle.ts';
 import type { Instant } from '../access/model.ts';
 import type { Store, TrailLink, TrailStore } from '../access/ports.ts';
 import { storyOf, storyText } from '../access/story.ts';
-import { timeText } from '../access/words.ts';
+import { durationText, timeText } from '../access/words.ts';
 import type { ChainEnd } from '../audit/chain.ts';
 import { createVerifier, type Verifier } from '../audit/checkpoint.ts';
 import { type ExportFormat, exportHead, exportLine } from '../audit/export.ts';
@@ -110,7 +110,7 @@ function exportedTrail(text: string): TrailSource {
 }
 
 function sayVerdict(io: Out, report: TrailReport): number {
-  const { ok, events, head, broken, contradictions, checkpoints, anchors, unchecked } = report;
+  const { ok, events, head, broken, contradictions, checkpoints, anchors, steppedBack, unchecked } = report;
   const many = (count: number, what: string) => `${count.toLocaleString('en-GB')} ${what}${count === 1 ? '' : 's'}`;
   io.say(report, [
     ok
@@ -121,6 +121,11 @@ function sayVerdict(io: Out, report: TrailReport): number {
     ...contradictions.map(({ seq, why }) => `  event ${seq}: ${why}`),
     `Head ${head.seq}:${head.hash}`,
     `Held against ${many(checkpoints, 'signed checkpoint')} and ${many(anchors, 'anchor')}.`,
+    ...(steppedBack === undefined
+      ? []
+      : [
+          `The clock went back ${many(steppedBack.count, 'time')}, first at event ${steppedBack.first}, by ${durationText(steppedBack.mostMs)} at most: somebody set it back, or the machines disagree.`,
+        ]),
     ...unchecked.map((what) => `Not checked: ${what}.`),
   ]);
   return ok ? EXIT.done : EXIT.failed;

@@ -5,11 +5,20 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { schedule } from 'node-cron';
+import type { ActivityStore } from '../access/activity.ts';
 import type { Catalog } from '../access/catalog.ts';
 import { event } from '../access/decision.ts';
+import { unusedOf } from '../access/digest-control.ts';
 import { DIGEST_CSV_HEAD, digestCsvLine } from '../access/digest-csv.ts';
-import { DIGEST_LINES, type DigestView, digestView, LATE_AFTER_MS, UNSIGNED_MOST } from '../access/digest-view.ts';
-import type { AccountRef, Change, Instant } from '../access/model.ts';
+import {
+  DIGEST_LINES,
+  type DigestActivity,
+  type DigestView,
+  digestView,
+  LATE_AFTER_MS,
+  UNSIGNED_MOST,
+} from '../access/digest-view.ts';
+import type { AccountRef, Change, Entitlement, Instant } from '../access/model.ts';
 import {
   type Clock,
   type DigestStore,
@@ -36,6 +45,10 @@ export interface DigestSettings {
 export interface DigestParts {
   readonly store: DigestStore & Pick<Store, 'commit' | 'freezes' | 'openReviews'>;
   readonly standing: Reports['standing'];
+  /** What people did; absent: no activity is read here. */
+  readonly activity?: Pick<ActivityStore, 'findingsSince' | 'openFindings' | 'windowsEnded' | 'uses'>;
+  /** Sources that do not answer now. */
+  readonly activityFailing?: () => readonly string[];
   /** Where the trail ends, and with `verify` whether all of it holds. Left out: the digest does not say. */
   readonly trail?: (verify: boolean) => Promise<TrailSeal>;
   readonly catalog: () => Catalog;
@@ -58,6 +71,8 @@ export interface Digests extends Reports {
 /** Far more than anybody reads; the title says when it is not all. */
 const DETAILS_MOST = 50_000;
 const DETAILS_PAGE = 500;
+const FINDINGS_MOST = 1_000;
+const WINDOWS_MOST = 5_000;
 
 /** What was decided just before the time is committed by then, and so belongs to this digest and not to none. */
 const SETTLED_AFTER_MS = 5_000;
@@ -73,13 +88,14 @@ export function createDigests(parts: DigestParts): Digests {
     const entitlements = Object.values(catalog().resources).flatMap((resource) => Object.values(resource.roles));
     // Reading all of it takes seconds once it is long: done for the day's digest, not for whoever asks in between.
     const scheduled = dueAt !== undefined;
-    const [facts, members, { live: freezes }, trail, reviews, unsigned] = await Promise.all([
+    const [facts, members, { live: freezes }, trail, reviews, unsigned, activity] = await Promise.all([
       store.digestFacts(period, LATE_AFTER_MS, DIGEST_LINES),
       standing(groupsOf(entitlements)),
       store.freezes(),
       parts.trail?.(scheduled),
       store.openReviews(DIGEST_LINES),
       store.unsignedDigests(UNSIGNED_MOST),
+      done(period, entitlements),
     ]);
     return digestView(
       {
@@ -88,6 +104,7 @@ export function createDigests(parts: DigestParts): Digests {
         freezes,
         reviews,
         unsigned,
+        ...(activity === undefined ? {} : { activity }),
         period,
         zone,
         ...(trail === undefined ? {} : { trail }),
@@ -95,6 +112,23 @@ export function createDigests(parts: DigestParts): Digests {
       },
       clock.now(),
     );
+  }
+
+  /** Absent where the file says of no activity that it is done with any access. */
+  async function done(period: Period, entitlements: readonly Entitlement[]): Promise<DigestActivity | undefined> {
+    const looked = new Set(entitlements.filter(({ activity }) => activity !== undefined).map(({ id }) => id));
+    const { activity } = parts;
+    if (activity === undefined || looked.size === 0) return undefined;
+    const [found, open, ended] = await Promise.all([
+      activity.findingsSince(period.from, FINDINGS_MOST),
+      activity.openFindings(FINDINGS_MOST),
+      activity.windowsEnded(period.from - 1, period.to, WINDOWS_MOST),
+    ]);
+    const windows = ended.filter(({ entitlement }) => looked.has(entitlement));
+    const uses = await activity.uses(windows.map(({ grantId }) => grantId));
+    const failing = parts.activityFailing?.() ?? [];
+    // Of a source that was not asked nobody knows what was left unused.
+    return { found, open, failing, unused: failing.length > 0 ? [] : unusedOf(windows, uses) };
   }
 
   async function once(): Promise<void> {
@@ -129,16 +163,24 @@ export function createDigests(parts: DigestParts): Digests {
     },
     async details(period, day) {
       const ids = await store.digestRequests(period, DETAILS_MOST + 1);
-      const parts = [DIGEST_CSV_HEAD];
+      const lines = [DIGEST_CSV_HEAD];
+      const made = (await parts.activity?.findingsSince(period.from, FINDINGS_MOST)) ?? [];
+      const found = Map.groupBy(made, ({ grantId }) => grantId);
       for (let at = 0; at < Math.min(ids.length, DETAILS_MOST); at += DETAILS_PAGE) {
         const page = await store.requestsWithReviews(ids.slice(at, Math.min(at + DETAILS_PAGE, DETAILS_MOST)));
-        parts.push(...page.map((row) => digestCsvLine({ ...row, findings: [] })));
+        const grantIds = page.flatMap(({ record }) => (record.grant === undefined ? [] : [record.grant.id]));
+        const uses = new Map((await parts.activity?.uses(grantIds))?.map((use) => [use.grantId, use]));
+        for (const row of page) {
+          const use = uses.get(row.record.grant?.id ?? '');
+          const findings = found.get(row.record.grant?.id ?? '') ?? [];
+          lines.push(digestCsvLine({ ...row, findings, ...(use === undefined ? {} : { use }) }));
+        }
         // Many lines take a while: between two pages everybody else gets a turn.
         await nextTurn();
       }
       const left = ids.length > DETAILS_MOST ? `, the newest ${DETAILS_MOST} requests of more` : '';
       const name = day ?? new Date(period.to).toISOString().slice(0, 10);
-      return { name: `digest-${name}.csv`, title: `Access digest ${name}, line by line${left}`, text: parts.join('') };
+      return { name: `digest-${name}.csv`, title: `Access digest ${name}, line by line${left}`, text: lines.join('') };
     },
     standing,
     ring() {

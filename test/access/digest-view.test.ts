@@ -1,5 +1,7 @@
 /** What security reads once a day: the worst first, everything counted, and a quiet day in one line. */
 import { describe, expect, test } from 'vitest';
+import type { GrantWindow, Use } from '../../src/access/activity.ts';
+import { unusedOf } from '../../src/access/digest-control.ts';
 import { DIGEST_CSV_HEAD, digestCsvLine } from '../../src/access/digest-csv.ts';
 import { digestView, removalDueAt, removalLatenessMs } from '../../src/access/digest-view.ts';
 import { fitted, reportText } from '../../src/access/report.ts';
@@ -19,6 +21,38 @@ import {
   T0,
 } from '../support/builders.ts';
 import { granted, quietFacts } from '../support/digest-facts.ts';
+
+const window: GrantWindow = {
+  grantId: 'G-0',
+  requestId: 'R-0',
+  holder: 'okta/ana',
+  holderName: 'Ana',
+  entitlement: 'db-prod:read',
+  resource: 'db-prod',
+  role: 'read',
+  reason: 'fix',
+  durationMs: 2 * HOUR,
+  breakGlass: false,
+  sessionTailMs: 0,
+  startsAt: T0,
+  accounts: [],
+};
+const use: Use = {
+  grantId: 'G-0',
+  version: 1,
+  requestId: 'R-0',
+  person: 'okta/ana',
+  entitlement: 'db-prod:read',
+  activities: 3,
+  amount: 0,
+  kinds: { read: 3 },
+  outside: 0,
+  after: 0,
+  countries: [],
+  devices: [],
+  firstAt: T0,
+  lastAt: T0,
+};
 
 const period = { from: T0 - 24 * HOUR, to: T0 };
 const pat = { directory: 'okta', group: 'prod-db-read', members: ['Pat Moreau'] };
@@ -259,6 +293,15 @@ describe('what asks for somebody’s judgement', () => {
       'db-prod:read: 12 of 14 grants; nobody used it for longer than 8 min, so 10 min in place of 2 h would do',
     );
   });
+});
+
+test('a grant is unused when nothing was seen under it, and how short would do is what the others needed', () => {
+  const windows = [0, 1, 2].map((n) => ({ ...window, grantId: `G-${n}` }));
+  const used = { ...use, grantId: 'G-1', lastAt: T0 + 8 * MINUTE };
+  expect(unusedOf(windows, [used])).toEqual([
+    { entitlement: 'db-prod:read', ended: 3, unused: 2, usualMs: 2 * HOUR, longestUseMs: 8 * MINUTE },
+  ]);
+  expect(unusedOf(windows.slice(1, 2), [used])).toEqual([]);
 });
 
 describe('every line of it', () => {

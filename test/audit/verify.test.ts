@@ -58,6 +58,26 @@ describe('a trail nobody touched', () => {
     expect(report.head).toEqual({ seq: 20, hash: at(TRAIL, 20).hash });
   });
 
+  it('says where the clock went back, which breaks nothing and is worth a look', async () => {
+    expect((await verified(TRAIL)).steppedBack).toBeUndefined();
+    let last: { seq: number; hash: string } = CHAIN_START;
+    const times = [0, 60_000, 58_000, 61_000, 1_000, 2_000, 70_000];
+    const links = times.map((time): TrailLink => {
+      const canonical = JSON.stringify({
+        actor: { kind: 'operator', name: 'says "at":1 himself' },
+        at: 1_700_000_000_000 + time,
+        prevHash: last.hash,
+        seq: last.seq + 1,
+      });
+      const link = { seq: last.seq + 1, prevHash: last.hash, hash: sha256(canonical), canonical };
+      last = link;
+      return link;
+    });
+    const report = await verified(links, { deep: false });
+    // Two seconds are what machines differ by.
+    expect(report).toMatchObject({ ok: true, steppedBack: { count: 1, first: 5, mostMs: 60_000 } });
+  });
+
   it('says what could not be checked, and never that it was', async () => {
     const report = await verified(TRAIL, { verifiers: [], deep: false, checkpoints: sign(TRAIL, 5) });
     expect(report.ok).toBe(true);
