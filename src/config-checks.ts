@@ -43,6 +43,7 @@ export function checkConfig(
   if (
     (file.chat?.slack !== undefined || file.chat?.teams !== undefined) &&
     file.identity?.match === undefined &&
+    file.stepUp === undefined &&
     Object.keys(file.people ?? {}).length === 0
   )
     report(

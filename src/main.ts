@@ -309,7 +309,8 @@ export async function run(options: RunOptions): Promise<Running> {
   sources.open(settings);
   const { onCall, incidents } = sources;
   const disputed = createDisputes({ store, clock, log });
-  const people: People = createPeople({
+  const people = createPeople({
+    linking: settings.stepUp !== undefined,
     accounts: {
       ...(settings.slack === undefined ? {} : { slack: deferred(accounts) }),
       ...(settings.teams === undefined ? {} : { teams: deferred(teamsAccounts) }),
@@ -367,7 +368,7 @@ export async function run(options: RunOptions): Promise<Running> {
     log,
   });
   const handler = createHandler({
-    ...(settings.stepUp === undefined ? {} : { proofLink: proofLink(settings.stepUp.baseUrl) }),
+    ...(settings.stepUp === undefined ? {} : { proofLink: proofLink(settings.stepUp.baseUrl), owners: people }),
     store,
     people,
     directories,

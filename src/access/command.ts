@@ -141,10 +141,12 @@ export type Command =
       readonly which: { readonly id: string } | { readonly day?: string };
       readonly note?: string;
     }
+  /** Says whose a chat account is, by a proof. */
+  | { readonly do: 'link'; readonly by: AccountRef }
   | { readonly do: 'help'; readonly by: Caller };
 
 /** What a policy may want a proof for. */
-export type ProvenCommand = Extract<Command, { do: 'request' | 'extend' | 'break-glass' | 'approve' }>;
+export type ProvenCommand = Extract<Command, { do: 'request' | 'extend' | 'break-glass' | 'approve' | 'link' }>;
 
 export type ListWhich = 'mine' | 'pending' | 'active';
 
@@ -193,7 +195,7 @@ export type Answer =
     }
   | {
       readonly say: 'report';
-      readonly about: 'who' | 'on-call' | 'digest' | 'explain' | 'story';
+      readonly about: 'who' | 'on-call' | 'digest' | 'explain' | 'story' | 'link';
       readonly report: ReportView;
     }
   | { readonly say: 'review'; readonly review: ReviewView }

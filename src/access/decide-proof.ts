@@ -7,6 +7,8 @@ import { isMachine } from './decide-session.ts';
 import { event, personActor, putRequest, type Refused, refused, showEverywhere, timer, timerId } from './decision.ts';
 import type {
   AccessRequest,
+  AccountRef,
+  Actor,
   Caller,
   Change,
   Entitlement,
@@ -80,23 +82,70 @@ export function isWanted({ policy }: Entitlement, purpose: ProofPurpose): boolea
 /** To be asked last, of what would otherwise be done. */
 export function prove(about: Provable, proving: ProvingFact, now: Instant): Proven | Refused {
   const given = typeof proving === 'object' ? proving.given : undefined;
-  if (given !== undefined) return used(about, given, now);
+  if (given !== undefined) return used(askedBy(about), given, now);
   if (!isWanted(about.entitlement, about.purpose) || proving === 'later') return { changes: [] };
   if (isMachine(about.person)) return refused({ code: 'person_needed' });
   if (proving === undefined)
     return refused({ code: 'cannot_check', what: 'who you are', error: 'no issuer is configured' });
-  return asks(about, proving, now);
+  return asks(askedBy(about), proving, now);
 }
 
-function used(about: Provable, given: Proof, now: Instant): Proven | Refused {
-  const { person, purpose, digest, request } = about;
-  if (given.person !== person.id || given.purpose !== purpose || given.digest !== digest)
+/** A chat account of nobody's: whose it is to be shows when its person signs in. */
+export function askLink(
+  account: AccountRef,
+  name: string,
+  digest: string,
+  proving: Proving,
+  correlation: { readonly correlation?: string },
+  now: Instant,
+): Refused {
+  const who = { id: linkHolder(account), name };
+  return asks(
+    { purpose: 'link', who, by: { kind: 'account', account }, entitlement: '', digest, ...correlation },
+    proving,
+    now,
+  );
+}
+
+export function useLink(
+  person: Person,
+  digest: string,
+  given: Proof,
+  correlation: { readonly correlation?: string },
+  now: Instant,
+): Proven | Refused {
+  return used(
+    { purpose: 'link', who: person, by: personActor(person), entitlement: '', digest, ...correlation },
+    given,
+    now,
+  );
+}
+
+/** In place of a person, until one has signed in. */
+export function linkHolder({ platform, tenant, id }: AccountRef): PersonId {
+  return `account ${platform}:${tenant}/${id}`;
+}
+
+interface Asked extends Pick<Provable, 'purpose' | 'digest' | 'request' | 'correlation'> {
+  readonly who: { readonly id: PersonId; readonly name: string };
+  readonly by: Actor;
+  readonly entitlement: string;
+}
+
+function askedBy(about: Provable): Asked {
+  const { person, entitlement, ...rest } = about;
+  return { ...rest, who: person, by: personActor(person), entitlement: entitlement.id };
+}
+
+function used(about: Asked, given: Proof, now: Instant): Proven | Refused {
+  const { who, purpose, digest, request } = about;
+  if (given.person !== who.id || given.purpose !== purpose || given.digest !== digest)
     return refused({ code: 'proof_over', why: 'changed' });
   return {
     proof: given.id,
     changes: [
       ...closed(given, { state: 'used' }),
-      event('proof.given', now, personActor(person), {
+      event('proof.given', now, about.by, {
         ...(request === undefined ? {} : { requestId: request.id }),
         detail: { ...detailOf(given), ...saidOf(given) },
         ...correlationOf(about),
@@ -105,8 +154,8 @@ function used(about: Provable, given: Proof, now: Instant): Proven | Refused {
   };
 }
 
-function asks(about: Provable, proving: Proving, now: Instant): Refused {
-  const { person, purpose, entitlement, digest, request } = about;
+function asks(about: Asked, proving: Proving, now: Instant): Refused {
+  const { who, purpose, entitlement, digest, request } = about;
   const older = proving.open.filter((one) => one.purpose === purpose && one.digest === digest);
   if (proving.open.length - older.length >= PROOFS_MOST)
     return refused({ code: 'too_many_requests', most: PROOFS_MOST });
@@ -115,34 +164,29 @@ function asks(about: Provable, proving: Proving, now: Instant): Refused {
     version: 1,
     state: 'open',
     purpose,
-    person: person.id,
-    personName: person.name,
+    person: who.id,
+    personName: who.name,
     by: proving.by,
     command: proving.command,
-    entitlement: entitlement.id,
+    entitlement,
     ...(request === undefined ? {} : { requestId: request.id }),
     digest,
     createdAt: now,
     expiresAt: now + PROOF_LIFE_MS,
   };
   const until = proof.expiresAt;
-  const shown =
-    request === undefined ? [] : shows(request, [{ person: person.id, name: person.name, until }], proof, now);
-  return refused(
-    { code: 'proof_needed', purpose, entitlement: entitlement.id, link: proving.link(proof.id), until },
-    undefined,
-    [
-      ...older.flatMap((one) => closed(one, { state: 'failed', failed: 'superseded' })),
-      { put: 'proof', row: proof },
-      timer({ ring: 'proof', proofId: proof.id }, until),
-      event('proof.asked', now, personActor(person), {
-        ...(request === undefined ? {} : { requestId: request.id }),
-        detail: { ...detailOf(proof), expiresAt: until },
-        ...correlationOf(about),
-      }),
-      ...shown,
-    ],
-  );
+  const shown = request === undefined ? [] : shows(request, [{ person: who.id, name: who.name, until }], proof, now);
+  return refused({ code: 'proof_needed', purpose, entitlement, link: proving.link(proof.id), until }, undefined, [
+    ...older.flatMap((one) => closed(one, { state: 'failed', failed: 'superseded' })),
+    { put: 'proof', row: proof },
+    timer({ ring: 'proof', proofId: proof.id }, until),
+    event('proof.asked', now, about.by, {
+      ...(request === undefined ? {} : { requestId: request.id }),
+      detail: { ...detailOf(proof), expiresAt: until },
+      ...correlationOf(about),
+    }),
+    ...shown,
+  ]);
 }
 
 /** Whether the click may decide anything; `sealHash`: of what the clicking browser holds. */
@@ -160,6 +204,7 @@ export function mayConfirm(proof: Proof | undefined, sealHash: string, now: Inst
 export interface SignInFound {
   /** Whose it is; absent when it is nobody's that the directory knows. */
   readonly person?: PersonId;
+  readonly personName?: string;
   /** What it lacks to be a proof; absent: nothing. */
   readonly lacks?: string;
   readonly freshUntil?: Instant;
@@ -182,7 +227,14 @@ export function decideSignedIn(
     ...(found.acr === undefined ? {} : { acr: found.acr }),
     amr: found.amr,
   };
-  const why = found.person !== proof.person ? 'wrong_person' : found.lacks !== undefined ? 'too_weak' : undefined;
+  // Whose an account is to be, its own sign-in says.
+  const expected = proof.purpose === 'link' ? found.person : proof.person;
+  const why =
+    found.person === undefined || found.person !== expected
+      ? 'wrong_person'
+      : found.lacks !== undefined
+        ? 'too_weak'
+        : undefined;
   if (why !== undefined) {
     const detail = {
       ...(why === 'wrong_person' ? { signedInAs: found.person ?? null } : {}),
@@ -195,6 +247,9 @@ export function decideSignedIn(
     ...proof,
     ...said,
     version: proof.version + 1,
+    ...(proof.purpose === 'link' && found.person !== undefined
+      ? { person: found.person, personName: found.personName ?? proof.personName }
+      : {}),
     state: 'signed_in',
     seal: found.sealHash,
     signedInAt: now,
@@ -269,6 +324,6 @@ function saidOf({ authAt, acr, amr }: Proof) {
   return { authAt: authAt ?? null, acr: acr ?? null, amr: [...(amr ?? [])] };
 }
 
-function correlationOf({ correlation }: Provable): { readonly correlation?: string } {
+function correlationOf({ correlation }: Asked): { readonly correlation?: string } {
   return correlation === undefined ? {} : { correlation };
 }

@@ -28,6 +28,7 @@ export const USAGE = {
   adopt: 'adopt <id> <reason>',
   freeze: 'freeze <resource|@person|all> <reason>',
   unfreeze: 'unfreeze <resource|@person|all>',
+  link: 'link',
   help: 'help',
 } as const;
 
@@ -115,6 +116,8 @@ export function parseCommand(text: string, by: AccountRef): Command | Refusal {
       const { reason, ...rest } = asked;
       return { ...rest, do: 'explain', ...(reason === '' ? {} : { reason }) };
     }
+    case 'link':
+      return { do: 'link', by };
     case 'on-call': {
       if (words.peek() === undefined) return { do: 'on-call', by };
       const asked = entitlementName(words.next());

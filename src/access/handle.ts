@@ -10,7 +10,7 @@ import type { Answer, By, Command, ProvenCommand, Refusal, Target } from './comm
 import { decideAdopt } from './decide-adopt.ts';
 import { decideApprove, decideDeny } from './decide-answer.ts';
 import { decideCancel, decideReturn, decideRevoke, respondersFor } from './decide-close.ts';
-import { mayConfirm, PROOFS_MOST } from './decide-proof.ts';
+import { linkHolder, mayConfirm, PROOFS_MOST, type Proving } from './decide-proof.ts';
 import { decideExtend, decideRequest, durationOf, type RequestFacts } from './decide-request.ts';
 import { isMachine, needsPerson } from './decide-session.ts';
 import { isRefused, type Outcome, refused } from './decision.ts';
@@ -32,8 +32,10 @@ import {
   whoApproves,
 } from './gather.ts';
 import { createHomes } from './home.ts';
+import { createLinks } from './links.ts';
 import type { Caller, Change, Entitlement, Person, Proof, RequestId } from './model.ts';
 import {
+  type AccountOwners,
   type Clock,
   type Delivery,
   DirectoryError,
@@ -70,6 +72,8 @@ export interface HandlerParts extends Sources, Pick<FindingParts, 'activity'>, P
   readonly messagesOf?: (id: RequestId) => Promise<readonly MessageRow[]>;
   /** Where a person proves who they are. Absent: nobody can, and what wants a proof is not done. */
   readonly proofLink?: (id: string) => string;
+  /** For linking accounts. */
+  readonly owners?: AccountOwners;
 }
 
 export interface Handler extends Questions {
@@ -100,6 +104,7 @@ type Handled = { readonly outcome: Outcome } | { readonly answer: Answer; readon
 
 export function createHandler(parts: HandlerParts): Handler {
   const { store, people, clock, ids, catalog } = parts;
+  const links = createLinks(parts);
   const queries = createQueries({ ...parts, view });
   const emergency = createEmergency(parts);
   const revocations = createRevocations({ ...parts, view });
@@ -218,6 +223,8 @@ export function createHandler(parts: HandlerParts): Handler {
       }
       case 'approve':
         return { outcome: await approve(command, correlation, given) };
+      case 'link':
+        return await links(command, await provingLink(command, given), correlation);
       case 'confirm-proof':
         return await confirm(command, attempt, correlation);
       case 'show':
@@ -362,6 +369,17 @@ export function createHandler(parts: HandlerParts): Handler {
       const { by } = command;
       return { proving: { newId: ids.opaque(), link, by, command, open, ...present({ given }) } };
     };
+  }
+
+  async function provingLink(
+    command: Command & { do: 'link' },
+    given: Proof | undefined,
+  ): Promise<Proving | undefined> {
+    const { proofLink: link } = parts;
+    if (link === undefined) return undefined;
+    const { by } = command;
+    const open = await store.openProofs(linkHolder(by), PROOFS_MOST + 1);
+    return { newId: ids.opaque(), link, by, command, open, ...present({ given }) };
   }
 
   /** Whoever clicks is known by the sign-in; that they are still who asked is looked up again. */

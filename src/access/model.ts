@@ -392,7 +392,7 @@ export interface Confirming {
   readonly until: Instant;
 }
 
-export type ProofPurpose = 'request' | 'extend' | 'break_glass' | 'approve';
+export type ProofPurpose = 'request' | 'extend' | 'break_glass' | 'approve' | 'link';
 
 /** `superseded`: it was asked for anew. */
 export type ProofFailure = 'expired' | 'wrong_person' | 'too_weak' | 'superseded';
@@ -777,6 +777,7 @@ export interface Notice {
     | 'message_undeliverable'
     | 'delivery_failed'
     | 'identity_changed'
+    | 'account_linked'
     | 'config_refused'
     | 'frozen'
     | 'unfrozen'
@@ -867,10 +868,11 @@ export interface Holder {
  * What something stood for when it was first used, and stays: `email` (written in the configuration) for a person,
  * `user` (`<directory> <person>`) for that person's account in another directory, `owner` (`<directory> <user id>`) for
  * the person whose account that is; `subject` (`<issuer> <sub>`) for the person who signed in with it, `signs_in`
- * (`<issuer> <person>`) for that account; `told` for what security has been told of.
+ * (`<issuer> <person>`) for that account; `linked` (`slack:T1/U1`) for the person who proved to be behind an account;
+ * `told` for what security has been told of.
  */
 export interface Pin {
-  readonly space: 'email' | 'user' | 'owner' | 'subject' | 'signs_in' | 'told';
+  readonly space: 'email' | 'user' | 'owner' | 'subject' | 'signs_in' | 'linked' | 'told';
   readonly name: string;
   readonly id: string;
   readonly pinnedAt: Instant;

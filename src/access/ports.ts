@@ -752,6 +752,17 @@ export interface People {
   group(directory: string, name: string): Promise<PinnedGroup>;
 }
 
+/** Whose chat accounts are. */
+export interface AccountOwners {
+  /** An employee's account, and whose it is where that is known. Throws `PeopleError`: guests and bots are nobody's. */
+  ownerOf(account: AccountRef): Promise<{
+    readonly name: string;
+    readonly person?: PersonId;
+    /** Where the platform has confirmed it. */
+    readonly email?: string;
+  }>;
+}
+
 /** Facts about a chat account, as the platform tells them. */
 export interface AccountFacts {
   readonly account: AccountRef;

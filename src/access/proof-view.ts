@@ -1,5 +1,5 @@
 /** What a person is about to confirm, for the page that asks for the click. */
-import type { Entitlement, Instant, Proof } from './model.ts';
+import type { AccountRef, Entitlement, Instant, Proof } from './model.ts';
 import type { RequestView } from './view.ts';
 import { durationText, timeText } from './words.ts';
 
@@ -24,6 +24,7 @@ export function proofView(proof: Proof, { request, entitlement }: Confirmed, now
   const by = timeText(Math.min(proof.expiresAt, proof.freshUntil ?? proof.expiresAt), now, zone);
   const note = `Signed in as ${proof.personName}. You asked for it ${timeText(proof.createdAt, now, zone)}; confirm it by ${by}.`;
   const { command } = proof;
+  if (command?.do === 'link') return linkView(proof, command.by, note);
   const what = `${entitlement?.title ?? request?.title ?? proof.entitlement} (${proof.entitlement})`;
   if (proof.purpose === 'approve' || command === undefined || command.do === 'approve') {
     const durationMs = (command?.do === 'approve' ? command.durationMs : undefined) ?? request?.durationMs;
@@ -63,6 +64,20 @@ export function proofView(proof: Proof, { request, entitlement }: Confirmed, now
       ...(entitlement === undefined ? [] : [['Policy', entitlement.policy.name] as const]),
     ],
     button: BUTTONS[command.do],
+    note,
+  };
+}
+
+/** Whoever was sent such a link by somebody else must see whose account it is. */
+function linkView({ personName }: Proof, { platform, tenant, id }: AccountRef, note: string): ProofView {
+  return {
+    title: 'Link a chat account to you',
+    lines: [
+      ['Account', `${platform === 'slack' ? 'Slack' : 'Teams'} account ${id} in ${tenant}`],
+      ['To', personName],
+      ['Means', 'Whoever uses that account acts as you: asks for your access, and approves in your name.'],
+    ],
+    button: 'It is my account',
     note,
   };
 }

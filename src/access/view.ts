@@ -717,6 +717,7 @@ const NOTICE_TITLE: Record<Notice['code'], string> = {
   native_expiry_failing: 'A directory cannot be told when to end a membership by itself',
   message_undeliverable: 'A message cannot be delivered',
   identity_changed: 'An identity has changed',
+  account_linked: 'A chat account was linked to a person',
   config_refused: 'A changed configuration was not taken',
   delivery_failed: 'A command could not be carried out',
   frozen: 'Access is frozen',
@@ -752,6 +753,7 @@ export function noticeView(notice: Notice, zone: string): Extract<MessageView, {
         ? 'The daily digest could not be posted in its channel. See it with the command digest 7d.'
         : 'The request goes on in the other places where it is shown.',
     identity_changed: '',
+    account_linked: '',
     config_refused: '',
     delivery_failed: 'The person was told. Nothing was changed.',
     frozen: '',

@@ -79,6 +79,7 @@ const PROOF_LACKS = {
   extend: 'No more time is asked for yet',
   break_glass: 'No access is given yet',
   approve: 'Your approval does not count yet',
+  link: 'Nobody knows whose this account is',
 } as const;
 
 /** Where a button has the link. */
@@ -223,7 +224,7 @@ export function refusalText(
       };
     case 'proof_needed':
       return {
-        reason: `${PROOF_LACKS[refusal.purpose]} (${refusal.entitlement}) until you have confirmed it with MFA.`,
+        reason: `${PROOF_LACKS[refusal.purpose]}${refusal.entitlement === '' ? '' : ` (${refusal.entitlement})`} until you have confirmed it with MFA.`,
         next: `Sign in at ${refusal.link}. The link is for you alone, and works once${until(refusal.until, zone)}.`,
       };
     case 'proof_over':
@@ -490,6 +491,7 @@ export function helpText(commandWord: string = COMMAND_WORD): string {
     adopt: 'make what a live grant added permanent (admins)',
     freeze: 'grant nothing new there until it is lifted (responders)',
     unfreeze: 'lift a freeze (responders, admins)',
+    link: 'say whose this chat account is, where Hallpass does not know it',
     help: 'this list',
   };
   const lines = (Object.keys(USAGE) as (keyof typeof USAGE)[]).map(

@@ -5,6 +5,7 @@
  */
 import { event } from '../access/decision.ts';
 import { cleanReason } from '../access/grammar.ts';
+import { accountKey } from '../access/links.ts';
 import type { AccountRef, Change, Pin } from '../access/model.ts';
 import type { Settings } from '../config.ts';
 import { opened } from './host.ts';
@@ -35,11 +36,19 @@ export async function forgetCommand(io: Out, settings: Settings, order: ForgetOr
   if (what === undefined) return no(`"${order.name}" is none: write ${FORMS[order.kind]}.`);
   const { store, clock } = await opened(settings);
   try {
-    const known = 'account' in what ? await store.personOf(what.account) : await store.pinned(what.space, what.name);
+    const key = 'account' in what ? accountKey(what.account) : undefined;
+    const linked = key === undefined ? undefined : await store.pinned('linked', key);
+    const pinned = 'account' in what ? await store.personOf(what.account) : await store.pinned(what.space, what.name);
+    const known = pinned ?? linked;
     if (known === undefined) return no(`Nothing is known of ${order.kind} ${order.name}; there is nothing to forget.`);
     const actor = { kind: 'operator', name: order.operator } as const;
     const about = { detail: { kind: order.kind, was: known }, personal: { name: order.name, reason } };
-    await store.commit({ changes: [...dropped(what, known), event('identity.forgotten', clock.now(), actor, about)] });
+    const unlink: readonly Change[] =
+      key === undefined || linked === undefined
+        ? []
+        : [{ drop: 'pin', id: `linked ${key}`, space: 'linked', name: key }];
+    const forgotten = pinned === undefined ? [] : dropped(what, pinned);
+    await store.commit({ changes: [...forgotten, ...unlink, event('identity.forgotten', clock.now(), actor, about)] });
     io.say({ ok: true, kind: order.kind, name: order.name, was: known }, [
       `Forgotten: ${order.kind} ${order.name} was ${known}.`,
       'Whoever comes under it next is looked up and pinned anew, within a minute.',

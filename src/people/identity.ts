@@ -6,6 +6,7 @@
 
 import { holds as holdsNow } from '../access/decide-session.ts';
 import { cleanName } from '../access/grammar.ts';
+import { accountKey } from '../access/links.ts';
 import type {
   AccountRef,
   Caller,
@@ -20,6 +21,7 @@ import type {
 } from '../access/model.ts';
 import {
   type AccountFacts,
+  type AccountOwners,
   DirectoryError,
   type DirectoryGroup,
   type Metrics,
@@ -50,6 +52,8 @@ export interface PeopleOptions extends Sources {
   readonly metrics: Metrics;
   /** Absent: there is no door but chat. */
   readonly session?: (id: string) => Promise<Session | undefined>;
+  /** People may say by a sign-in whose an account is that nothing else says. */
+  readonly linking?: boolean;
   /** Names of the workloads that the file has now; asked each time. */
   readonly workloads?: () => readonly string[];
   /** Groups that the configuration relies on for authority, and where it does. Asked each time. */
@@ -76,7 +80,7 @@ const ASKED_MOST = 20;
 /** Of a large group, how many are tried to find those; each may cost a call to the chat platform. */
 const TRIED_MOST = 60;
 
-export function createPeople(options: PeopleOptions): People {
+export function createPeople(options: PeopleOptions): People & AccountOwners {
   const { identityDirectory, settings, store, clock, metrics } = options;
   const look = createLookups(options);
 
@@ -157,12 +161,41 @@ export function createPeople(options: PeopleOptions): People {
     return known(await written(email), email);
   }
 
+  /** By what the file or the workspace says of the account; else by what its person has proven. */
+  async function userOf(account: AccountRef, facts: AccountFacts): Promise<{ user: DirectoryUser; email: string }> {
+    try {
+      const email = emailOf(account, facts);
+      const user = await look.userByEmail(identityDirectory, email);
+      if (user !== undefined) return { user, email };
+      throw new PeopleError('unmapped', `The directory "${identityDirectory}" has nobody with the login ${email}.`);
+    } catch (error) {
+      if (!(error instanceof PeopleError) || error.code !== 'unmapped' || options.linking !== true) throw error;
+      const linked = await asked('The record of linked accounts could not be read', () =>
+        store.pinned('linked', accountKey(account)),
+      );
+      if (linked === undefined)
+        throw new PeopleError('unmapped', `${error.message} You can also say whose it is yourself: type link.`);
+      const user = await userIn(identityDirectory, linked);
+      return { user, email: user.email || user.login };
+    }
+  }
+
+  async function ownerOf(account: AccountRef): ReturnType<AccountOwners['ownerOf']> {
+    const facts = employee(account, await look.account(account));
+    const known = await userOf(account, facts).catch((error: unknown) => {
+      if (error instanceof PeopleError && error.code === 'unmapped') return undefined;
+      throw error;
+    });
+    return {
+      name: cleanName(facts.name) || account.id,
+      ...(known === undefined ? {} : { person: personId(known.user) }),
+      ...(facts.email === undefined || !facts.emailConfirmed ? {} : { email: facts.email }),
+    };
+  }
+
   async function inChat(account: AccountRef): Promise<Person> {
     const facts = employee(account, await look.account(account));
-    const email = emailOf(account, facts);
-    const user = await look.userByEmail(identityDirectory, email);
-    if (user === undefined)
-      throw new PeopleError('unmapped', `The directory "${identityDirectory}" has nobody with the login ${email}.`);
+    const { user, email } = await userOf(account, facts);
     if (!user.active)
       throw new PeopleError('deactivated', `${email} is deactivated in the directory "${identityDirectory}".`);
     const id = personId(user);
@@ -477,7 +510,7 @@ export function createPeople(options: PeopleOptions): People {
     }
   }
 
-  return { identify, holds, membersOf, named, stated, byId, userIn, group };
+  return { ownerOf, identify, holds, membersOf, named, stated, byId, userIn, group };
 }
 
 /** Own keys only: an account called `constructor` must not be found. */

@@ -20,7 +20,7 @@ export interface ProofParts {
   readonly baseUrl: string;
   readonly signIn: SignIn;
   readonly store: Pick<Store, 'proof' | 'request' | 'commit'>;
-  readonly people: Pick<People, 'identify'>;
+  readonly people: Pick<People, 'identify' | 'byId'>;
   readonly handler: {
     handle(command: Command): Promise<Answer>;
     view(id: string, zone?: string): Promise<RequestView | undefined>;
@@ -152,8 +152,11 @@ export function createProofMount(parts: ProofParts): ProofMount {
       const about = proof.requestId === undefined ? undefined : await store.request(proof.requestId);
       const lacks = signIn.lacks(signedIn, now);
       const { authAt, acr, amr } = signedIn;
+      const name =
+        person === undefined || proof.purpose !== 'link' ? undefined : (await parts.people.byId(person)).name;
       const found = {
         ...(person === undefined ? {} : { person }),
+        ...(name === undefined ? {} : { personName: name }),
         ...(lacks === undefined ? {} : { lacks }),
         ...(authAt === undefined ? {} : { authAt, freshUntil: authAt + signIn.maxAgeMs }),
         ...(acr === undefined ? {} : { acr }),

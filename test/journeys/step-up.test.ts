@@ -4,7 +4,7 @@ import { type Issuer, startIssuer } from '../../src/sandbox/issuer.ts';
 import { button, ephemeralsOf, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
 import type { SlackMessage } from '../../src/sandbox/slack-state.ts';
 import { stepUp } from '../../src/sandbox/world.ts';
-import { APPROVALS, type Journey, PEOPLE, startJourney } from '../support/journey.ts';
+import { APPROVALS, type Journey, PEOPLE, SECURITY, startJourney } from '../support/journey.ts';
 import { type Page, type Visitor, visitor } from '../support/visitor.ts';
 
 const BASE = 'http://127.0.0.1:9';
@@ -208,4 +208,38 @@ it('where asking wants a proof, nothing is asked for before the click', async ()
   expect(page.text).toContain('fix stuck migration');
   expect((await click(page, link)).text).toContain('Confirmed');
   await journey.posted(APPROVALS, /Ana Sousa/);
+});
+
+it('an account that nobody knows is linked by the sign-in of its person, once, and security is told', async () => {
+  await journey.end();
+  journey = await startJourney('sqlite', {
+    env: { OIDC_SECRET: 'secret', HALLPASS_BASE_URL: BASE },
+    config: (yaml) => `${yaml}${stepUp(issuer.url)}`,
+    slackSeed: (seed) => ({
+      ...seed,
+      users: [...seed.users, { id: 'U0NEW', name: 'dd', real_name: 'D', email: 'd@home.example', tz: 'Etc/UTC' }],
+    }),
+  });
+  const stranger = journey.account('U0NEW');
+  expect(textOf(await (await stranger.slash('request db-prod 30m fix stuck migration')).said(6_000))).toContain(
+    'type link',
+  );
+  await stranger.slash('link');
+  const link = await journey.slack.waitFor(
+    (state) =>
+      ephemeralsOf(state, 'U0NEW')
+        .map((message) => /http:\/\/127\.0\.0\.1:9\/proof\/[0-9a-f]{32}/.exec(JSON.stringify(message.blocks))?.[0])
+        .findLast((one) => one !== undefined),
+    6_000,
+    'a link for the stranger',
+  );
+  const page = await signIn(link, 'dan');
+  for (const shown of ['U0NEW', 'Dan Ito', 'acts as you']) expect(page.text).toContain(shown);
+  expect((await click(page, link)).text).toContain('now Dan Ito');
+  await journey.posted(SECURITY, /acts for Dan Ito/);
+  const said = textOf(await (await stranger.slash('request db-prod 30m fix stuck migration')).said(6_000));
+  expect(said).toContain('Requested');
+  expect(textOf(await (await stranger.slash('link')).said(6_000))).toContain('already');
+  // Nobody who is known can be taken over.
+  expect(textOf(await (await journey.person('ben').slash('link')).said(6_000))).toContain('Ben Okafor’s already');
 });
