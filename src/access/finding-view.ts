@@ -1,7 +1,6 @@
 /** A finding as it is shown: what a rule flagged in whose grant, what its holder says, and what became of it. */
 import type { Activity, Finding } from './activity.ts';
 import type { Grant, Instant } from './model.ts';
-import type { ReportSection } from './report.ts';
 import { cut, timeText } from './words.ts';
 
 export interface FindingView {
@@ -112,15 +111,4 @@ function exampleText(one: Activity, time: (at: Instant) => string): string {
     ...(from.length === 0 ? [] : [`from ${from.join(' ')}`]),
     `as ${cut(one.account, WORD_MAX)} (${one.source})`,
   ].join(', ');
-}
-
-/** In the digest while nobody has closed them, oldest first. */
-export function findingSection(open: readonly Finding[], now: Instant, zone: string): readonly ReportSection[] {
-  if (open.length === 0) return [];
-  const waits = { open: 'nobody has looked', asked: 'asked, no answer', explained: 'explained' } as const;
-  const lines = open.slice(0, 10).map((finding) => ({
-    lead: `${finding.id} ${cut(finding.title, 100)}`,
-    rest: `${cut(finding.holderName, NAME_MAX)}, ${finding.entitlement} (${finding.grantId}), ${timeText(finding.createdAt, now, zone)}; ${finding.state === 'open' || finding.state === 'asked' || finding.state === 'explained' ? waits[finding.state] : finding.state}`,
-  }));
-  return [{ title: 'Findings that nobody has closed', lines, total: open.length }];
 }
