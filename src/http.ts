@@ -50,6 +50,8 @@ export interface HttpOptions {
   readonly mounts?: readonly HttpMount[];
   /** In bytes, for routes without a limit of their own; 1 MiB when left out. */
   readonly maxBody?: number;
+  /** In bytes: what all bodies that are being received may hold together; 64 MiB when left out. */
+  readonly maxTogether?: number;
   /** Told of a handler that threw, and of a socket error while listening. */
   readonly onError?: (error: unknown, where: string) => void;
 }
@@ -64,6 +66,9 @@ export interface Http {
 }
 
 const MAX_BODY = 1024 * 1024;
+const MAX_TOGETHER = 64 * MAX_BODY;
+/** What chat platforms send is smaller: however much others send at once, it gets in. */
+const SMALL_BODY = 64 * 1024;
 /** A slow sender holds a socket no longer than this; platforms send their few kilobytes at once. */
 const REQUEST_TIMEOUT_MS = 15_000;
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -86,6 +91,7 @@ export function createHttp(options: HttpOptions): Http {
   const mounts = [...(options.mounts ?? [])].sort((a, b) => b.prefix.length - a.prefix.length);
   const report = options.onError ?? (() => {});
   const streams = new Set<ServerResponse>();
+  const together: Together = { bytes: 0, most: options.maxTogether ?? MAX_TOGETHER };
   let stopping = false;
 
   const server = createServer(
@@ -115,7 +121,9 @@ export function createHttp(options: HttpOptions): Http {
       const allow = [...methods.keys(), ...(methods.has('GET') ? ['HEAD'] : [])].sort().join(', ');
       return send(message, response, { status: 405, headers: { allow }, body: 'method not allowed\n' });
     }
-    const body = await readBody(message, route.maxBody ?? options.maxBody ?? MAX_BODY);
+    const body = await readBody(message, route.maxBody ?? options.maxBody ?? MAX_BODY, together);
+    if (body === 'too_much')
+      return send(message, response, { status: 503, headers: { 'retry-after': '1' }, body: 'too much at once\n' });
     if (body === 'too_large') return send(message, response, { status: 413, body: 'too large\n' });
     if (body === 'aborted') {
       response.destroy();
@@ -135,7 +143,9 @@ export function createHttp(options: HttpOptions): Http {
     // The web platform has no requests of these, for good reason.
     if (/^(?:TRACE|TRACK|CONNECT)$/i.test(message.method ?? ''))
       return send(message, response, { status: 405, body: 'method not allowed\n' });
-    const body = await readBody(message, mount.maxBody ?? options.maxBody ?? MAX_BODY);
+    const body = await readBody(message, mount.maxBody ?? options.maxBody ?? MAX_BODY, together);
+    if (body === 'too_much')
+      return send(message, response, { status: 503, headers: { 'retry-after': '1' }, body: 'too much at once\n' });
     if (body === 'aborted') {
       response.destroy();
       return;
@@ -256,21 +266,45 @@ function parseTarget(url: string): { path: string; query: URLSearchParams } | un
   return { path, query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)) };
 }
 
-async function readBody(message: IncomingMessage, limit: number): Promise<Buffer | 'too_large' | 'aborted'> {
+/** Bodies that are being received, before anybody knows who sends them. */
+interface Together {
+  bytes: number;
+  readonly most: number;
+}
+
+async function readBody(
+  message: IncomingMessage,
+  limit: number,
+  together: Together,
+): Promise<Buffer | 'too_large' | 'too_much' | 'aborted'> {
   // Said before a byte is read; a sender that lies about the length is caught below.
   if (Number(message.headers['content-length'] ?? 0) > limit) return 'too_large';
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    message.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > limit) {
+  let held = 0;
+  try {
+    return await new Promise((resolve) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      let over = false;
+      const refuse = (why: 'too_large' | 'too_much') => {
+        over = true;
         chunks.length = 0;
-        resolve('too_large');
-      } else chunks.push(chunk);
+        resolve(why);
+      };
+      message.on('data', (chunk: Buffer) => {
+        // Read to its end, and kept nowhere.
+        if (over) return;
+        size += chunk.length;
+        if (size > limit) return refuse('too_large');
+        if (size > SMALL_BODY && together.bytes + chunk.length > together.most) return refuse('too_much');
+        chunks.push(chunk);
+        held += chunk.length;
+        together.bytes += chunk.length;
+      });
+      message.on('end', () => resolve(Buffer.concat(chunks)));
+      message.on('error', () => resolve('aborted'));
+      message.on('close', () => resolve('aborted'));
     });
-    message.on('end', () => resolve(size > limit ? 'too_large' : Buffer.concat(chunks)));
-    message.on('error', () => resolve('aborted'));
-    message.on('close', () => resolve('aborted'));
-  });
+  } finally {
+    together.bytes -= held;
+  }
 }

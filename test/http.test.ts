@@ -145,6 +145,23 @@ describe('stopping', () => {
   });
 });
 
+test('large bodies of strangers hold no more than so much together, and small ones get in all the same', async () => {
+  const held = Promise.withResolvers<void>();
+  http = createHttp({ routes: [echo], maxBody: 1_000_000, maxTogether: 150_000 });
+  await http.start(0, '127.0.0.1');
+  const url = `http://127.0.0.1:${http.address?.port}/echo`;
+  const slow = connect(http.address?.port ?? 0, '127.0.0.1');
+  slow.on('error', () => {});
+  slow.write('POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n');
+  slow.write(Buffer.alloc(140_000), () => held.resolve());
+  await held.promise;
+  const send = async (bytes: number) => (await fetch(url, { method: 'POST', body: 'x'.repeat(bytes) })).status;
+  await expect.poll(() => send(100_000)).toBe(503);
+  expect(await send(60_000)).toBe(200);
+  slow.destroy();
+  await expect.poll(() => send(100_000)).toBe(200);
+});
+
 describe('a mount', () => {
   async function mounted(mount: Partial<HttpMount>, onError?: (error: unknown) => void): Promise<string> {
     http = createHttp({

@@ -56,8 +56,10 @@ import type { ReportView } from './report.ts';
 import type { ReviewView } from './review-view.ts';
 import { createReviews, type ReviewParts } from './reviews.ts';
 import { createRevocations } from './revocations.ts';
+import { rightsOf } from './rights.ts';
 import { signDigest } from './security-digest.ts';
 import { answerersOf, deniersOf, everAsked, laterAnswerers } from './stages.ts';
+import { withoutFindings } from './story.ts';
 import { storyView } from './story-view.ts';
 import { type RequestView, viewOf } from './view.ts';
 import { askedFor, askingAs, isOwn, requestersOf, workloadMay } from './workload.ts';
@@ -593,7 +595,9 @@ export function createHandler(parts: HandlerParts): Handler {
     if ('code' in seen) return { say: 'refused', refusal: seen };
     const { request, shown, person } = seen;
     const [events, messages] = await Promise.all([store.story(request.id), parts.messagesOf?.(request.id) ?? []]);
-    const material = { request: shown, groups: request.groups, events, messages };
+    const { audits } = await rightsOf(parts, person);
+    const told = audits ? events : withoutFindings(events);
+    const material = { request: shown, groups: request.groups, events: told, messages };
     return {
       say: 'report',
       about: 'story',

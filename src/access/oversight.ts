@@ -37,7 +37,7 @@ export interface Oversight {
     person: Person,
     id: string,
   ): Promise<{ readonly revocation: Revocation; readonly grants: readonly Grant[] } | Refusal>;
-  /** For the holder, and for those who audit. */
+  /** For the holder, and for those who audit; the holder hears of a finding once they were asked about it. */
   activity(person: Person, requestId: RequestId): Promise<GrantUse | Refusal>;
   /** Findings that nobody has closed, as one who audits. */
   findings(person: Person): Promise<readonly Finding[] | Refusal>;
@@ -98,13 +98,15 @@ export function createOversight(parts: OversightParts): Oversight {
       if (record === undefined) return { code: 'unknown_id', asked: requestId };
       const { grant } = record;
       if (grant === undefined) return { code: 'no_grant', requestId };
-      const no = isOwn(record.request, person) ? undefined : await mayNotAudit(person);
-      if (no !== undefined) return no;
+      const no = await mayNotAudit(person);
+      if (no !== undefined && !isOwn(record.request, person)) return no;
       const use = await activity.activityOf(grant.id);
       return {
         ...(use === undefined ? {} : { use }),
         activities: await activity.activitiesOf(grant.id, ACTIVITIES_MAX),
-        findings: await activity.findingsOf(grant.id),
+        findings: (await activity.findingsOf(grant.id)).filter(
+          ({ askedAt }) => no === undefined || askedAt !== undefined,
+        ),
       };
     },
     async findings(person) {

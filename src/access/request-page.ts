@@ -9,7 +9,7 @@ import { anyHolds } from './policy.ts';
 import type { MessageRow, TrailStore } from './ports.ts';
 import type { ReviewView } from './review-view.ts';
 import { type Rights, rightsOf } from './rights.ts';
-import { type StoryLine, storyOf } from './story.ts';
+import { type StoryLine, storyOf, withoutFindings } from './story.ts';
 import type { RequestView } from './view.ts';
 
 export interface RequestPage {
@@ -78,7 +78,7 @@ export function createRequestPages(
       rights,
       request,
       notes: status.notes ?? [],
-      story: storyOf(events, record.request.groups, request.zone),
+      story: storyOf(rights.audits ? events : withoutFindings(events), record.request.groups, request.zone),
       messages,
       mine: record.request.requester === person.id,
       mayAnswer: shown?.say === 'card',

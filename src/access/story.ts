@@ -15,6 +15,14 @@ export interface StoryLine {
 
 const TEXT_MAX = 400;
 
+/**
+ * As far as it is told to those who do not look into it: nobody learns from the story of a request that somebody does.
+ * Its holder hears of a finding when security asks.
+ */
+export function withoutFindings(events: readonly AuditEvent[]): readonly AuditEvent[] {
+  return events.filter(({ kind }) => !kind.startsWith('finding.'));
+}
+
 /** `groups` names the request's groups, of which an event holds only the ids. */
 export function storyOf(
   events: readonly AuditEvent[],

@@ -8,6 +8,8 @@ import type { WebSession } from './sessions.ts';
 
 const STREAMS_MAX = 200;
 const OF_ONE_SESSION_MAX = 6;
+/** Told and not taken: who reads slower than things change, or has gone without a word, loads the page again. */
+const UNREAD_MAX = 50;
 /** Commits come in bursts: one drawing for all of them. */
 const SETTLE_MS = 250;
 /** How often it is looked whether another process has committed, and whether the session still holds. */
@@ -135,7 +137,11 @@ export function createLive({ draw, still, head, hash, failed }: LiveParts): Live
             busy: false,
             again: false,
             say(text) {
-              if (open) controller.enqueue(encoder.encode(text));
+              if (!open) return;
+              if ((controller.desiredSize ?? 0) > -UNREAD_MAX) return controller.enqueue(encoder.encode(text));
+              open = false;
+              controller.error(new Error('what it was told was not read'));
+              leave();
             },
             close() {
               if (!open) return;

@@ -1,5 +1,6 @@
 /** Promise: responders end and freeze through the API, and those who answer for access see what they see in chat. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Finding } from '../../src/access/activity.ts';
 import type { Review } from '../../src/access/model.ts';
 import { type ApiWorld, type Human, startApi } from '../support/api.ts';
 import { group, HOUR, T0 } from '../support/builders.ts';
@@ -115,6 +116,37 @@ describe('what was done under a grant', () => {
     expect([await look('ana'), await look('cat'), await look('dan')]).toEqual([200, 200, 403]);
     const findings = await world.call('GET', '/findings', { secret: await signedIn('cat') });
     expect(findings.body).toEqual({ items: [] });
+  });
+
+  it('tells its holder of a finding once security has asked them about it', async () => {
+    const grantId = await granted('ana');
+    const finding: Finding = {
+      id: 'F-2222',
+      version: 1,
+      state: 'open',
+      rule: 'bulk-export',
+      title: 'Much was taken out at once',
+      level: 'high',
+      grantId,
+      requestId: grantId.replace('G-', 'R-'),
+      holder: 'okta/ana',
+      holderName: 'Ana',
+      entitlement: 'db-prod:read',
+      count: 1,
+      examples: [],
+      firstAt: T0,
+      lastAt: T0,
+      createdAt: T0,
+    };
+    const seen = async (who: Human) => {
+      const { body } = await world.call('GET', `/grants/${grantId}/activity`, { secret: await signedIn(who) });
+      return (body.findings as object[]).length;
+    };
+    await world.store.commit({ changes: [{ put: 'finding', row: finding }] });
+    expect([await seen('ana'), await seen('cat')]).toEqual([0, 1]);
+    const asked = { ...finding, version: 2, state: 'asked' as const, askedBy: 'Cat', askedAt: T0 };
+    await world.store.commit({ changes: [{ put: 'finding', row: asked, was: 1 }] });
+    expect(await seen('ana')).toBe(1);
   });
 });
 

@@ -100,6 +100,21 @@ describe('Now', () => {
     expect((await vic.get(`/console/requests/${id}`)).status).toBe(200);
   });
 
+  it('tells no holder in the story of their request that somebody looks into it', async () => {
+    const requestId = await world.asks('ana');
+    const row = {
+      at: world.clock.now(),
+      kind: 'finding.opened',
+      actor: { kind: 'hallpass' as const, part: 'detection' },
+      requestId,
+      detail: { finding: 'F-2222', level: 'high', title: 'Much was taken out at once' },
+    };
+    await world.store.commit({ changes: [{ put: 'event', row }] });
+    const told = async (who: 'ana' | 'cat') =>
+      (await (await world.signedIn(who)).get(`/console/requests/${requestId}`)).text.includes('Much was taken out');
+    expect([await told('ana'), await told('cat')]).toEqual([false, true]);
+  });
+
   it('shows everybody else their own things alone', async () => {
     const id = await world.asks('ana');
     const dan = await world.signedIn('dan');
