@@ -40,6 +40,7 @@ const HELP: Readonly<Record<string, string>> = {
   hallpass_audit_checkpoints_total: 'Ends of the chain that were signed.',
   hallpass_webhooks_total: 'Events told to webhooks, by outcome.',
   hallpass_webhook_seconds: 'How long webhooks took to answer.',
+  hallpass_api_calls_total: 'Calls of the API, by the status they were answered with.',
   hallpass_api_refused_credentials_total: 'Calls of the API whose credential does not hold, or came too often.',
   hallpass_removal_step_seconds: 'From when a removal was due to its decision, and to its acceptance by the directory.',
   hallpass_removal_step_seconds_longest: 'The longest of hallpass_removal_step_seconds in the last hour.',

@@ -107,7 +107,9 @@ export function createApi(options: ApiOptions): Api {
     prefix: PREFIX,
     maxBody: BODY_MAX,
     async fetch(request, { remoteAddress }) {
-      return await app.fetch(request, { remoteAddress });
+      const answer = await app.fetch(request, { remoteAddress });
+      options.metrics.count('hallpass_api_calls_total', { status: String(answer.status) });
+      return answer;
     },
     refuse: (status) => asResponse(status === 413 ? tooLarge() : internal()),
     changed: (requests) => waits.changed(requests),

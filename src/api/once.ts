@@ -5,7 +5,7 @@
 import type { Answer, Command } from '../access/command.ts';
 import type { AnswerStore, Clock, Desk, Ids } from '../access/ports.ts';
 import type { Admitted } from './door.ts';
-import { ApiProblem, isTransient, refusalProblem } from './problems.ts';
+import { ApiProblem, isUndecided, refusalProblem } from './problems.ts';
 import type { Problem } from './schemas.ts';
 
 export interface Call<T> {
@@ -70,7 +70,7 @@ export function createOnce({ desk, store, clock, ids }: OnceParts): Once {
         at: clock.now(),
         ...(kept === undefined ? {} : { body: JSON.stringify(kept) }),
       });
-    if (answer.say === 'refused' && isTransient(answer.refusal)) {
+    if (answer.say === 'refused' && isUndecided(answer.refusal)) {
       // Nothing was decided, and its delivery is closed: the same key may try once more, as another delivery. What is
       // tried again by itself stays under the one that it has.
       if (answer.refusal.code !== 'being_retried') await keep(undefined, tries + 1);

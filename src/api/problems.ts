@@ -106,8 +106,10 @@ const LATER_S: Partial<Record<RefusalCode, number>> = {
   being_retried: 10,
 };
 
-export function isTransient(refusal: Refusal): boolean {
-  return STATUS[refusal.code] === 503;
+/** Something could not be looked up, it was too often, or the person has to prove first who they are: it may be sent again. */
+export function isUndecided(refusal: Refusal): boolean {
+  const status = STATUS[refusal.code];
+  return status === 503 || status === 429 || refusal.code === 'proof_needed';
 }
 
 export function refusalProblem(refusal: Refusal, zone: string | undefined): ApiProblem {

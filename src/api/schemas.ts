@@ -105,9 +105,6 @@ export const grant = z
 const approval = z.object({
   by: text,
   at: instant,
-  state: z
-    .enum(['given', 'awaiting_proof', 'failed'])
-    .describe('Only one that is given counts. `awaiting_proof`: the approver has to confirm who they are first.'),
   durationSeconds: seconds.optional().describe('For less than was asked.'),
 });
 
@@ -134,6 +131,7 @@ export const accessRequest = z
     policy: text,
     approvalsNeeded: z.int(),
     approvals: z.array(approval),
+    confirming: z.array(text).optional().describe('Names of approvers who have yet to prove who they are.'),
     approvedSeconds: seconds.optional().describe('Where somebody approved less than was asked: the shortest.'),
     automatic: text.optional().describe('The condition that approved it; absent when people do.'),
     breakGlass: z.boolean(),
@@ -169,23 +167,19 @@ export const accessRequest = z
 
 export const outcome = z
   .object({
-    did: z
-      .enum([
-        'requested',
-        'extension_requested',
-        'approval_recorded',
-        'approved',
-        'denied',
-        'cancelled',
-        'returned',
-        'revoked',
-        'adopted',
-        'proof_asked',
-      ])
-      .describe('`proof_asked`: nothing counts yet; open `proof.url`.'),
+    did: z.enum([
+      'requested',
+      'extension_requested',
+      'approval_recorded',
+      'approved',
+      'denied',
+      'cancelled',
+      'returned',
+      'revoked',
+      'adopted',
+    ]),
     request: accessRequest,
     asked: z.array(text).optional().describe('Names of the people now asked.'),
-    proof: z.object({ url: text, expiresAt: instant }).optional(),
   })
   .openapi('Outcome');
 

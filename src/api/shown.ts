@@ -92,9 +92,9 @@ export function requestShown(
     approvals: view.approvals.map(({ name, at: when, durationMs }) => ({
       by: name,
       at: iso(when),
-      state: 'given' as const,
       ...(durationMs === undefined ? {} : { durationSeconds: seconds(durationMs) }),
     })),
+    ...(view.confirming === undefined ? {} : { confirming: [...view.confirming] }),
     ...(view.approvedMs === undefined ? {} : { approvedSeconds: seconds(view.approvedMs) }),
     ...given('automatic', view.automatic),
     breakGlass: view.breakGlass === true,

@@ -147,7 +147,7 @@ export async function revokeTokenCommand(
   const { store, clock } = await opened(settings);
   try {
     const token = await store.session(id.toUpperCase());
-    if (token === undefined) {
+    if (token === undefined || token.kind !== 'token') {
       const error = `There is no token ${cut(id, 40)}. See them with: hallpass token list`;
       io.say({ ok: false, error }, error);
       return EXIT.failed;

@@ -34,18 +34,21 @@ describe('a credential', () => {
     expect(await world.store.sessions({ limit: 9 })).toMatchObject([{ lastUsedAt: world.clock.now() }]);
   });
 
-  it('that is missing, made up, expired, ended or a browser’s is refused in the same words', async () => {
-    const expired = await world.credential('ana', 'token', { expiresAt: world.clock.now() + HOUR });
-    const ended = await world.credential('ana', 'token', { endedAt: world.clock.now() });
-    const web = await world.credential('ana', 'web');
+  const WRONG: Readonly<Record<string, () => Promise<string | undefined>>> = {
+    missing: async () => undefined,
+    forged: async () => `hallpass_${'0'.repeat(43)}`,
+    expired: () => world.credential('ana', 'token', { expiresAt: world.clock.now() + HOUR }),
+    ended: () => world.credential('ana', 'token', { endedAt: world.clock.now() }),
+    'a browser’s': () => world.credential('ana', 'web'),
+  };
+
+  it.each(Object.keys(WRONG))('that is %s is refused, in the same words as every other', async (which) => {
+    const secret = await WRONG[which]?.();
     world.clock.pass(HOUR);
-    const tried = [undefined, 'x', `hp_${'0'.repeat(64)}`, expired, ended, web];
-    const answers = await Promise.all(
-      tried.map((secret) => world.call('GET', '/me', secret === undefined ? {} : { secret })),
-    );
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
-    expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).toBe(1);
-    expect(answers[0]?.headers.get('www-authenticate')).toContain('Bearer');
+    const answer = await world.call('GET', '/me', secret === undefined ? {} : { secret });
+    const nonsense = await world.call('GET', '/me', { secret: 'x' });
+    expect([answer.status, answer.body]).toEqual([401, nonsense.body]);
+    expect(answer.headers.get('www-authenticate')).toBe(nonsense.headers.get('www-authenticate'));
   });
 
   it('of another scope is refused before anything else is looked at', async () => {

@@ -13,7 +13,6 @@ const DID: Readonly<Record<Outcome['did'], string>> = {
   returned: 'Returned.',
   revoked: 'Revoked.',
   adopted: 'Made permanent.',
-  proof_asked: 'First confirm who you are.',
 };
 
 export function sayOutcome(io: Out, outcome: Outcome): number {
@@ -21,11 +20,10 @@ export function sayOutcome(io: Out, outcome: Outcome): number {
   return EXIT.done;
 }
 
-export function outcomeLines({ did, request, asked, proof }: Outcome): readonly string[] {
+export function outcomeLines({ did, request, asked }: Outcome): readonly string[] {
   return [
     `${DID[did]} ${request.id}: ${plain(request.headline)}`,
     ...(asked === undefined || asked.length === 0 ? [] : [`Asked: ${asked.map(plain).join(', ')}.`]),
-    ...(proof === undefined ? [] : [`Open ${proof.url}`]),
   ];
 }
 
