@@ -428,6 +428,7 @@ export async function run(options: RunOptions): Promise<Running> {
       incidents,
       catalog,
       trail: record,
+      digests: record,
       activities: record,
       devices,
       ids,

@@ -65,17 +65,6 @@ export function createOverviews(parts: OverviewParts): (by: Caller) => Promise<O
     return found;
   }
 
-  async function reviewsFor(person: Person): Promise<Shelf<ReviewView>> {
-    const items: ReviewView[] = [];
-    for (const review of await store.openReviews(REVIEWS_MAX)) {
-      if (review.holder === person.id || !(await holdsOne(people, person, review.reviewers))) continue;
-      if (items.length === SHOWN.reviews) return { items, more: true };
-      const drawn = await parts.review(review.id);
-      if (drawn !== undefined) items.push(drawn);
-    }
-    return { items, more: false };
-  }
-
   return async (by) => {
     const person = await people.identify(by);
     const rights = await rightsOf(parts, person);
@@ -85,7 +74,7 @@ export function createOverviews(parts: OverviewParts): (by: Caller) => Promise<O
       waitingFor(person, SHOWN.waiting),
       store.list({ ...own, states: ['pending'], limit: SHOWN.pending + SHOWN.waiting + 1 }),
       store.list({ ...own, states: ['approved'], liveGrants: true, limit: SHOWN.live + 1 }),
-      reviewsFor(person),
+      reviewsToSign(parts, person),
       operationsFor(person),
       store.freezes(),
     ]);
@@ -119,6 +108,21 @@ export function createOverviews(parts: OverviewParts): (by: Caller) => Promise<O
       ...(operations === undefined ? {} : { operations }),
     };
   };
+}
+
+/** Post-access reviews that the person may make, oldest first. */
+export async function reviewsToSign(
+  { store, people, review: drawn }: Pick<OverviewParts, 'store' | 'people' | 'review'>,
+  person: Person,
+): Promise<Shelf<ReviewView>> {
+  const items: ReviewView[] = [];
+  for (const review of await store.openReviews(REVIEWS_MAX)) {
+    if (review.holder === person.id || !(await holdsOne(people, person, review.reviewers))) continue;
+    if (items.length === SHOWN.reviews) return { items, more: true };
+    const view = await drawn(review.id);
+    if (view !== undefined) items.push(view);
+  }
+  return { items, more: false };
 }
 
 /** Whether a person may end a grant without being its holder. `known`: what was answered already, by who may. */

@@ -1,7 +1,10 @@
 /** The trail as it is looked through: what happened, in words, for those who answer for it. */
 import type { Sources } from './gather.ts';
+import type { Shelf } from './home.ts';
 import type { Caller, Instant, Person, PinnedGroup } from './model.ts';
-import type { Checkpoint, Clock, TrailEvent, TrailFilter, TrailStore } from './ports.ts';
+import { reviewsToSign } from './overview.ts';
+import type { Checkpoint, Clock, DigestStore, TrailEvent, TrailFilter, TrailStore } from './ports.ts';
+import type { ReviewView } from './review-view.ts';
 import { type Rights, rightsOf } from './rights.ts';
 import { type StoryLine, storyOf } from './story.ts';
 
@@ -23,13 +26,13 @@ export const TOPICS: Readonly<Record<string, { readonly title: string; readonly 
   answers: {
     title: 'Approvals and denials',
     kinds: [
+      'proof.asked',
+      'proof.given',
+      'proof.failed',
       'approval.given',
       'approval.refused',
       'request.approved',
       'request.denied',
-      'proof.asked',
-      'proof.given',
-      'proof.failed',
     ],
   },
   grants: {
@@ -37,15 +40,16 @@ export const TOPICS: Readonly<Record<string, { readonly title: string; readonly 
     kinds: [
       'grant.started',
       'grant.activated',
+      'grant.extension_approved',
       'grant.extended',
       'grant.expired',
       'grant.revoked',
       'grant.returned',
       'grant.abandoned',
       'grant.removed_outside',
-      'grant.ended',
       'grant.signed_out',
       'grant.sign_out_failed',
+      'grant.ended',
     ],
   },
   directory: {
@@ -146,19 +150,26 @@ export interface TrailPage {
   };
   readonly head?: { readonly seq: number; readonly hash: string };
   readonly checkpoint?: Checkpoint;
+  /** Post-access reviews that this person may make. */
+  readonly reviews: Shelf<ReviewView>;
+  /** Days whose digest nobody has signed, oldest first. */
+  readonly unsigned: readonly string[];
 }
 
 export type TrailWish = Omit<TrailFilter, 'limit'>;
 
 export interface TrailSearchParts extends Pick<Sources, 'store' | 'people' | 'catalog'> {
   readonly trail: Pick<TrailStore, 'searchEvents' | 'chainHead' | 'lastCheckpoint'>;
+  readonly digests: Pick<DigestStore, 'unsignedDigests'>;
+  readonly review: (id: string) => Promise<ReviewView | undefined>;
   readonly clock: Clock;
 }
 
 const PAGE = 50;
+const UNSIGNED_MAX = 14;
 
 export function createTrailSearch(parts: TrailSearchParts): (by: Caller, wish: TrailWish) => Promise<TrailPage> {
-  const { store, people, catalog, trail, clock } = parts;
+  const { store, people, catalog, trail, digests, clock } = parts;
 
   /** An event holds only the ids of groups. */
   async function groupsOf(events: readonly TrailEvent[]): Promise<readonly PinnedGroup[]> {
@@ -171,12 +182,14 @@ export function createTrailSearch(parts: TrailSearchParts): (by: Caller, wish: T
     const person = await people.identify(by);
     const rights = await rightsOf(parts, person);
     const zone = person.zone ?? catalog().timezone;
-    const page = { person, rights, zone, at: clock.now() };
+    const reviews = await reviewsToSign(parts, person);
+    const page = { person, rights, zone, at: clock.now(), reviews, unsigned: [] };
     if (!rights.audits) return page;
-    const [events, head, checkpoint] = await Promise.all([
+    const [events, head, checkpoint, days] = await Promise.all([
       trail.searchEvents({ ...wish, limit: PAGE + 1 }),
       trail.chainHead(),
       trail.lastCheckpoint(),
+      digests.unsignedDigests(UNSIGNED_MAX),
     ]);
     const shown = events.slice(0, PAGE);
     const last = shown.at(-1);
@@ -188,6 +201,7 @@ export function createTrailSearch(parts: TrailSearchParts): (by: Caller, wish: T
         ...(events.length > PAGE && last !== undefined ? { beforeSeq: last.seq } : {}),
       },
       head,
+      unsigned: days.map(({ day }) => day),
       ...(checkpoint === undefined ? {} : { checkpoint }),
     };
   };

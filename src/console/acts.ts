@@ -18,6 +18,7 @@ export async function commandOf(
   const field = (name: string) => form.get(name) ?? '';
   const opaque = (name: string) => (OPAQUE.test(field(name)) ? field(name) : undefined);
   const said = reason === '' ? {} : { reason };
+  const note = reason === '' ? {} : { note: reason };
   switch (field('do')) {
     case 'approve': {
       const card = opaque('card');
@@ -47,7 +48,11 @@ export async function commandOf(
       const verdict = field('do') === 'sign_off' ? 'sign_off' : 'question';
       if (card === undefined) return undefined;
       if (verdict === 'question' && reason === '') return needsReason;
-      return { do: 'review', by, target: { card }, verdict, ...(reason === '' ? {} : { note: reason }) };
+      return { do: 'review', by, target: { card }, verdict, ...note };
+    }
+    case 'sign_digest': {
+      const day = field('day');
+      return /^\d{4}-\d{2}-\d{2}$/.test(day) ? { do: 'sign-digest', by, which: { day }, ...note } : undefined;
     }
     case 'freeze': {
       const target = field('target');

@@ -10,7 +10,15 @@ import type { Answer } from '../access/command.ts';
 import type { Devices } from '../access/devices.ts';
 import type { Sources } from '../access/gather.ts';
 import { type Handler, requestIdOf } from '../access/handle.ts';
-import { type Clock, type Desk, type Ids, PeopleError, type TrailSeal, type TrailStore } from '../access/ports.ts';
+import {
+  type Clock,
+  type Desk,
+  type DigestStore,
+  type Ids,
+  PeopleError,
+  type TrailSeal,
+  type TrailStore,
+} from '../access/ports.ts';
 import { rightsOf } from '../access/rights.ts';
 import { type SignIn, SignInError } from '../access/sign-in.ts';
 import { commandOf } from './acts.ts';
@@ -31,6 +39,7 @@ export interface ConsoleParts extends Sources {
   readonly handler: Pick<Handler, 'handle' | 'view' | 'review'>;
   readonly desk: Desk;
   readonly trail: TrailStore;
+  readonly digests: Pick<DigestStore, 'unsignedDigests'>;
   readonly activities: Pick<ActivityStore, 'findingsOf' | 'activityOf'>;
   readonly devices: Pick<Devices, 'look' | 'answer'>;
   readonly clock: Clock;

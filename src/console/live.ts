@@ -48,15 +48,24 @@ interface Stream {
 export function createLive({ draw, still, head, hash, failed }: LiveParts): Live {
   const streams = new Set<Stream>();
   let settling: NodeJS.Timeout | undefined;
+  let round: 'settling' | 'drawing' | 'drawing, and once more' | undefined;
   let looking: NodeJS.Timeout | undefined;
   let at = -1;
 
   function changed(): void {
-    if (streams.size === 0) return;
-    settling ??= setTimeout(() => {
-      settling = undefined;
-      for (const stream of streams) void refresh(stream);
-    }, SETTLE_MS).unref();
+    if (round === 'drawing') round = 'drawing, and once more';
+    if (streams.size === 0 || round !== undefined) return;
+    round = 'settling';
+    settling = setTimeout(() => void redraw(), SETTLE_MS).unref();
+  }
+
+  /** One page after the other, and the next round only after the last: however many look, one is drawn at a time. */
+  async function redraw(): Promise<void> {
+    round = 'drawing';
+    for (const stream of [...streams]) await refresh(stream);
+    const more = round !== 'drawing';
+    round = undefined;
+    if (more) changed();
   }
 
   async function look(): Promise<void> {

@@ -153,7 +153,7 @@ ${timeLeft(request.createdAt, request.lapsesAt, drawing, `Time to answer ${reque
 </div>`;
 }
 
-function reviewsPart(reviews: Shelf<ReviewView>, drawing: Drawing): Html {
+export function reviewsPart(reviews: Shelf<ReviewView>, drawing: Drawing): Html {
   if (reviews.items.length === 0) return html``;
   return html`<h2>Reviews to sign${count(reviews)}</h2>
 <ul class="cards">${reviews.items.map((review) => html`<li>${reviewCard(review, drawing)}</li>`)}</ul>

@@ -6,7 +6,7 @@ import type { Devices } from '../access/devices.ts';
 import type { Sources } from '../access/gather.ts';
 import { type Handler, requestIdOf } from '../access/handle.ts';
 import { createOverviews } from '../access/overview.ts';
-import type { Clock, Ids, TrailSeal, TrailStore } from '../access/ports.ts';
+import type { Clock, DigestStore, Ids, TrailSeal, TrailStore } from '../access/ports.ts';
 import { createRequestPages } from '../access/request-page.ts';
 import { createTimelines } from '../access/timeline.ts';
 import { createTrailSearch } from '../access/trail-search.ts';
@@ -23,6 +23,7 @@ import { type TrailDrawn, trailQuery, trailRegions, trailWish } from './trail-pa
 export interface PageParts extends Sources {
   readonly handler: Pick<Handler, 'handle' | 'view' | 'review'>;
   readonly trail: TrailStore;
+  readonly digests: Pick<DigestStore, 'unsignedDigests'>;
   readonly activities: Pick<ActivityStore, 'findingsOf' | 'activityOf'>;
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'opaque'>;
@@ -49,7 +50,7 @@ export function createPages(parts: PageParts): Draw {
   const overview = createOverviews({ ...parts, view: handler.view, review: handler.review });
   const requestPage = createRequestPages(parts);
   const timeline = createTimelines(parts);
-  const trail = createTrailSearch(parts);
+  const trail = createTrailSearch({ ...parts, review: handler.review });
   const resources = () => Object.keys(catalog().resources);
 
   function drawing(web: WebSession, here: string, zone: string): Drawing {

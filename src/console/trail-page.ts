@@ -3,8 +3,9 @@ import { html, raw } from 'hono/html';
 import type { TrailSeal } from '../access/ports.ts';
 import { TOPICS, type TrailPage, type TrailWish } from '../access/trail-search.ts';
 import { instantAt } from '../access/zone.ts';
+import { reviewsPart } from './now-page.ts';
 import type { Html, Region } from './page.ts';
-import { type Drawing, empty, fullTime, time } from './parts.ts';
+import { act, type Drawing, empty, fullTime, time } from './parts.ts';
 
 export const FORMATS = ['jsonl', 'csv', 'ocsf'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -75,11 +76,12 @@ export function trailRegions(drawn: TrailDrawn, drawing: Drawing): readonly Regi
     return [
       {
         id: 'events',
-        html: html`<section id="events">${empty('The trail is for responders and admins. Your own requests, with everything that happened to them, are on their own pages.')}${page.rights.unknown === undefined ? '' : html`<p class="banner bad">${page.rights.unknown}</p>`}</section>`,
+        html: html`<section id="events">${reviewsPart(page.reviews, drawing)}${empty('The trail is for responders and admins. Your own requests, with everything that happened to them, are on their own pages.')}${page.rights.unknown === undefined ? '' : html`<p class="banner bad">${page.rights.unknown}</p>`}</section>`,
       },
     ];
   const { lines, beforeSeq } = page.found;
   return [
+    { id: 'signing', html: html`<section id="signing">${signing(page, drawing)}</section>` },
     { id: 'chain', html: html`<section id="chain">${chainPart(drawn, drawing)}</section>` },
     { id: 'looking', sign: '', html: html`<section id="looking">${filters(drawn, drawing)}</section>` },
     {
@@ -99,6 +101,18 @@ ${
 </section>`,
     },
   ];
+}
+
+function signing({ reviews, unsigned }: TrailPage, drawing: Drawing): Html {
+  return html`${reviewsPart(reviews, drawing)}${
+    unsigned.length === 0
+      ? ''
+      : html`<h2>Digests to sign <span class="count">${unsigned.length}</span></h2>
+<ul class="rows">${unsigned.map(
+          (day) =>
+            html`<li class="row unsigned"><p><strong>${day}</strong> Nobody has said yet that they have read it.</p>${act(drawing, { do: 'sign_digest', day }, html`<button>Sign off ${day}</button>`)}</li>`,
+        )}</ul>`
+  }`;
 }
 
 function chainPart({ page, sealed }: TrailDrawn, drawing: Drawing): Html {

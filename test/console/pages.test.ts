@@ -242,6 +242,19 @@ describe('the trail', () => {
     }
   });
 
+  it('has what is to be signed: reviews and the days that nobody has signed', async () => {
+    const id = await world.asks('ben', { do: 'break-glass' });
+    const day = { day: '2026-03-09', version: 1, fromAt: 1, toAt: 2, madeAt: 2, id: 'digest-1' };
+    await world.store.commit({ changes: [{ put: 'digest', row: day }] });
+    const cat = await world.signedIn('cat');
+    const page = await cat.get('/console/trail');
+    expect(page.text).toContain('Digests to sign 1 2026-03-09 Nobody has said yet that they have read it.');
+    const signed = await cat.press(page, 'Sign off 2026-03-09');
+    expect(signed.text).not.toContain('Digests to sign');
+    expect(await world.store.digestOf('2026-03-09')).toMatchObject({ signedBy: 'Cat' });
+    expect((await cat.press(page, `Sign off ${id.replace('R-', 'G-')}`)).text).toContain('Signed off by Cat');
+  });
+
   it('is paged, verified on request, and taken along as a file, which is itself an event', async () => {
     const events = Array.from({ length: 60 }, (_, n) => ({
       put: 'event' as const,

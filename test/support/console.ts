@@ -141,7 +141,19 @@ export async function startConsole(names: Partial<Record<Human, string>> = {}): 
   const errors: unknown[] = [];
   const log = { warn: () => undefined, error: (fields: object) => void errors.push(fields), info: () => undefined };
   const sources = { store, people: people.port, directories, catalog: () => CATALOG };
-  const handler = createHandler({ ...sources, clock, ids });
+  const handler = createHandler({
+    ...sources,
+    clock,
+    ids,
+    activity: record,
+    reports: {
+      made: async (which) => ('id' in which ? undefined : await record.digestOf(which.day ?? '')),
+      standing: async () => [],
+      digest: async () => {
+        throw new Error('no digest is drawn here');
+      },
+    },
+  });
   const desk = createDesk({ store, handler, clock, log });
   const devices = createDevices({ store, people: people.port, clock, ids });
   const web: Console = createConsole({
@@ -151,6 +163,7 @@ export async function startConsole(names: Partial<Record<Human, string>> = {}): 
     handler,
     desk,
     trail: record,
+    digests: record,
     activities: record,
     devices,
     clock,
