@@ -4,7 +4,7 @@ import { capRefusal } from './caps.ts';
 import type { Refusal } from './command.ts';
 import { type ConditionFacts, conditionRefusal } from './condition.ts';
 import { type Approved, giveGrant, holderOf, prolongGrant } from './decide-grant.ts';
-import { type ProvingFact, prove, stillConfirming } from './decide-proof.ts';
+import { isWanted, type ProvingFact, prove, stillConfirming } from './decide-proof.ts';
 import {
   event,
   eventRow,
@@ -351,6 +351,13 @@ function capPassed(facts: ApproveFacts, entitlement: Entitlement, now: Instant):
 /** The card is drawn anew with what holds now; earlier approvals stay on record and no longer count. */
 function showAgain(facts: ApproveFacts, entitlement: Entitlement, digest: string, now: Instant): Outcome {
   const { request } = facts.record;
+  // It may have been made before its policy wanted that, and nobody but the requester could make up for it.
+  if (entitlement.policy.hash !== request.policyHash && isWanted(entitlement, 'request')) {
+    const why = 'its policy has changed and wants whoever asks to confirm it with MFA; it has to be asked for anew';
+    const by: Actor = { kind: 'hallpass', part: 'policy' };
+    const withdrawn = closeRequest(request, 'withdrawn', by, now, why, facts.correlation);
+    return refused({ code: 'requester_not_eligible', requestId: request.id, why }, undefined, withdrawn);
+  }
   const { row, change } = putRequest(request, {
     groups: facts.groups,
     policyName: entitlement.policy.name,

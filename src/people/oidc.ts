@@ -154,7 +154,7 @@ export function createOidc(parts: OidcParts): Oidc {
             idTokenExpected: true,
           }),
         );
-        return signedIn(tokens.claims() ?? {}, clock.now(), parts.wallClock());
+        return signedIn(tokens.claims() ?? {}, rule.type, clock.now(), parts.wallClock());
       } catch (error) {
         throw noted(error);
       }
@@ -188,7 +188,7 @@ function wanted(rule: ReturnType<typeof proofRule>): Readonly<Record<string, str
 
 type Claims = Readonly<Record<string, unknown>>;
 
-function signedIn(claims: Claims, now: Instant, wallNow: Instant): SignedIn {
+function signedIn(claims: Claims, type: StepUpSection['type'], now: Instant, wallNow: Instant): SignedIn {
   const { iss, sub, email, acr, auth_time: authTime } = claims;
   if (typeof iss !== 'string' || typeof sub !== 'string' || sub === '')
     throw new SignInError('invalid', 'The issuer does not say who signed in.');
@@ -196,13 +196,20 @@ function signedIn(claims: Claims, now: Instant, wallNow: Instant): SignedIn {
     issuer: iss,
     subject: sub,
     ...(typeof email === 'string' && email !== '' ? { email } : {}),
-    // Entra says it in another claim, and only where an administrator added that.
-    emailVerified: claims['email_verified'] === true || isTrue(claims['xms_edov']),
+    emailVerified: isVerified(claims, type),
     ...(typeof acr === 'string' ? { acr } : {}),
     acrs: textsOf(claims['acrs']),
     amr: textsOf(claims['amr']),
     ...(typeof authTime === 'number' ? { authAt: now - (wallNow - authTime * 1_000) } : {}),
   };
+}
+
+/** Whether the issuer still answers for the email, and not only did when the account was opened. */
+function isVerified(claims: Claims, type: StepUpSection['type']): boolean {
+  // Anybody can open an account of Google's with an address of ours that they once read; only Workspace names its domain.
+  if (type === 'google') return claims['email_verified'] === true && textsOf(claims['hd']).some((hd) => hd !== '');
+  // Entra says it in another claim, and only where an administrator added that.
+  return claims['email_verified'] === true || isTrue(claims['xms_edov']);
 }
 
 function isTrue(value: unknown): boolean {

@@ -242,3 +242,10 @@ describe('the click', () => {
     expect(ringProof({ ...asked(), state: 'used' }, undefined, NOW + PROOF_LIFE_MS)).toEqual([]);
   });
 });
+
+test('a request that was made before its policy wanted a proof of whoever asks is asked for anew', () => {
+  const guarded = entitlement({ policy: policy({ proof: { request: 'mfa' }, hash: 'now with a proof' }) });
+  const outcome = decideApprove(approveFacts({ entitlement: guarded }), NOW);
+  expect(refusalOf(outcome)).toMatchObject({ code: 'requester_not_eligible' });
+  expect(put(changesWith(outcome), 'request')[0]?.state).toBe('withdrawn');
+});

@@ -131,6 +131,18 @@ it('an issuer that is away, or is another, is said so and lets nobody in', async
   }
 });
 
+it('an account of Google’s outside any Workspace is nobody here, whatever its email', async () => {
+  for (const [type, who] of [
+    ['oidc', 'okta/00uana'],
+    ['google', 'unmapped'],
+  ] as const) {
+    const { signs } = signIn({ type, personBy: 'email', acr: undefined, amr: ['mfa'] });
+    const { url, kept } = await signs.begin({ redirectUri: BACK, proof: false });
+    const found = await signs.finish(await comeBack(url, { how: 'mfa' }), kept);
+    expect(await signs.personOf(found).catch(({ code }: PeopleError) => code)).toBe(who);
+  }
+});
+
 it('by email, an account and a person stay each other’s', async () => {
   const pins = new Map<string, string>();
   const { signs, disputes } = signIn({ personBy: 'email' }, pins);
