@@ -91,8 +91,11 @@ export function createProofMount(parts: ProofParts): ProofMount {
         text: 'It was begun in another browser, is too old, or was finished already.',
         next: 'Open the link from chat again. Nothing was done.',
       });
+    // Before the issuer is asked: whoever makes such a cookie up must not have us ask it.
+    const proof = await store.proof(underWay.proof);
+    if (proof === undefined || !isOpen(proof, clock.now())) return await say(410, OVER, [jar.clearSignIn]);
     try {
-      const signedIn = await signIn.finish(query, underWay.kept);
+      const signedIn = await signIn.finish(query, { ...underWay.kept, redirectUri });
       return await judge(underWay.proof, signedIn);
     } catch (error) {
       return await failed(error, underWay.proof, [jar.clearSignIn]);

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { type BreakGlassFacts, decideBreakGlass } from '../../src/access/decide-break-glass.ts';
 import { decideOperation } from '../../src/access/decide-operation.ts';
-import type { BreakGlass, Freeze, Review, Scope } from '../../src/access/model.ts';
+import type { BreakGlass, Freeze, Policy, Review, Scope } from '../../src/access/model.ts';
 import {
   ana,
   ben,
@@ -76,6 +76,22 @@ function frozen(scope: Scope) {
   const freeze: Freeze = { id: 'f', version: 1, scope, name: 'it', reason: 'incident', by: 'Cat', at: T0 };
   return { version: 1, live: [freeze] };
 }
+
+describe('break-glass under a policy that wants proofs', () => {
+  const proven = (wanted: Policy['proof']) => {
+    const own = entitlement({
+      policy: policy({ breakGlass: GLASS, ...(wanted === undefined ? {} : { proof: wanted }) }),
+    });
+    const by = { platform: 'slack', tenant: 'T1', id: 'U1' } as const;
+    const command = { do: 'break-glass', by, resource: 'db-prod', reason: REASON } as const;
+    return use(facts({ entitlement: own, proving: { newId: 'p1', link: (id) => id, by, command, open: [] } }));
+  };
+
+  test('wants one where asking does, and none where only approving does: it has to work when the issuer is away', () => {
+    expect(refusalOf(proven({ request: 'mfa' }))).toMatchObject({ code: 'proof_needed', purpose: 'break_glass' });
+    expect(put(changesOf(proven({ approve: 'mfa' })), 'grant')).toHaveLength(1);
+  });
+});
 
 describe('break-glass', () => {
   test('is the grant, its review and everybody who hears of it, in one commit', () => {
