@@ -49,6 +49,24 @@ export function readContract(bench: Bench): void {
     expect(await store.requestsSince('okta/00u9', 0)).toBe(0);
   });
 
+  test('what a pipeline asked for concerns whoever set it off, and is counted as theirs', async () => {
+    const store = await bench.store();
+    const onBehalfOf = { person: 'okta/00u9', name: 'Ana', email: 'ana@acme.example' };
+    const workload = { name: 'deploy', run: 'github/1/2/1', runName: 'run 2', onBehalfOf };
+    await store.commit({
+      changes: [
+        { put: 'request', row: aRequest({ createdAt: T0, workload }) },
+        { put: 'request', row: aRequest({ id: 'R-1111', createdAt: T0 + 1, requester: 'okta/00u2' }) },
+      ],
+    });
+    const ids = async (filter: { person?: string; concerning?: string }) =>
+      (await store.list({ ...filter, limit: 10 })).map(({ request }) => request.id);
+    expect(await ids({ concerning: 'okta/00u9' })).toEqual(['R-7KQ2']);
+    expect(await ids({ concerning: 'okta/00u1' })).toEqual(['R-7KQ2']);
+    expect(await ids({ person: 'okta/00u9' })).toEqual([]);
+    expect(await store.requestsSince('okta/00u9', T0 - 1)).toBe(1);
+  });
+
   test('whose grants were never counted has no version, and then the one that was put', async () => {
     const store = await bench.store();
     expect(await store.holder('okta/00u1')).toBeUndefined();

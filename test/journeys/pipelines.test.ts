@@ -188,6 +188,16 @@ describe('the action for GitHub', () => {
     expect(made?.detail['workload']).toMatchObject({ name: 'deploy', onBehalfOf: `okta/${PEOPLE.ben.okta}` });
   });
 
+  test('gets nothing any more once whoever set it off is frozen', async () => {
+    const asking = run({ resource: 'db-prod:migrate', reason: 'migrate the orders' });
+    await card();
+    await journey.person('sam').slash(`freeze <@${PEOPLE.ben.slack}> lost laptop`);
+    const { code, stdout } = await asking;
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/::error::Hallpass: R-\w+: .*frozen/)]);
+    const again = await run({ resource: 'db-prod:migrate', reason: 'migrate the orders' });
+    expect([again.code, again.stdout]).toEqual([1, expect.stringMatching(/frozen/)]);
+  });
+
   test('fails with the reason where the job is none that is meant', async () => {
     claims = { event_name: 'pull_request' };
     const ran = await run({ resource: 'db-prod:migrate', reason: 'migrate the orders' });

@@ -46,13 +46,13 @@ export async function withClient(
 }
 
 export function clientCommands({ root, done, outOf }: ClientParts): void {
+  const elsewhereCommand = (name: string) => root.command(name).helpGroup('With a Hallpass elsewhere:');
   const elsewhere = async (command: Command, act: (io: Out, client: Client) => Promise<number>): Promise<void> => {
     const io = outOf(command);
     done(await withClient(io, meantElsewhere(command), (client) => act(io, client)));
   };
 
-  root
-    .command('login')
+  elsewhereCommand('login')
     .description('sign this command line in: compare a code in the browser')
     .argument('[url]', 'the Hallpass (default: HALLPASS_URL, or where you signed in last)')
     .action(async (given: string | undefined, _options: object, command: Command) => {
@@ -63,8 +63,7 @@ export function clientCommands({ root, done, outOf }: ClientParts): void {
       );
     });
 
-  root
-    .command('logout')
+  elsewhereCommand('logout')
     .description('end the session of this command line')
     .argument('[url]', 'the Hallpass (default: HALLPASS_URL, or where you signed in last)')
     .action(async (given: string | undefined, _options: object, command: Command) => {
@@ -73,8 +72,7 @@ export function clientCommands({ root, done, outOf }: ClientParts): void {
       done(await named(io, given ?? meantElsewhere(command), (url) => logoutCommand(io, clientEnvironment(), url)));
     });
 
-  root
-    .command('request')
+  elsewhereCommand('request')
     .description('ask for access')
     .argument('<resource>', 'db-prod, or db-prod:admin')
     .argument('<words...>', '[duration] and why: 30m "fix the stuck migration"')
@@ -87,8 +85,7 @@ export function clientCommands({ root, done, outOf }: ClientParts): void {
       }),
     );
 
-  root
-    .command('run')
+  elsewhereCommand('run')
     .description('ask, wait, run a command, and give the access back when it ends: run db-prod 30m "why" -- psql')
     .argument('<resource>', 'db-prod, or db-prod:admin')
     .argument('<words...>', '[duration] and why, then -- and the command')
@@ -120,8 +117,7 @@ export function clientCommands({ root, done, outOf }: ClientParts): void {
       );
     });
 
-  root
-    .command('approve')
+  elsewhereCommand('approve')
     .description('approve a request, after it was shown')
     .argument('<id>', 'R-7KQ2', idOf)
     .argument('[duration]', 'for less than was asked', durationText)
@@ -142,8 +138,7 @@ export function clientCommands({ root, done, outOf }: ClientParts): void {
   simple('return', 'give your own access back before its end', undefined);
   simple('adopt', 'make what a live grant added permanent (admins)', true);
 
-  root
-    .command('extend')
+  elsewhereCommand('extend')
     .description('ask for more time')
     .argument('<id>', 'G-7KQ2', idOf)
     .argument('[words...]', '[duration] and why')
@@ -156,8 +151,7 @@ export function clientCommands({ root, done, outOf }: ClientParts): void {
       }),
     );
 
-  root
-    .command('who')
+  elsewhereCommand('who')
     .description('who holds it now, as far as you may see')
     .argument('<resource>', 'db-prod, or db-prod:admin')
     .action((resource: string, _options: object, command: Command) =>
@@ -171,7 +165,7 @@ export function clientCommands({ root, done, outOf }: ClientParts): void {
 
   /** `needsReason`: absent where there is none to give. */
   function simple(what: Simple, description: string, needsReason: boolean | undefined): void {
-    const made = root.command(what).description(description).argument('<id>', 'R-7KQ2 or G-7KQ2', idOf);
+    const made = elsewhereCommand(what).description(description).argument('<id>', 'R-7KQ2 or G-7KQ2', idOf);
     if (needsReason !== undefined) made.argument(needsReason ? '<reason...>' : '[reason...]', 'why');
     made.action(async (id: string, ...rest: unknown[]) => {
       const words = needsReason === undefined ? [] : ((rest[0] as readonly string[] | undefined) ?? []);
