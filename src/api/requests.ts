@@ -230,8 +230,9 @@ function reached(view: RequestView, until: shape.WaitQuery['until']): 'reached' 
   if (state === 'pending') return undefined;
   if (until === 'decided') return 'reached';
   if (state !== 'approved') return until === 'ended' ? 'reached' : 'never';
-  // More time on a grant that is there already.
-  if (grant === undefined) return view.extension === undefined ? undefined : 'reached';
+  // More time on a grant that is there already, and that ends under its own id.
+  if (grant === undefined && view.extension !== undefined) return until === 'active' ? 'reached' : 'never';
+  if (grant === undefined) return undefined;
   if (until === 'ended') return grant.state === 'ended' ? 'reached' : undefined;
   if (grant.state === 'ending' || grant.state === 'ended') return 'never';
   return grant.state === 'active' && isChecked(grant) ? 'reached' : undefined;

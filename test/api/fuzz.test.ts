@@ -154,6 +154,8 @@ function formOf(body: unknown): string {
 const ajv = new Ajv2020({ strict: false, allErrors: false });
 addFormats.default(ajv);
 ajv.addSchema(document, 'api');
+/** Made once: it takes longer than the call. */
+const checks = new Map<string, ReturnType<typeof ajv.compile>>();
 
 function unlike(operation: Operation, status: number, type: string | null, body: unknown): string | undefined {
   const said = operation.responses[String(status)];
@@ -164,7 +166,9 @@ function unlike(operation: Operation, status: number, type: string | null, body:
     return [400, 415].includes(status) ? undefined : `${status} ${type} is not in the document`;
   }
   const { $ref } = content.schema;
-  const fits = ajv.compile($ref === undefined ? content.schema : { $ref: `api${$ref}` });
+  const name = $ref ?? JSON.stringify(content.schema);
+  const fits = checks.get(name) ?? ajv.compile($ref === undefined ? content.schema : { $ref: `api${$ref}` });
+  checks.set(name, fits);
   return fits(body) ? undefined : ajv.errorsText(fits.errors);
 }
 
