@@ -60,7 +60,7 @@ export function decideAdopt(command: { readonly reason: string }, facts: AdoptFa
         event('membership.adopted', now, actor, {
           ...about,
           membership: row.key,
-          detail: { entitlement: grant.entitlement, membership: keyText(row.key) },
+          detail: { entitlement: grant.entitlement, membership: keyText(row.key), origin: row.origin },
           personal: { reason: command.reason },
         }),
       ]),

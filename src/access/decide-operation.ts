@@ -95,7 +95,7 @@ export function decideOperation(facts: OperationFacts, lesson: Lesson | undefine
     changes.push(
       event('membership.addition_unknown', now, by, {
         ...about(row),
-        detail: { grants, error: 'stopped before the answer' },
+        detail: { grants, origin: row.origin, error: 'stopped before the answer' },
       }),
     );
   }
@@ -159,6 +159,7 @@ export function decideOperation(facts: OperationFacts, lesson: Lesson | undefine
           ...about(row),
           detail: {
             grants,
+            origin: marked.origin,
             attempt: marked.addAttempts,
             seenAbsentAt: row.seen === 'absent' ? (row.seenAt ?? null) : null,
           },
@@ -183,7 +184,10 @@ export function decideOperation(facts: OperationFacts, lesson: Lesson | undefine
     }
     case 'remove':
       changes.push(
-        event('membership.removal_started', now, by, { ...about(row), detail: { grants, failures: row.failures } }),
+        event('membership.removal_started', now, by, {
+          ...about(row),
+          detail: { grants, origin: row.origin, failures: row.failures },
+        }),
       );
       return {
         changes: put(changes, before, markRemoval(row, now, facts.callDeadlineMs)),

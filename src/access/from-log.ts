@@ -62,7 +62,7 @@ export function decideFromLog(facts: LogFacts, now: Instant): { finding: LogFind
     operation(key, now, PRIORITY.removal),
     event('membership.claimed', now, BY, {
       membership: key,
-      detail: { why: 'from_log', addedAt: addition.at, from: membership?.origin ?? null },
+      detail: { why: 'from_log', addedAt: addition.at, from: membership?.origin ?? null, origin: row.origin },
     }),
   ]);
 }

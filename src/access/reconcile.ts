@@ -240,14 +240,20 @@ function follow(one: DriftFinding, facts: GroupFacts, now: Instant): Change[] {
         ...found,
         ...closed,
         put(baselineGone(row, now)),
-        event('membership.baseline_gone', now, BY, about(drift)),
+        event('membership.baseline_gone', now, BY, {
+          ...about(drift),
+          detail: { origin: baselineGone(row, now).origin },
+        }),
       ];
     case 'adopted':
       return [
         ...found,
         ...closed,
         put(madePermanent(row, now)),
-        event('membership.adopted', now, BY, { ...about(drift), detail: { by: 'drift.unknownMember: adopt' } }),
+        event('membership.adopted', now, BY, {
+          ...about(drift),
+          detail: { by: 'drift.unknownMember: adopt', origin: madePermanent(row, now).origin },
+        }),
       ];
     case 'ending':
       return [...found, ...kept, put(lookAgain(row)), operation(drift.key, now, PRIORITY.proof)];
@@ -257,7 +263,10 @@ function follow(one: DriftFinding, facts: GroupFacts, now: Instant): Change[] {
         ...closed,
         put(claimed(row, 'unknown_member', now)),
         operation(drift.key, now, PRIORITY.removal),
-        event('membership.claimed', now, BY, { ...about(drift), detail: { ...detail, from: row.origin } }),
+        event('membership.claimed', now, BY, {
+          ...about(drift),
+          detail: { ...detail, from: row.origin, origin: claimed(row, 'unknown_member', now).origin },
+        }),
       ];
   }
 }

@@ -138,6 +138,7 @@ function closed(owed: OwedRemoval, row: Membership, by: Actor, why: string, now:
         found: look.found,
         ruling: row.ruling ?? null,
         from: before.origin,
+        origin: row.origin,
         failures: before.failures,
         lastErrorCode: before.lastErrorCode ?? null,
       },

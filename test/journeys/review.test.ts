@@ -1,6 +1,8 @@
 /** A post-access review of ordinary access: summed up where it was asked for, signed off by somebody else, said again. */
 import { afterEach, expect, it } from 'vitest';
+import type { AuditEvent } from '../../src/access/model.ts';
 import { button, messagesIn, textOf } from '../../src/sandbox/slack-reading.ts';
+import { replay } from '../simulation/replay.ts';
 import { APPROVALS, type Journey, SECURITY, startJourney } from '../support/journey.ts';
 
 const HOUR = 3_600_000;
@@ -51,4 +53,12 @@ it('is summed up below the request when the access is over, reminded of when ove
   const kinds = (await journey.story(id)).map(({ kind }) => kind);
   for (const kind of ['review.opened', 'review.refused', 'review.reminded', 'review.signed_off'])
     expect(kinds, kind).toContain(kind);
+
+  // The trail, told forward, comes to the same rows.
+  const told = replay(
+    (await journey.bot.store.chain(0, 10_000)).map(({ canonical }) => JSON.parse(canonical) as AuditEvent),
+  );
+  const record = await journey.bot.store.request(id);
+  expect(told.reviews.get(record?.grant?.id ?? '')).toBe((await journey.bot.store.reviewOf(id))?.state);
+  expect(record?.grant).toMatchObject({ ...told.grants.get(record?.grant?.id ?? ''), memberships: expect.anything() });
 });

@@ -6,11 +6,14 @@
  * bounded delay. What is compared here is therefore the wall clock with instants on the wall clock.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import { frozenBy } from '../../src/access/freeze.ts';
 import { isLive, keyText } from '../../src/access/ledger.ts';
 import { endsAt } from '../../src/access/lifecycle.ts';
+import type { AuditEvent } from '../../src/access/model.ts';
 import { verifyChain } from '../../src/audit/chain.ts';
 import { hash } from '../support/builders.ts';
+import { GRANT_TOLD, REQUEST_TOLD, replay, type Told } from './replay.ts';
 import { PROVEN, type World } from './world.ts';
 
 export function invariants(world: World): void {
@@ -80,6 +83,28 @@ export async function deepInvariants(world: World): Promise<void> {
   const broken = verifyChain(links, hash);
   if (broken !== undefined) fail(`the audit chain is broken at ${broken}`);
   for (const wrong of await rows.differences()) fail(wrong);
+  const events = links.map(({ canonical }) => JSON.parse(canonical) as AuditEvent);
+  for (const wrong of untold(rows, replay(events))) fail(wrong);
+}
+
+/** Where the trail, told forward, comes to other rows than are held. */
+function untold(rows: World['rows'], told: Told): readonly string[] {
+  const wrong: string[] = [];
+  const same = (what: string, held: object, said: object | undefined, names?: readonly string[]) => {
+    if (said === undefined) wrong.push(`${what} is in the rows, and the trail does not tell of it`);
+    for (const name of names ?? Object.keys(said ?? {})) {
+      const [mine, value] = [held, said ?? {}].map((one) => (one as Readonly<Record<string, unknown>>)[name]);
+      if (!isDeepStrictEqual(mine, value))
+        wrong.push(`${what}.${name} is ${JSON.stringify(mine)}, and the trail tells ${JSON.stringify(value)}`);
+    }
+  };
+  for (const [id, row] of rows.requests) same(id, row, told.requests.get(id), REQUEST_TOLD);
+  for (const [id, row] of rows.grants)
+    same(id, { ...row, memberships: row.memberships.map(keyText) }, told.grants.get(id), GRANT_TOLD);
+  for (const [id, { origin }] of rows.memberships) same(id, { origin }, { origin: told.origins.get(id) ?? 'none' });
+  for (const [id, { liftedAt }] of rows.freezes)
+    same(id, { holds: liftedAt === undefined }, { holds: told.freezes.get(id) ?? false });
+  return wrong;
 }
 
 /** Faults have stopped, and a running grant holds what it says it holds. */
