@@ -51,18 +51,35 @@ export function saying(said: SlackEphemeral, words: RegExp): string {
   return firstText(said);
 }
 
-/** Reads the trail as it is stored, beside the running bot. */
-export async function chainOf(world: World): Promise<string> {
-  const hash = (text: string) => createHash('sha256').update(text).digest('hex');
+/** What time it is for the bot, which never goes back behind what it has written down. */
+export async function botTime(world: World): Promise<number> {
+  const store = await openBeside(world);
+  try {
+    return Math.max(Date.now() + world.clockOffsetMs, (await store.newestEventAt()) ?? 0);
+  } finally {
+    await store.close();
+  }
+}
+
+function openBeside(world: World) {
   const salt = () => {
     throw new Error('a story only reads');
   };
-  const store = await openStore({ url: world.databaseUrl, now: Date.now, hash, salt });
+  return openStore({ url: world.databaseUrl, now: Date.now, hash: sha256, salt });
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** Reads the trail as it is stored, beside the running bot. */
+export async function chainOf(world: World): Promise<string> {
+  const store = await openBeside(world);
   try {
     let after = { seq: 0, hash: '0'.repeat(64) };
     for (;;) {
       const links = await store.chain(after.seq, CHAIN_PAGE);
-      const bad = verifyChain(links, hash, after);
+      const bad = verifyChain(links, sha256, after);
       if (bad !== undefined) throw new Error(`the audit chain is broken at event ${bad}`);
       const last = links.at(-1);
       if (last === undefined) return `${after.seq} events, from the first to ${after.hash.slice(0, 12)}…`;

@@ -2,10 +2,11 @@
  * The tour: the main job played through by people who act only through signed requests to the bot's real endpoint. Each
  * step says what was then observed in the directory itself, and whether that is as it should be.
  */
-import { button, dmsOf, textOf } from './slack-reading.ts';
+import { tellDeed } from './bastion.ts';
+import { button, dmsOf, messagesIn, textOf } from './slack-reading.ts';
 import type { SlackMessage } from './slack-state.ts';
-import { card, chainOf, dmSaying, firstLine, firstText, idIn, saying, WAIT_MS } from './story.ts';
-import { createWorld, GROUPS, type Name, PEOPLE, type World, type WorldOptions } from './world.ts';
+import { botTime, card, chainOf, dmSaying, firstLine, firstText, idIn, saying, WAIT_MS } from './story.ts';
+import { createWorld, GROUPS, type Name, PEOPLE, SECURITY, type World, type WorldOptions } from './world.ts';
 
 export interface Step {
   readonly step: number;
@@ -88,6 +89,27 @@ async function play(world: World, observe: Observe): Promise<void> {
   await ben.press(first, 'approve');
   const added = await dmSaying(world, 'ana', /Added to prod-db-read \(checked\)/);
   await observe('Ben, on call, approves: Ana is added', firstLine(added), ['ana', 'pat']);
+
+  const at = await botTime(world);
+  await tellDeed(world.bot?.port ?? 0, {
+    id: `tour-${at}`,
+    at,
+    account: 'ana_ro',
+    action: 'pg_dump',
+    kind: 'export',
+    resource: 'orders',
+    target: 'customers',
+    amount: 48_000,
+  });
+  const found = await world.slack.waitFor(
+    (state) => messagesIn(state, SECURITY).findLast((message) => /^Finding F-/.test(textOf(message))),
+    WAIT_MS,
+    'what was found, told to security',
+  );
+  await observe('The bastion tells that Ana exported the customers: security is told at once', firstLine(found), [
+    'ana',
+    'pat',
+  ]);
 
   const again = await ana.slash('request reports 2h monthly numbers for finance');
   const second = await card(world, idIn(await again.answered(WAIT_MS)));

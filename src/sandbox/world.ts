@@ -22,6 +22,7 @@ export const SECRETS = {
   botToken: 'xoxb-sandbox',
   signingSecret: 'sandbox-signing-secret',
   oktaToken: 'sandbox-okta-token',
+  bastion: 'sandbox-bastion-secret',
   oidcSecret: 'sandbox-oidc-secret',
 } as const;
 const TEAM = 'T0SANDBOX';
@@ -149,6 +150,15 @@ export const stepUp = (issuer: string) =>
   `stepUp: { type: okta, issuer: "${issuer}", clientId: hallpass, clientSecret: "\${OIDC_SECRET}", acr: [ "${ACR.mfa}" ], personBy: sub }
 `;
 
+/** The same with a bastion before the orders database, which sends what people do there. */
+export function withBastion(yaml: string): string {
+  const own = '    activity: { source: bastion, match: "activity.resource == \'orders\'" }\n';
+  return `${yaml.replace('    title: Orders database\n', `    title: Orders database\n${own}`)}activity:
+  bastion: { type: ingest, secret: "\${BASTION_SECRET}" }
+aliases: { ${PEOPLE.ana.email}: [ ana_ro ] }
+`;
+}
+
 /** The same with Teams beside Slack. */
 export function withTeams(yaml: string): string {
   return yaml.replace('chat:\n', `chat:\n  teams: { approvals: "${TEAMS_APPROVALS}", tenants: [ ${TENANT} ] }\n`);
@@ -221,7 +231,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const configPath = join(folder, 'hallpass.yaml');
   await writeFile(join(folder, 'google.json'), account.json, { mode: 0o600 });
   const digest = options.digest === true ? `digest: { at: '0${DIGEST_HOUR}:00', to: security }\n` : '';
-  const plain = `${configuration(okta.url, google.url)}${digest}`;
+  const plain = withBastion(`${configuration(okta.url, google.url)}${digest}`);
   const yaml = issuer === undefined ? plain : `${withPayments(plain)}${stepUp(issuer.url)}`;
   await writeFile(configPath, options.teams === undefined ? yaml : withTeams(yaml));
 
@@ -242,6 +252,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         SLACK_SIGNING_SECRET: SECRETS.signingSecret,
         SLACK_API_URL: slack.url,
         OKTA_TOKEN: SECRETS.oktaToken,
+        BASTION_SECRET: SECRETS.bastion,
         OIDC_SECRET: SECRETS.oidcSecret,
         HALLPASS_BASE_URL: baseUrl,
         LOG_LEVEL: options.logLevel ?? 'error',
