@@ -589,8 +589,8 @@ function tokenCommands(root: Command, withSettings: WithSettings): void {
 
   token
     .command('revoke')
-    .description('end one at once; what it asked for stands')
-    .argument('<id>', 'T-7KQ2M')
+    .description('end one at once, or any session; what it asked for stands')
+    .argument('<id>', 'T-7KQ2M, or the id of a session from the trail')
     .action((id: string, _options, command: Command) =>
       withSettings(
         command,

@@ -146,8 +146,9 @@ export async function revokeTokenCommand(
 ): Promise<number> {
   const { store, clock } = await opened(settings);
   try {
-    const token = await store.session(id.toUpperCase());
-    if (token === undefined || token.kind !== 'token') {
+    // Of a session its id as the trail has it; that of a token in whatever letters it was read out.
+    const token = (await store.session(id)) ?? (await store.session(id.toUpperCase()));
+    if (token === undefined) {
       const error = `There is no token ${cut(id, 40)}. See them with: hallpass token list`;
       io.say({ ok: false, error }, error);
       return EXIT.failed;

@@ -4,8 +4,10 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Session } from '../../src/access/model.ts';
 import { createOut } from '../../src/cli/out.ts';
 import { createTokenCommand, listTokensCommand, revokeTokenCommand } from '../../src/cli/token.ts';
+import { randomIds } from '../../src/ids.ts';
 import { PEOPLE } from '../../src/sandbox/world.ts';
 import { APPROVALS, type Journey, startJourney } from '../support/journey.ts';
 
@@ -105,5 +107,18 @@ describe('a token', () => {
     expect((await made(['requests:approve'])).said.error).toContain('There is no scope "requests:approve"');
     expect(await made(['requests:read'], { days: 400 })).toMatchObject({ code: 1 });
     expect(await journey.bot.store.sessions({ limit: 9 })).toHaveLength(1);
+  });
+
+  it('is not all that the host can end: a stolen session of a command line ends there too, by its id in the trail', async () => {
+    const { said } = await made(['requests:read']);
+    const token = await journey.bot.store.session(String(said.id));
+    if (token === undefined) throw new Error('there is no token');
+    const secret = `hps_${'x'.repeat(40)}`;
+    const { scopes: _, ...of } = token;
+    const stolen: Session = { ...of, id: 'S-0a1b2c', kind: 'cli', secretHash: randomIds().hash(secret), scopes: [] };
+    await journey.bot.store.commit({ changes: [{ put: 'session', row: stolen }] });
+    expect((await call(secret, 'GET', '/me')).status).toBe(200);
+    await host((io) => revokeTokenCommand(io, journey.settings, { id: stolen.id, operator: 'root' }));
+    expect((await call(secret, 'GET', '/me')).status).toBe(401);
   });
 });
