@@ -12,7 +12,7 @@ export interface LinkParts {
   readonly people: Pick<People, 'byId' | 'named'>;
   /** Absent: accounts are not linked here. */
   readonly owners?: AccountOwners;
-  readonly store: Pick<Store, 'personOf'>;
+  readonly store: Pick<Store, 'personOf' | 'accountOf'>;
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'hash'>;
 }
@@ -56,6 +56,12 @@ export function createLinks({ people, owners, store, clock, ids }: LinkParts) {
     const known = await store.personOf(account);
     if (known !== undefined && known !== person.id)
       return refusal('This account was somebody else when Hallpass first saw it.');
+    // Whoever acts by an account there needs no second one; it is whoever sent them the link that would.
+    const own = await store.accountOf(person.id, account.platform);
+    if (own !== undefined && accountKey(own) !== accountKey(account))
+      return refusal(
+        `${person.name} acts by another account there. If that one is no longer theirs: hallpass forget account ${accountKey(own)} <reason>, on the host.`,
+      );
     const other = email === undefined ? undefined : await people.named(email).catch(unknown);
     if (other !== undefined && other.id !== person.id)
       return refusal('The email of this account is that of somebody else in the directory.');

@@ -142,6 +142,11 @@ it('a swapped state, another browser and another site’s form confirm nothing',
   expect((await newBrowser().go(back.url)).text).toContain('not known here');
   expect((await browser.go(swapped.href)).text).toContain('You are not signed in');
 
+  // A cookie of somebody's own making, for no proof that there is: the issuer is not asked about it.
+  const made = { proof: 'f'.repeat(32), state: 's', nonce: 'n', verifier: 'v', redirectUri: `${BASE}/proof/callback` };
+  const cookie = `hallpass-sign-in=${Buffer.from(JSON.stringify(made)).toString('base64url')}`;
+  expect((await toBot(`${BASE}/proof/callback?state=s&code=c`, { headers: { cookie } })).status).toBe(410);
+
   const page = await signIn(link, 'ben');
   const stranger = await newBrowser().send(link, { token: 'guessed' });
   expect(stranger.status).toBe(403);
@@ -224,15 +229,24 @@ it('an account that nobody knows is linked by the sign-in of its person, once, a
   expect(textOf(await (await stranger.slash('request db-prod 30m fix stuck migration')).said(6_000))).toContain(
     'type link',
   );
-  await stranger.slash('link');
-  const link = await journey.slack.waitFor(
-    (state) =>
-      ephemeralsOf(state, 'U0NEW')
-        .map((message) => /http:\/\/127\.0\.0\.1:9\/proof\/[0-9a-f]{32}/.exec(JSON.stringify(message.blocks))?.[0])
-        .findLast((one) => one !== undefined),
-    6_000,
-    'a link for the stranger',
-  );
+  const linkThere = async (known?: string) => {
+    await stranger.slash('link');
+    return await journey.slack.waitFor(
+      (state) =>
+        ephemeralsOf(state, 'U0NEW')
+          .map((message) => /http:\/\/127\.0\.0\.1:9\/proof\/[0-9a-f]{32}/.exec(JSON.stringify(message.blocks))?.[0])
+          .findLast((one) => one !== undefined && one !== known),
+      6_000,
+      'a link for the stranger',
+    );
+  };
+  // Ben acts by an account of his own, and is sent the link by somebody who would like to be him.
+  await journey.person('ben').slash('list');
+  const sent = await linkThere();
+  const taken = await click(await signIn(sent, 'ben'), sent);
+  expect(taken.text).toContain('Ben Okafor acts by another account there');
+  browser = newBrowser();
+  const link = await linkThere(sent);
   const page = await signIn(link, 'dan');
   for (const shown of ['U0NEW', 'Dan Ito', 'acts as you']) expect(page.text).toContain(shown);
   expect((await click(page, link)).text).toContain('now Dan Ito');
