@@ -22,6 +22,8 @@ export interface Started {
   said(words: RegExp): Promise<string>;
   /** Asks it to end. */
   stop(signal?: NodeJS.Signals): void;
+  /** Nobody reads its standard error any more. */
+  deafen(): void;
   readonly ended: Promise<Ended>;
 }
 
@@ -79,6 +81,7 @@ export function startHallpass(args: readonly string[], env: Environment = {}): S
         look();
       }),
     stop: (signal = 'SIGTERM') => void child.kill(signal),
+    deafen: () => void child.stderr.destroy(),
     ended,
   };
 }

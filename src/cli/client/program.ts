@@ -101,6 +101,8 @@ export function clientCommands({ root, done, outOf }: ClientParts): void {
         ...io,
         say: (object, lines) => tell(io.json ? JSON.stringify(object) : [lines].flat().join('\n')),
       };
+      // A terminal that was closed takes no more lines, and must not keep the access from being given back.
+      process.stderr.on('error', () => undefined);
       const { runCommand } = await import('./run.ts');
       done(
         await withClient(aside, meantElsewhere(command), (client) =>
