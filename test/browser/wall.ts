@@ -4,7 +4,9 @@
  */
 import type { Answer } from '../../src/access/command.ts';
 import { digestView } from '../../src/access/digest-view.ts';
-import type { AccessRequest, Audience, Grant, Membership, Notice } from '../../src/access/model.ts';
+import type { AccessRequest, Audience, Grant, Membership, Notice, Review } from '../../src/access/model.ts';
+import { reminding, reviewView } from '../../src/access/review-view.ts';
+import { storyView } from '../../src/access/story-view.ts';
 import { type MessageView, noticeView, type RequestView, viewOf } from '../../src/access/view.ts';
 import { whoView } from '../../src/access/who-view.ts';
 import { type Rendered, renderAnswer, renderMessage } from '../../src/chat/slack/render.ts';
@@ -112,6 +114,56 @@ const NOTICES: readonly (readonly [string, MessageView])[] = [
   ['removed outside', notice('removed_outside', 'warning')],
 ];
 
+const reviewed = (more: Partial<Review> = {}, at = NOW): MessageView => {
+  const asked = b.request({ state: 'approved', decidedAt: b.T0 });
+  const of: Review = {
+    id: 'rev-1',
+    version: 1,
+    state: 'open',
+    why: 'policy',
+    grantId: 'G-7KQ2',
+    requestId: 'R-7KQ2',
+    holder: b.ana.id,
+    holderName: b.ana.name,
+    entitlement: 'db-prod:read',
+    durationMs: 30 * b.MINUTE,
+    reason: 'fix stuck migration',
+    reviewers: [],
+    tell: [],
+    createdAt: b.T0,
+    dueAt: b.T0 + 24 * b.HOUR,
+    ...more,
+  };
+  const end = b.T0 + 22 * b.MINUTE;
+  const ended = b.activeGrant({ state: 'ended', endReason: 'returned', endingAt: end, endedAt: end });
+  const record = { request: asked, approvals: [b.approval(asked, b.ben)], grant: ended };
+  const activity = {
+    kinds: [
+      { kind: 'read', count: 1_204 },
+      { kind: 'export', count: 2 },
+    ],
+    findings: ['Bulk export (high, F-7KQ2M)'],
+    failing: [],
+  };
+  const view = reviewView({ review: of, record, ...(of.why === 'policy' ? { activity } : {}) }, at, ZONE);
+  return { kind: 'review', review: at > of.dueAt ? reminding(view, 1) : view };
+};
+const AFTERWARDS: readonly (readonly [string, MessageView])[] = [
+  [
+    'break-glass was used',
+    notice('break_glass_used', 'critical', {
+      says: ["Access for 20 min without anybody's approval. Reason: orders are down", 'A review is due within 1 day.'],
+    }),
+  ],
+  ['review, to be made', reviewed()],
+  ['review of break-glass', reviewed({ why: 'break_glass', reason: WORDY, holderName: LONG })],
+  ['review, reminded of', reviewed({}, b.T0 + 26 * b.HOUR)],
+  [
+    'review, questioned',
+    reviewed({ state: 'questioned', decidedAt: NOW, decidedBy: 'Sam Haddad', note: 'which order?' }),
+  ],
+];
+
 const day = { from: b.T0 - 24 * b.HOUR, to: b.T0 };
 const trail = { seq: 48_213, hash: '9f'.repeat(32), verified: { ok: true as const } };
 const standing = [
@@ -145,6 +197,69 @@ const DIGESTS: readonly (readonly [string, MessageView])[] = [
     }),
   ],
 ];
+
+const control = digest({
+  counts: { granted: 2, live: 1, breakGlass: 1, proven: 1 },
+  granted: [granted(1), granted(2)],
+  live: [granted(1)],
+  breakGlass: [granted(3, 'Ben Okafor', 'orders are down, nobody answers')],
+  approvedFor: [
+    { approver: 'a', approverName: 'Ana Sousa', requester: 'b', requesterName: 'Ben Okafor', count: 4 },
+    { approver: 'b', approverName: 'Ben Okafor', requester: 'a', requesterName: 'Ana Sousa', count: 3 },
+  ],
+  policyChanges: [
+    {
+      at: b.T0 - b.HOUR,
+      kind: 'policy.changed',
+      actor: { kind: 'hallpass', part: 'configuration' },
+      detail: { policy: 'standard', before: '1a2b3c4d5e', now: 'ffeeddccbb' },
+    },
+  ],
+});
+const signing = { id: 'digest-1', day: '2026-03-10' };
+const CONTROLS: readonly (readonly [string, MessageView])[] = [
+  ['digest, to be signed', { ...control, signing, note: 'Every line of it is in the file below.' } as MessageView],
+  [
+    'digest, signed',
+    {
+      ...digest({}),
+      signing: { ...signing, signed: { by: 'Sam Haddad', at: NOW, note: 'quiet indeed' } },
+    } as MessageView,
+  ],
+];
+const told = (kind: string, at: number) => ({
+  at,
+  kind,
+  actor: { kind: 'hallpass' as const, part: 'provision' },
+  detail: {},
+  membership: { directory: 'okta', groupId: 'id-prod-db-read', userId: 'u' },
+});
+const story: Answer = {
+  say: 'report',
+  about: 'story',
+  report: storyView(
+    {
+      request: shown(b.activeGrant(), [b.ourMembership({ seen: 'present', seenAt: NOW })]),
+      groups: [b.pinned('prod-db-read')],
+      events: [
+        {
+          at: b.T0,
+          kind: 'request.made',
+          actor: { kind: 'person', id: b.ana.id, name: b.ana.name },
+          detail: { entitlement: 'db-prod:read', durationMs: 30 * b.MINUTE },
+          personal: { reason: 'fix stuck migration' },
+        },
+        told('membership.added', b.T0 + 1_000),
+        told('membership.seen', b.T0 + 2_000),
+      ],
+      messages: [
+        { id: 'msg:R-7KQ2:channel:C0', requestId: 'R-7KQ2', state: 'posted', conversation: 'C0', ts: '1', at: b.T0 },
+      ],
+    },
+    NOW,
+    ZONE,
+  ),
+};
 
 const list = (which: 'mine' | 'pending' | 'active', items: readonly RequestView[], more = false): Answer => ({
   say: 'list',
@@ -189,6 +304,7 @@ const ANSWERS: readonly (readonly [string, Answer])[] = [
       true,
     ),
   ],
+  ['the story of a request', story],
   ['who, nobody', who(0)],
   ['who, many', who(60)],
   ['help', { say: 'help' }],
@@ -198,7 +314,10 @@ const ANSWERS: readonly (readonly [string, Answer])[] = [
 export function wall(): readonly { readonly name: string; readonly drawn: Rendered }[] {
   const context = { now: NOW, zone: ZONE };
   return [
-    ...[...MESSAGES, ...NOTICES, ...DIGESTS].map(([name, view]) => ({ name, drawn: renderMessage(view, context) })),
+    ...[...MESSAGES, ...NOTICES, ...AFTERWARDS, ...DIGESTS, ...CONTROLS].map(([name, view]) => ({
+      name,
+      drawn: renderMessage(view, context),
+    })),
     ...ANSWERS.map(([name, answer]) => ({ name, drawn: renderAnswer(answer, { ...context, commandWord: '/access' }) })),
   ];
 }
