@@ -120,25 +120,38 @@ export function closeByRevocation(
   ];
 }
 
+type About = Omit<FindingFacts, 'may' | 'subjects'>;
+type Asked = 'ask' | 'dismiss' | 'revoke';
+
+/** Whoever is looked into does not say that there is nothing to see; giving the access back is theirs by another way. */
+export function notAboutOneself(facts: About, asked: Asked, now: Instant): Refused | undefined {
+  const { person, finding, request } = facts;
+  const own = person.id === finding.holder || (request !== undefined && askedFor(request, person.id));
+  return own ? attempt(facts, asked, { code: 'own_finding' }, now) : undefined;
+}
+
+function attempt(facts: About, asked: Asked, refusal: Refusal, now: Instant): Refused {
+  const { person, finding } = facts;
+  return refused(
+    refusal,
+    eventRow('finding.refused', now, personActor(person), {
+      requestId: finding.requestId,
+      grantId: finding.grantId,
+      detail: { finding: finding.id, rule: finding.rule, asked, code: refusal.code },
+      ...(facts.correlation === undefined ? {} : { correlation: facts.correlation }),
+    }),
+  );
+}
+
 function mayNot(facts: FindingFacts, asked: 'ask' | 'dismiss', now: Instant): Refused | undefined {
-  const { person, finding, request, may, subjects } = facts;
-  const attempt = (refusal: Refusal) =>
-    refused(
-      refusal,
-      eventRow('finding.refused', now, personActor(person), {
-        requestId: finding.requestId,
-        grantId: finding.grantId,
-        detail: { finding: finding.id, rule: finding.rule, asked, code: refusal.code },
-        ...(facts.correlation === undefined ? {} : { correlation: facts.correlation }),
-      }),
-    );
-  // Whoever is looked into does not say that there is nothing to see.
-  if (person.id === finding.holder || (request !== undefined && askedFor(request, person.id)))
-    return attempt({ code: 'own_finding' });
+  const { may, subjects } = facts;
+  const own = notAboutOneself(facts, asked, now);
+  if (own !== undefined) return own;
   const verdict = anyHolds('eligible', may, subjects);
   if (verdict.is === 'broken')
     return refused({ code: 'cannot_check', what: 'whether you may act on a finding', error: verdict.finding.why });
-  if (verdict.is === 'unsatisfied') return attempt({ code: 'not_security', wanted: may.map(subjectName) });
+  if (verdict.is === 'unsatisfied')
+    return attempt(facts, asked, { code: 'not_security', wanted: may.map(subjectName) }, now);
   return undefined;
 }
 

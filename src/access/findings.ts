@@ -8,7 +8,9 @@ import {
   decideExplain,
   type FindingFacts,
   type FindingOutcome,
+  notAboutOneself,
 } from './decide-finding.ts';
+import type { Refused } from './decision.ts';
 import type { Carried, EmergencyParts } from './emergency.ts';
 import { type FindingAudience, type FindingView, findingView } from './finding-view.ts';
 import { askSubjects } from './gather.ts';
@@ -28,6 +30,8 @@ export interface Findings {
   explain(command: Command & { do: 'explain-finding' }, correlation: Correlation): Promise<Carried>;
   dismiss(command: Command & { do: 'dismiss-finding' }, correlation: Correlation): Promise<Carried>;
   find(id: string): Promise<Finding | undefined>;
+  /** Why this person may not revoke because of it, whatever else they may revoke; absent: they may. */
+  mayNotRevoke(finding: Finding, person: Person, correlation: Correlation): Promise<Refused | undefined>;
   /** What goes with the revocation of its grant. */
   revoked(finding: Finding, person: Person, correlation: Correlation): Promise<readonly Change[]>;
   view(id: string, audience: FindingAudience): Promise<FindingView | undefined>;
@@ -88,6 +92,11 @@ export function createFindings(parts: FindingParts): Findings {
       carry(command.finding, command.by, 'security', correlation, (facts) =>
         decideDismiss(command, facts, clock.now()),
       ),
+    async mayNotRevoke(finding, person, correlation) {
+      const request = (await store.request(finding.requestId))?.request;
+      const facts = { person, finding, ...(request === undefined ? {} : { request }), ...correlation };
+      return notAboutOneself(facts, 'revoke', clock.now());
+    },
     async revoked(finding, person, correlation) {
       const account = (await requestOf(finding))?.requesterAccount;
       const facts = { person, finding, ...(account === undefined ? {} : { account }), ...correlation };

@@ -564,10 +564,13 @@ export function createHandler(parts: HandlerParts): Handler {
   ): Promise<Outcome> {
     const finding = await findings.find(id);
     if (finding === undefined) return refused({ code: 'unknown_id', asked: id });
+    const person = await people.identify(by);
+    const own = await findings.mayNotRevoke(finding, person, correlation);
+    if (own !== undefined) return own;
     const reason = `Finding ${finding.id}: ${finding.title}`;
     const outcome = await revoke({ do: 'revoke', by, target: { typed: finding.grantId }, reason }, correlation);
     if (isRefused(outcome)) return outcome;
-    const closes = await findings.revoked(finding, await people.identify(by), correlation);
+    const closes = await findings.revoked(finding, person, correlation);
     return { ...outcome, changes: [...outcome.changes, ...closes] };
   }
 

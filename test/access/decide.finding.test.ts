@@ -7,6 +7,7 @@ import {
   decideDismiss,
   decideExplain,
   type FindingOutcome,
+  notAboutOneself,
 } from '../../src/access/decide-finding.ts';
 import { aFinding } from '../contracts/store-activities.ts';
 import { ana, ben, group, MINUTE, T0 } from '../support/builders.ts';
@@ -78,7 +79,9 @@ describe('closing it', () => {
     for (const outcome of [
       decideDismiss({ reason: 'it was me' }, facts({}, ana), T0),
       decideAskHolder(facts({}, ana), T0),
+      notAboutOneself(facts({}, ana), 'revoke', T0),
     ]) {
+      if (outcome === undefined) throw new Error('it went through');
       expect(refusal(outcome)).toBe('own_finding');
       expect('record' in outcome && outcome.record?.kind).toBe('finding.refused');
     }
