@@ -103,7 +103,7 @@ export function createHomes({ people, store, clock, directories, catalog, view, 
       zone,
       at: clock.now(),
       ...(frozen.length === 0 ? {} : { frozen }),
-      held: await shown(held, SHOWN.held, zone),
+      held: stillHeld(await shown(held, SHOWN.held, zone)),
       waiting: await shown(waiting, SHOWN.waiting, zone),
       choices,
       recent: await shown(recent, SHOWN.recent, zone),
@@ -226,4 +226,9 @@ export function createHomes({ people, store, clock, directories, catalog, view, 
   }
 
   return { home, waitingFor, operationsFor };
+}
+
+/** Each is read after the list of them was: what has ended in between is held no more. */
+function stillHeld({ items, more }: Shelf<RequestView>): Shelf<RequestView> {
+  return { items: items.filter(({ grant }) => grant?.state !== 'ended'), more };
 }
