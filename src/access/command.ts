@@ -83,17 +83,17 @@ export type Command =
       readonly note?: string;
     }
   /** Has the holder of a finding's grant asked what it was for. */
-  | { readonly do: 'ask-holder'; readonly by: AccountRef; readonly finding: string }
+  | { readonly do: 'ask-holder'; readonly by: Caller; readonly finding: string }
   /** The holder's answer to that. */
   | {
       readonly do: 'explain-finding';
-      readonly by: AccountRef;
+      readonly by: Caller;
       readonly finding: string;
       readonly explanation: string;
     }
   /** The grant that the finding is about is revoked because of it, and that closes it. */
-  | { readonly do: 'revoke-finding'; readonly by: AccountRef; readonly finding: string }
-  | { readonly do: 'dismiss-finding'; readonly by: AccountRef; readonly finding: string; readonly reason: string }
+  | { readonly do: 'revoke-finding'; readonly by: Caller; readonly finding: string }
+  | { readonly do: 'dismiss-finding'; readonly by: Caller; readonly finding: string; readonly reason: string }
   /** Shows what it would end, with the button that does it. */
   | {
       readonly do: 'revoke-all';

@@ -12,6 +12,9 @@ const FOR_PEOPLE: ReadonlySet<Command['do']> = new Set([
   'adopt',
   'unfreeze',
   'sign-digest',
+  'ask-holder',
+  'explain-finding',
+  'dismiss-finding',
 ]);
 
 export function isMachine(person: Person): boolean {

@@ -14,7 +14,7 @@ import type { Refused } from './decision.ts';
 import type { Carried, EmergencyParts } from './emergency.ts';
 import { type FindingAudience, type FindingView, findingView } from './finding-view.ts';
 import { askSubjects } from './gather.ts';
-import type { AccessRequest, AccountRef, Change, Person } from './model.ts';
+import type { AccessRequest, AccountRef, Caller, Change, Person } from './model.ts';
 
 export interface FindingParts extends EmergencyParts {
   /** Absent: no activity is read here, so there is nothing to find. */
@@ -43,7 +43,7 @@ export function createFindings(parts: FindingParts): Findings {
 
   async function carry(
     id: string,
-    by: AccountRef,
+    by: Caller,
     audience: FindingAudience,
     correlation: Correlation,
     decide: (facts: FindingFacts & { readonly account?: AccountRef }) => FindingOutcome,

@@ -1,16 +1,18 @@
 /** One request with all that is known of it, as far as one person may see it, and what they may do with it. */
-import type { ActivityStore, Finding, Use } from './activity.ts';
+import type { ActivityStore, Use } from './activity.ts';
 import type { Refusal } from './command.ts';
+import { type FindingView, findingView } from './finding-view.ts';
 import { askSubjects, type Sources } from './gather.ts';
 import type { Handler } from './handle.ts';
 import type { Caller, Person, RequestId, Review } from './model.ts';
 import { mayRevoke } from './overview.ts';
 import { anyHolds } from './policy.ts';
-import type { MessageRow, TrailStore } from './ports.ts';
+import type { Clock, MessageRow, TrailStore } from './ports.ts';
 import type { ReviewView } from './review-view.ts';
 import { type Rights, rightsOf } from './rights.ts';
 import { type StoryLine, storyOf, withoutFindings } from './story.ts';
 import type { RequestView } from './view.ts';
+import { askedFor } from './workload.ts';
 
 export interface RequestPage {
   readonly person: Person;
@@ -27,13 +29,14 @@ export interface RequestPage {
   readonly mayRevoke: boolean;
   readonly review?: ReviewView;
   readonly mayReview: boolean;
-  /** For those who may read the trail. */
-  readonly findings: readonly Finding[];
+  /** For those who may read the trail, and never about themselves: whoever is looked into is asked, not shown. */
+  readonly findings: readonly FindingView[];
   /** The same; absent where nothing was seen. */
   readonly use?: Use;
 }
 
 export interface RequestPageParts extends Sources {
+  readonly clock: Clock;
   readonly handler: Pick<Handler, 'handle' | 'review'>;
   readonly trail: Pick<TrailStore, 'messagesOf'>;
   readonly activities: Pick<ActivityStore, 'findingsOf' | 'activityOf'>;
@@ -69,7 +72,7 @@ export function createRequestPages(
       store.reviewOf(request.id),
       request.can.answer ? handler.handle({ do: 'show', by, target: { typed: request.id } }) : undefined,
       mayRevoke(parts, person, record),
-      look === undefined ? [] : activities.findingsOf(look),
+      look === undefined || askedFor(record.request, person.id) ? [] : activities.findingsOf(look),
       look === undefined ? undefined : activities.activityOf(look),
     ]);
     const drawn = review === undefined ? undefined : await handler.review(review.id);
@@ -85,7 +88,7 @@ export function createRequestPages(
       mayRevoke: ending,
       ...(drawn === undefined ? {} : { review: drawn }),
       mayReview: await mayReview(person, review),
-      findings,
+      findings: findings.map((one) => findingView(one, record.grant, 'security', parts.clock.now(), request.zone)),
       ...(use === undefined ? {} : { use }),
     };
   };

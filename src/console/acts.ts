@@ -50,6 +50,17 @@ export async function commandOf(
       if (verdict === 'question' && reason === '') return needsReason;
       return { do: 'review', by, target: { card }, verdict, ...note };
     }
+    case 'ask_holder':
+    case 'revoke_finding': {
+      const finding = opaque('finding');
+      if (finding === undefined) return undefined;
+      return field('do') === 'ask_holder' ? { do: 'ask-holder', by, finding } : { do: 'revoke-finding', by, finding };
+    }
+    case 'dismiss_finding': {
+      const finding = opaque('finding');
+      if (finding === undefined) return undefined;
+      return reason === '' ? needsReason : { do: 'dismiss-finding', by, finding, reason };
+    }
     case 'sign_digest': {
       const day = field('day');
       return /^\d{4}-\d{2}-\d{2}$/.test(day) ? { do: 'sign-digest', by, which: { day }, ...note } : undefined;

@@ -1,12 +1,13 @@
 /** One request's story: what was asked, answered, done in the directories and why it ended. */
 import { html } from 'hono/html';
+import type { FindingView } from '../access/finding-view.ts';
 import type { MessageRow } from '../access/ports.ts';
 import type { RequestPage } from '../access/request-page.ts';
 import type { MembershipView, Standing } from '../access/view.ts';
 import { durationText } from '../access/words.ts';
 import { answerForms, endForms, reviewCard, ticketOf } from './now-page.ts';
 import type { Html, Region } from './page.ts';
-import { act, type Drawing, fullTime, time, timeLeft } from './parts.ts';
+import { act, behind, type Drawing, fullTime, reasonField, time, timeLeft } from './parts.ts';
 
 const STANDING: Readonly<Record<Standing, string>> = {
   adding: 'being added',
@@ -127,7 +128,39 @@ ${
         .map(([kind, count]) => `${kind} ${count}`)
         .join(', ')}. The last ${time(use.lastAt, drawing)}.</p>`
 }
-${findings.length === 0 ? html`<p class="quiet">No finding.</p>` : html`<ul class="rows">${findings.map((one) => html`<li class="row warning"><p><span class="tag hot">${one.level}</span> <strong>${one.title}</strong> <span class="quiet">${one.id}, ${one.state}, ${time(one.createdAt, drawing)}</span></p></li>`)}</ul>`}`;
+${findings.length === 0 ? html`<p class="quiet">No finding.</p>` : html`<ul class="rows">${findings.map((one) => findingRow(one, drawing))}</ul>`}`;
+}
+
+function findingRow(finding: FindingView, drawing: Drawing): Html {
+  const { id, can } = finding;
+  const forms = [
+    can.ask ? act(drawing, { do: 'ask_holder', finding: id }, html`<button>Ask the holder about ${id}</button>`) : '',
+    can.revoke
+      ? behind(
+          'Revoke…',
+          act(
+            drawing,
+            { do: 'revoke_finding', finding: id },
+            html`<button class="danger">Revoke ${finding.grantId} because of ${id}</button>`,
+          ),
+          true,
+        )
+      : '',
+    can.dismiss
+      ? behind(
+          'Dismiss…',
+          act(
+            drawing,
+            { do: 'dismiss_finding', finding: id },
+            html`${reasonField(`dismiss-${id}`, 'Why it is nothing', true)}<button>Dismiss ${id}</button>`,
+          ),
+        )
+      : '',
+  ];
+  return html`<li class="row warning"><p><strong>${finding.title}</strong></p>
+${finding.lines.map((line) => html`<p>${line}</p>`)}
+${finding.examples.length === 0 ? '' : html`<ul class="plain">${finding.examples.map((line) => html`<li>${line}</li>`)}</ul>`}
+<p class="quiet">${finding.headline}</p><div class="acts">${forms}</div></li>`;
 }
 
 const POSTED: Readonly<Record<MessageRow['state'], string>> = {

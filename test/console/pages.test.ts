@@ -1,5 +1,6 @@
 /** Promise: each person sees on the console what chat would show them, and does there what they might do in chat. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { aFinding } from '../contracts/store-activities.ts';
 import { MINUTE } from '../support/builders.ts';
 import { type ConsoleWorld, startConsole } from '../support/console.ts';
 
@@ -113,6 +114,35 @@ describe('Now', () => {
     const told = async (who: 'ana' | 'cat') =>
       (await (await world.signedIn(who)).get(`/console/requests/${requestId}`)).text.includes('Much was taken out');
     expect([await told('ana'), await told('cat')]).toEqual([false, true]);
+  });
+
+  it('has a finding asked about, dismissed with a reason or ended in a revocation, and shows others nothing of it', async () => {
+    const requestId = await world.asks('ana');
+    const grantId = requestId.replace('R-', 'G-');
+    const ben = await world.signedIn('ben');
+    await ben.press(await ben.get('/console'), `Approve ${requestId}`);
+    for (const id of ['F-7KQ2M', 'F-8KQ2M'])
+      await world.store.commit({
+        changes: [
+          {
+            put: 'finding',
+            row: aFinding({ id, rule: id, requestId, grantId, holder: 'okta/ana', holderName: 'Ana' }),
+          },
+        ],
+      });
+    const ana = await world.signedIn('ana');
+    expect((await ana.get(`/console/requests/${requestId}`)).text).not.toContain('Bulk export');
+    expect((await ben.get(`/console/requests/${requestId}`)).text).not.toContain('Bulk export');
+    const cat = await world.signedIn('cat');
+    const page = () => cat.get(`/console/requests/${requestId}`);
+    expect((await cat.press(await page(), 'Ask the holder about F-7KQ2M')).text).toContain('F-7KQ2M');
+    expect((await world.store.finding('F-7KQ2M'))?.state).toBe('asked');
+    expect((await cat.press(await page(), 'Dismiss F-7KQ2M')).text).toContain('A reason is missing.');
+    await cat.press(await page(), 'Dismiss F-7KQ2M', { reason: 'the nightly export' });
+    expect((await world.store.finding('F-7KQ2M'))?.state).toBe('dismissed');
+    await cat.press(await page(), `Revoke ${grantId} because of F-8KQ2M`);
+    expect((await world.store.finding('F-8KQ2M'))?.state).toBe('revoked');
+    expect((await world.store.grant(grantId))?.grant.endReason).toBe('revoked');
   });
 
   it('shows everybody else their own things alone', async () => {
