@@ -6,6 +6,7 @@ import type { Actor, Change, Instant, Person, Session } from './model.ts';
 /** Each is an answer, or gives what no grant ends: only a person at the other end may say it. */
 const FOR_PEOPLE: ReadonlySet<Command['do']> = new Set([
   'approve',
+  'break-glass',
   'confirm-proof',
   'deny',
   'review',

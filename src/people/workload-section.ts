@@ -22,7 +22,9 @@ const match = z
     repository_owner_id: id.optional().describe('GitHub: the owner of the repository, by its number.'),
     event_name: oneOrMore
       .optional()
-      .describe('GitHub: what set the job off. Events of pull requests are refused unless named here.'),
+      .describe(
+        'GitHub: what set the job off. What strangers can set off (pull requests, issues, forks, runs that follow others) is refused unless named here.',
+      ),
     job_workflow_ref: oneOrMore.optional().describe('GitHub: the reusable workflow, with its ref.'),
     project_id: id.optional().describe('GitLab: the project, by its number.'),
     namespace_id: id.optional().describe('GitLab: the group or user that holds the project, by its number.'),

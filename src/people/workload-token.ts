@@ -184,8 +184,9 @@ function faultOf(error: unknown, { issuer, audience }: WorkloadSection): Error {
   return new WorkloadError('token_invalid', `${issuer} did not sign this token.`);
 }
 
-/** Set off by whoever can open one, with whatever they put in it. */
-const OF_STRANGERS = /^(?:pull_request|merge_request_event$|external_pull_request)/;
+/** Set off by whoever can open one, write under one or follow one, with whatever they put in it. */
+const OF_STRANGERS =
+  /^(?:pull_request|external_pull_request|issue|discussion|fork$|watch$|workflow_run$|merge_request_event$)/;
 
 function jobOf(claims: JWTPayload, { match, issuer }: WorkloadSection): Job {
   const setOff = textOf(claims.event_name) ?? textOf(claims.pipeline_source) ?? '';

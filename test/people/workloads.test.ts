@@ -174,7 +174,7 @@ test('a token of another environment, or of a branch that anybody may push, is r
 });
 
 test('a token of a pull request is refused unless the workload names it', async () => {
-  for (const event of ['pull_request', 'pull_request_target', 'pull_request_review'])
+  for (const event of ['pull_request', 'pull_request_target', 'pull_request_review', 'issue_comment', 'workflow_run'])
     expect(await fault(github.token({ event_name: event }))).toBe('pull_request');
   expect(await fault(gitlab.token({ pipeline_source: 'merge_request_event' }), 'release')).toBe('pull_request');
   sections.deploy = section({
