@@ -236,7 +236,7 @@ policies:
     });
     expect(loaded.ok ? [] : loaded.problems).toEqual([]);
     if (!loaded.ok) return;
-    expect(loaded.settings.detections.at(-1)?.id).toBe('night-delete');
+    expect(loaded.settings.detections.at(-1)?.id).toBe('late-delete');
     for (const { id, level } of loaded.settings.detections.filter(({ ours }) => ours))
       expect(page, id).toContain(`| \`${id}\` | ${level} |`);
   });

@@ -108,8 +108,17 @@ const SAID: Readonly<Record<string, (event: AuditEvent, zone: string) => string>
   'review.signed_off': (event) => `signed the review off${because(event)}`,
   'review.questioned': (event) => `questioned what was done${because(event)}`,
   'digest.signed_off': (event) => `signed the digest of ${of(event, 'day')}${because(event)}`,
-  'session.began': (event, zone) => `signed in (${of(event, 'kind')}), until ${time(event, 'expiresAt', zone)}`,
+  'session.began': (event, zone) =>
+    event.detail.kind === 'token'
+      ? `made the token ${of(event, 'session')} for ${of(event, 'person')}, until ${time(event, 'expiresAt', zone)}${because(event)}`
+      : `signed in (${of(event, 'kind')}), until ${time(event, 'expiresAt', zone)}`,
   'session.ended': (event) => `ended a session (${of(event, 'kind')})`,
+  'proof.asked': (event, zone) =>
+    `has to confirm with MFA${proving(event)}, by ${time(event, 'expiresAt', zone)}: nothing is done until then`,
+  'proof.given': (event) => `confirmed with MFA${proving(event)} (${howStrong(event)})`,
+  'proof.failed': (event) => `no proof${proving(event)}: ${lacking(event)}`,
+  'config.loaded': (event) =>
+    `read the configuration (${of(event, 'how')}, sha256 ${of(event, 'fileHash').slice(0, 12)}…)`,
   'device.confirmed': (event) => `confirmed a command line that asked from ${of(event, 'from')}${because(event)}`,
   'device.denied': (event) => `denied a command line that asked from ${of(event, 'from')}${because(event)}`,
   'trail.exported': (event) => `took what was found in the trail as a file (${of(event, 'format')})${because(event)}`,
@@ -129,6 +138,36 @@ function byName(event: AuditEvent): string {
     typeof value === 'object' ? [] : [`${name}: ${String(value)}`],
   );
   return `${event.kind}${details.length === 0 ? '' : ` (${details.join(', ')})`}${because(event)}`;
+}
+
+const PROVEN: Readonly<Record<string, string>> = {
+  request: 'the request',
+  extend: 'asking for more time',
+  break_glass: 'break-glass',
+  approve: 'the approval',
+  link: 'whose account it is',
+};
+
+function proving({ detail }: AuditEvent): string {
+  const purpose = PROVEN[String(detail.purpose)];
+  return purpose === undefined ? '' : ` for ${purpose}`;
+}
+
+/** As the issuer said it: `urn:okta:loa:2fa:any; pwd, otp`. */
+function howStrong({ detail: { acr, amr } }: AuditEvent): string {
+  const said = [acr, Array.isArray(amr) ? amr.join(', ') : ''].filter((one) => typeof one === 'string' && one !== '');
+  return said.length === 0 ? 'the issuer named no class or method' : said.join('; ');
+}
+
+const NO_PROOF: Readonly<Record<string, string>> = {
+  expired: 'nobody had confirmed it in time',
+  wrong_person: 'somebody else signed in',
+  superseded: 'it was asked for anew',
+};
+
+function lacking(event: AuditEvent): string {
+  const why = of(event, 'why');
+  return why === 'too_weak' ? `the sign-in does not count, ${of(event, 'lacks')}` : (NO_PROOF[why] ?? why);
 }
 
 function of({ detail }: AuditEvent, name: string): string {

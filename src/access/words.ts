@@ -75,10 +75,10 @@ function formatter(options: Intl.DateTimeFormatOptions, zone: string): Intl.Date
 const EXPRESSION_SHOWN = 400;
 
 const PROOF_LACKS = {
-  request: 'Nothing is asked for yet',
-  extend: 'No more time is asked for yet',
-  break_glass: 'No access is given yet',
-  approve: 'Your approval does not count yet',
+  request: 'Nothing is asked for',
+  extend: 'No more time is asked for',
+  break_glass: 'No access is given',
+  approve: 'Your approval does not count',
   link: 'Nobody knows whose this account is',
 } as const;
 

@@ -29,15 +29,18 @@ export async function sandboxCommand(
     const page = await startPage(world, wantedPort === undefined ? {} : { port: wantedPort });
     const elsewhere = wantedPort === undefined && page.port !== PAGE_PORT;
     const console = world.consoleUrl === undefined ? {} : { console: world.consoleUrl };
+    const environment = world.environmentPath;
     const teams = world.teams === undefined ? {} : { teams: world.teams.url };
-    io.say({ ok: true, url: page.url, ...console, ...teams }, [
+    io.say({ ok: true, url: page.url, ...console, environment, ...teams }, [
       ...(elsewhere ? [`Port ${PAGE_PORT} is taken, so this is on ${page.port}.`] : []),
       `Hallpass sandbox: open ${page.url}`,
       ...(world.consoleUrl === undefined
         ? []
         : [
             `The console: open ${world.consoleUrl} and choose who you are; ${PEOPLE.sam.name} sees and may do the most`,
+            `The command line: hallpass login ${new URL(world.consoleUrl).origin}`,
           ]),
+      `The host's commands, in a terminal of their own: set -a; . ${environment}; hallpass token create --help`,
       ...(world.teams === undefined
         ? []
         : [`Teams, as ${PEOPLE.ana.name}: open ${world.teams.url} (Microsoft's Playground; type help to the bot)`]),

@@ -23,7 +23,7 @@ function compare(device: Device, drawing: Drawing): Html {
   const { csrf } = drawing;
   const answer = (value: 'confirm' | 'deny', button: Html) =>
     html`<form method="post" action="/console/device"><input type="hidden" name="csrf" value="${csrf}"><input type="hidden" name="code" value="${device.userCode}"><input type="hidden" name="answer" value="${value}">${button}</form>`;
-  return html`<p>A command line asks to act as you for the rest of the day. Only go on if you began this yourself, a moment ago, and it shows this code:</p>
+  return html`<p>A command line asks to act as you for twelve hours. Only go on if you began this yourself, a moment ago, and it shows this code:</p>
 <p class="code mono">${device.userCode}</p>
 <dl class="facts"><div><dt>It calls itself</dt><dd>${device.label}</dd></div><div><dt>It asks from</dt><dd class="mono">${device.from}</dd></div><div><dt>Since</dt><dd>${time(device.createdAt, drawing)}</dd></div></dl>
 ${timeLeft(device.createdAt, device.expiresAt, drawing, 'Time to answer')}

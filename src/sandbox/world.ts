@@ -186,6 +186,8 @@ export interface World {
   readonly databaseUrl: string;
   /** The bot's `hallpass.yaml`, with the key of the local Google beside it. */
   readonly configPath: string;
+  /** For a shell: with what is in this file the host's commands work on the bot's record, its directories and its Slack. */
+  readonly environmentPath: string;
   /** Absent while none runs. */
   readonly bot: Bot | undefined;
   /** Whether the bot's process lives; it may have ended by itself. */
@@ -235,6 +237,22 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const yaml = issuer === undefined ? plain : `${withPayments(plain)}${stepUp(issuer.url)}`;
   await writeFile(configPath, options.teams === undefined ? yaml : withTeams(yaml));
 
+  // What the bot has, and the host's commands need.
+  const environment = {
+    HALLPASS_CONFIG: configPath,
+    DATABASE_URL: databaseUrl,
+    SLACK_BOT_TOKEN: SECRETS.botToken,
+    SLACK_SIGNING_SECRET: SECRETS.signingSecret,
+    SLACK_API_URL: slack.url,
+    OKTA_TOKEN: SECRETS.oktaToken,
+    BASTION_SECRET: SECRETS.bastion,
+    OIDC_SECRET: SECRETS.oidcSecret,
+    HALLPASS_BASE_URL: baseUrl,
+  };
+  const environmentPath = join(folder, 'environment');
+  const assigned = Object.entries(environment).map(([name, value]) => `${name}='${value.replaceAll("'", "'\\''")}'\n`);
+  await writeFile(environmentPath, assigned.join(''), { mode: 0o600 });
+
   let bot: Bot | undefined;
   let teams: Playground | undefined;
   let child: ChildProcess | undefined;
@@ -245,16 +263,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     const started = fork(fileURLToPath(new URL(`./bot${extension()}`, import.meta.url)), [String(clockOffsetMs)], {
       // Its whole environment: what happens to be set around the sandbox must not change what it shows.
       env: {
-        HALLPASS_CONFIG: configPath,
-        DATABASE_URL: databaseUrl,
+        ...environment,
         PORT: String(port),
-        SLACK_BOT_TOKEN: SECRETS.botToken,
-        SLACK_SIGNING_SECRET: SECRETS.signingSecret,
-        SLACK_API_URL: slack.url,
-        OKTA_TOKEN: SECRETS.oktaToken,
-        BASTION_SECRET: SECRETS.bastion,
-        OIDC_SECRET: SECRETS.oidcSecret,
-        HALLPASS_BASE_URL: baseUrl,
         LOG_LEVEL: options.logLevel ?? 'error',
       },
       // Its log goes to stderr: stdout is for what the sandbox says.
@@ -303,6 +313,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     issuer,
     consoleUrl: issuer === undefined ? undefined : `${baseUrl}/console`,
     configPath,
+    environmentPath,
     databaseUrl,
     get teams() {
       return teams;

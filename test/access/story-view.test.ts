@@ -1,5 +1,7 @@
 /** Promise: the story tells everything in plain words, and a long one shows where it began and how it ended. */
 import { expect, test } from 'vitest';
+import type { AuditEvent } from '../../src/access/model.ts';
+import { storyOf } from '../../src/access/story.ts';
 import { storyView } from '../../src/access/story-view.ts';
 import { viewOf } from '../../src/access/view.ts';
 import { activeGrant, approval, ben, grantRecord, MINUTE, pinned, request, T0 } from '../support/builders.ts';
@@ -47,4 +49,21 @@ test('a long one leaves out the middle, counted, and says where all of it is', (
   expect(happened?.lines).toHaveLength(41);
   expect(happened?.lines[12]?.rest).toBe('460 more, which hallpass audit show R-7KQ2 tells on the host');
   expect(happened?.lines[0]?.rest).toContain('accepted the addition');
+});
+
+test('a proof is told in words: asked, too weak, given', () => {
+  const by = { kind: 'person' as const, id: 'okta/00uben', name: 'Ben Okafor' };
+  const detail = { proof: '2e32', digest: '081a', person: by.id, purpose: 'approve', entitlement: 'payments:write' };
+  const said = (kind: string, more: AuditEvent['detail']) =>
+    storyOf([{ at: T0, kind, actor: by, detail: { ...detail, ...more } }], [], 'UTC')[0]?.what;
+  expect(said('proof.asked', { expiresAt: T0 + 5 * MINUTE })).toBe(
+    'has to confirm with MFA for the approval, by Tue 10 Mar 09:05 UTC: nothing is done until then',
+  );
+  expect(said('proof.failed', { why: 'too_weak', lacks: 'it was not strong enough' })).toBe(
+    'no proof for the approval: the sign-in does not count, it was not strong enough',
+  );
+  expect(said('proof.failed', { why: 'superseded' })).toBe('no proof for the approval: it was asked for anew');
+  expect(said('proof.given', { acr: 'urn:okta:loa:2fa:any', amr: ['pwd', 'otp'], authAt: T0 })).toBe(
+    'confirmed with MFA for the approval (urn:okta:loa:2fa:any; pwd, otp)',
+  );
 });

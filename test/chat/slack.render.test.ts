@@ -134,7 +134,7 @@ describe('answers', () => {
     const rendered = renderAnswer({ say: 'refused', refusal: PROOF }, { ...context, commandWord: '/pass' });
     expect(JSON.stringify(rendered.blocks)).toContain(`"url":"${PROOF.link}"`);
     expect(inspectMessage(rendered).buttons.map(({ label }) => label)).toEqual(['Confirm with MFA']);
-    expect(rendered.text).toMatch(/^Your approval does not count yet/);
+    expect(rendered.text).toMatch(/^Your approval does not count \(.*\) until you have confirmed it with MFA/);
   });
 
   test('a refusal says the reason and the next step', () => {

@@ -205,7 +205,7 @@ it('where asking wants a proof, nothing is asked for before the click', async ()
       `${yaml.replace('    approvals: 1\n', '    approvals: 1\n    proof: { request: mfa }\n')}${stepUp(issuer.url)}`,
   );
   const said = textOf(await (await journey.person('ana').slash('request db-prod 30m fix stuck migration')).said(6_000));
-  expect(said).toContain('Nothing is asked for yet');
+  expect(said).toContain('Nothing is asked for');
   expect(await journey.bot.store.list({ limit: 10 })).toEqual([]);
   const link = await linkFor('ana');
   const page = await signIn(link, 'ana');
