@@ -209,11 +209,11 @@ describe('a button', () => {
     expect(desk.taken).toEqual([]);
   });
 
-  test('Deny whose dialog does not open says that nothing was denied', async () => {
+  test('Deny whose dialog does not open says that nothing was done', async () => {
     await run(fakeDesk());
     api.answer['views.open'] = () => ({ ok: false, error: 'expired_trigger_id' });
     await send(payloadBody(clickPayload('hallpass:deny', 'card-1', { response_url: responseUrl() })));
-    expect((await late()).args.text).toMatch(/nothing was denied/);
+    expect((await late()).args.text).toMatch(/nothing was done/);
   });
 
   test('pressed from another workspace never reaches the desk', async () => {
