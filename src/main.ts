@@ -2,55 +2,47 @@
  * The composition root: opens the store, builds the adapters from the settings, starts the workers, and stops
  * everything in order. Whatever runs Hallpass, the sandbox included, runs this.
  */
-import { dirname, resolve } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ActivityStore } from './access/activity.ts';
 import { createDevices } from './access/devices.ts';
-import { removalLatenessMs } from './access/digest-view.ts';
 import { createHandler, type Handler } from './access/handle.ts';
-import type { AccountRef, Change, Grant, Instant, Job, RequestId } from './access/model.ts';
-import type {
-  Accounts,
-  Clock,
-  DigestStore,
-  Directory,
-  DriftStore,
-  Metrics,
-  People,
-  Store,
-  TrailSeal,
-} from './access/ports.ts';
-import type { DriftRules } from './access/reconcile.ts';
-import { type ActivityRoom, type OpenedSource, openActivity } from './activity/open.ts';
+import type { Accounts, DigestStore, Directory, DriftStore, Store } from './access/ports.ts';
+import { type ActivityRoom, openActivity } from './activity/open.ts';
 import { type Api, createApi } from './api/app.ts';
 import { createWebhooks, type Webhooks } from './api/webhooks.ts';
 import type { Signer } from './audit/checkpoint.ts';
 import { exportHead, exportLine } from './audit/export.ts';
-import { createOutlet } from './audit/outlet.ts';
-import { createPump, type Pump } from './audit/pump.ts';
-import { type TrailSource, verifyTrail } from './audit/verify.ts';
 import { createSlack, type Slack } from './chat/slack/app.ts';
 import type { Teams } from './chat/teams/app.ts';
 import { type ProcessClock, sharedClock } from './clock.ts';
 import type { Loaded, Settings } from './config.ts';
 import { type Console, createConsole } from './console/console.ts';
-import { driftRules } from './directories/drift-section.ts';
-import { openDirectory } from './directories/open.ts';
-import { createHttp, type Http, type HttpRoute } from './http.ts';
-import { randomIds, salt } from './ids.ts';
+import { createHttp } from './http.ts';
+import { randomIds } from './ids.ts';
 import type { Log } from './log.ts';
-import { createMetrics, type MetricsRegistry } from './metrics.ts';
+import { tellStranded, tellUnusableGroups } from './main/groups.ts';
+import { healthRoutes } from './main/health.ts';
+import {
+  activitySources,
+  driftRulesOf,
+  openDirectories,
+  openPump,
+  openRecord,
+  sealOf,
+  trustedGroups,
+} from './main/opening.ts';
+import { stopInOrder } from './main/stop.ts';
+import { waking } from './main/waking.ts';
+import { createMetrics } from './metrics.ts';
 import { createDisputes } from './people/disputes.ts';
-import { createPeople, type Trusted } from './people/identity.ts';
+import { createPeople } from './people/identity.ts';
 import { createSources } from './people/opened.ts';
-import { createSignIn, type StepUp } from './people/sign-in.ts';
-import { createTroubles, type Troubles } from './people/sources.ts';
+import { createSignIn } from './people/sign-in.ts';
+import { createTroubles } from './people/sources.ts';
 import { createWorkloads } from './people/workloads.ts';
 import { createProofMount, proofLink } from './proof/mount.ts';
 import { createReloads, type Reloads } from './reload.ts';
-import { type OpenStore, openStore } from './store/database.ts';
 import { alertLane } from './workers/alert.ts';
-import { createDigests, type Digests } from './workers/digest.ts';
+import { createDigests } from './workers/digest.ts';
 import { createDesk, inboxLane } from './workers/inbox.ts';
 import { createLoop, type Lane, type Loop } from './workers/loop.ts';
 import { notifyLane } from './workers/notify.ts';
@@ -98,136 +90,6 @@ export interface Running {
 
 /** A machine whose clock differs this much from the database's has a problem that its operator should know of. */
 const OFFSET_TOLD_MS = 2_000;
-
-/** Of the ten seconds that a stop may take, each part's share. */
-const STOP = { http: 3_000, chat: 1_500, loop: 4_500 } as const;
-
-/** Being allowed to see is no authority that a grant could give away; the file warns of it. */
-export function trustedGroups(settings: Settings): readonly Trusted[] {
-  return settings.named.flatMap(({ path, subject, sees }) =>
-    subject.kind === 'group' && sees !== true ? [{ directory: subject.directory, group: subject.group, by: path }] : [],
-  );
-}
-
-export function openRecord(settings: Settings, clock: Clock): Promise<OpenStore> {
-  const ids = randomIds();
-  return openStore({ url: settings.env.databaseUrl, now: clock.now, hash: ids.hash, salt });
-}
-
-export function openDirectories(
-  settings: Settings,
-  clock: Clock,
-  metrics: MetricsRegistry,
-  callDeadlineMs?: number,
-): ReadonlyMap<string, Directory> {
-  const ids = randomIds();
-  return new Map(
-    settings.directories.map((directory) => [
-      directory.name,
-      openDirectory({
-        ...directory,
-        clock,
-        metrics,
-        jitter: ids.jitter,
-        ...(callDeadlineMs === undefined ? {} : { callDeadlineMs }),
-      }),
-    ]),
-  );
-}
-
-/** Each as the file describes it; one whose directory keeps no log is refused with the file already. */
-export function activitySources(
-  settings: Settings,
-  directories: ReadonlyMap<string, Directory>,
-): readonly OpenedSource[] {
-  return Object.entries(settings.activitySources).flatMap(([name, section]): readonly OpenedSource[] => {
-    const { lateMs } = section;
-    if (section.type === 'ingest') return [{ name, ofItsOwn: true, lateMs, secret: section.secret }];
-    const directory = directories.get(section.directory);
-    const reading = directory?.as?.('reconcile') ?? directory;
-    const port = reading?.activity?.(name, 'applications' in section ? section.applications : undefined);
-    return port === undefined ? [] : [{ name, ofItsOwn: false, lateMs, port }];
-  });
-}
-
-export function driftRulesOf(settings: Settings): ReadonlyMap<string, DriftRules> {
-  return new Map(settings.directories.map(({ name, section }) => [name, driftRules(section)]));
-}
-
-/** Grants that a commit has ended; one that was over before may be put again. */
-function endedBy(changes: readonly Change[]): readonly Grant[] {
-  const over = new Set(
-    changes.flatMap((change) =>
-      'put' in change && change.put === 'event' && change.row.kind === 'grant.ended' ? [change.row.grantId] : [],
-    ),
-  );
-  if (over.size === 0) return [];
-  return changes.flatMap((change) =>
-    'put' in change && change.put === 'grant' && change.row.state === 'ended' && over.has(change.row.id)
-      ? [change.row]
-      : [],
-  );
-}
-
-/** Those who are owed a message about a change: what they see elsewhere has changed too. */
-function toldOf(changes: readonly Change[]): readonly AccountRef[] {
-  return changes.flatMap((change) => {
-    if (!('put' in change) || change.put !== 'job' || change.row.kind !== 'notification') return [];
-    const { payload } = change.row;
-    return payload.tell === 'request' && 'account' in payload.audience ? [payload.audience.account] : [];
-  });
-}
-
-/** From the end of each grant that a commit lets expire to when the decision is kept. */
-function expiredLate(changes: readonly Change[], now: Instant): readonly number[] {
-  return changes.flatMap((change) => {
-    if (!('put' in change) || change.put !== 'event' || change.row.kind !== 'grant.expired') return [];
-    const { expiresAt } = change.row.detail;
-    return typeof expiresAt === 'number' ? [Math.max(0, now - expiresAt)] : [];
-  });
-}
-
-/** Requests of which something is put: those of grants and of messages about them among them. */
-function requestsOf(changes: readonly Change[]): readonly RequestId[] {
-  return changes.flatMap((change) => {
-    if (!('put' in change)) return [];
-    if (change.put === 'request') return [change.row.id];
-    if (change.put === 'grant') return [change.row.requestId];
-    if (change.put !== 'event' || change.row.requestId === undefined) return [];
-    return [change.row.requestId];
-  });
-}
-
-function jobsOf(changes: readonly Change[]): readonly Job[] {
-  return changes.flatMap((change) => ('put' in change && change.put === 'job' ? [change.row] : []));
-}
-
-/** The record, with a wake-up for the workers after every commit: what was just decided is worked off at once. */
-function waking<S extends Store>(
-  store: S,
-  metrics: Metrics,
-  now: () => Instant,
-  wake: (committed: readonly Job[]) => void,
-  changed: (accounts: readonly AccountRef[], requests: readonly RequestId[]) => void,
-  events: (count: number) => void,
-): S {
-  return {
-    ...store,
-    async commit(commit) {
-      await store.commit(commit);
-      for (const grant of endedBy(commit.changes)) {
-        const ms = removalLatenessMs(grant);
-        const reason = grant.endReason ?? 'expired';
-        if (ms !== undefined) metrics.observe('hallpass_removal_lateness_seconds', ms / 1000, { reason });
-      }
-      for (const ms of expiredLate(commit.changes, now()))
-        metrics.observe('hallpass_removal_step_seconds', ms / 1000, { step: 'decided' });
-      wake(jobsOf(commit.changes));
-      changed(toldOf(commit.changes), requestsOf(commit.changes));
-      events(commit.changes.filter((change) => 'put' in change && change.put === 'event').length);
-    },
-  };
-}
 
 /** A platform that is opened after those who ask it. */
 function deferred(accounts: () => Accounts): Accounts {
@@ -634,209 +496,4 @@ export async function run(options: RunOptions): Promise<Running> {
       return stopping;
     },
   };
-}
-
-/** The trail is as long as the years: between two pages everybody else gets a turn. */
-async function sealOf(store: OpenStore, hash: (text: string) => string, verify: boolean): Promise<TrailSeal> {
-  if (!verify) return await store.chainHead();
-  const source: TrailSource = {
-    async page(afterSeq, limit, withColumns) {
-      await nextTurn();
-      return await store.trailLinks(afterSeq, limit, withColumns);
-    },
-    checkpoints: store.checkpoints,
-  };
-  const report = await verifyTrail(source, { verifiers: [], anchors: [], deep: false, hash });
-  const wrong = report.broken ?? report.contradictions[0];
-  const verified =
-    wrong === undefined ? { ok: true as const } : { ok: false as const, why: `event ${wrong.seq}: ${wrong.why}` };
-  return { ...report.head, verified };
-}
-
-/** Files are named relative to the configuration. */
-function openPump(options: RunOptions, store: OpenStore, clock: Clock, metrics: MetricsRegistry): Pump {
-  const { settings, log, signing } = options;
-  const inFolder = (path: string) => resolve(dirname(settings.path), path);
-  const { anchors = {}, sinks = {} } = settings.audit;
-  return createPump({
-    store,
-    ...(signing !== undefined && 'signer' in signing ? { signer: signing.signer } : {}),
-    ...(signing !== undefined && 'missing' in signing ? { unsigned: signing.missing } : {}),
-    anchors: new Map(
-      Object.entries(anchors).map(([name, section]) => [name, createOutlet(section, inFolder, clock.now)]),
-    ),
-    sinks: new Map(
-      Object.entries(sinks).map(([name, section]) => [
-        name,
-        { outlet: createOutlet(section, inFolder, clock.now), format: section.format ?? 'jsonl' },
-      ]),
-    ),
-    clock,
-    metrics,
-    log,
-  });
-}
-
-/** First nothing new comes in, then what is under way ends, and the record is closed last. */
-async function stopInOrder(parts: {
-  readonly http: Http;
-  readonly api: Api;
-  readonly web: Console | undefined;
-  readonly slack: Slack | undefined;
-  readonly teams: Teams | undefined;
-  readonly loop: Loop | undefined;
-  readonly sweep: Sweep;
-  readonly digests: Digests;
-  readonly reconciler: Reconciler;
-  readonly pump: Pump;
-  readonly webhooks: Webhooks;
-  readonly activity: ActivityRoom;
-  readonly store: Store;
-  readonly log: Log;
-}): Promise<void> {
-  const { http, api, web, slack, teams, loop, sweep, digests, reconciler, pump, webhooks, activity, store, log } =
-    parts;
-  api.stop();
-  web?.stop();
-  await http.stop(STOP.http);
-  await Promise.all([slack?.stop(STOP.chat), teams?.stop(STOP.chat)]);
-  await sweep.stop();
-  await digests.stop();
-  await reconciler.stop();
-  await Promise.all([pump.stop(), webhooks.stop()]);
-  await activity.stop();
-  const drained = await loop?.stop(STOP.loop);
-  if (drained === false) log.warn({}, 'stopped with jobs under way; their leases run out and they are taken up again');
-  await store.close();
-}
-
-/** A directory that was dropped or renamed in the file leaves its removals to nobody. */
-async function tellStranded(store: Store, directories: ReadonlyMap<string, Directory>, log: Log): Promise<void> {
-  const live = await store.list({ liveGrants: true, limit: STRANDED_MAX });
-  const named = new Set(live.flatMap(({ grant }) => grant?.memberships.map(({ directory }) => directory) ?? []));
-  for (const directory of named)
-    if (!directories.has(directory))
-      log.error({ directory }, 'unended grants are in a directory that the configuration no longer has; put it back');
-}
-
-/** A group that may not be managed refuses requests for it; everything else, above all removals, goes on. */
-async function tellUnusableGroups(settings: Settings, people: People, log: Log): Promise<void> {
-  for (const { problem, entitlement } of await unusableGroups(settings, people))
-    log.error({ entitlement, problem }, 'requests for this are refused until its group can be used');
-}
-
-export async function unusableGroups(
-  settings: Settings,
-  people: People,
-): Promise<
-  readonly {
-    readonly entitlement: string;
-    readonly directory: string;
-    readonly group: string;
-    readonly problem: string;
-  }[]
-> {
-  const problems = [];
-  for (const resource of Object.values(settings.catalog.resources))
-    for (const entitlement of Object.values(resource.roles))
-      for (const { directory, group } of entitlement.groups)
-        try {
-          await people.group(directory, group);
-        } catch (error) {
-          problems.push({
-            entitlement: entitlement.id,
-            directory,
-            group,
-            problem: error instanceof Error ? error.message : String(error),
-          });
-        }
-  return problems;
-}
-
-const OUTSTANDING_SHOWN = 100;
-const STRANDED_MAX = 10_000;
-/** A removal that has failed this often is told in `/readyz` too. */
-const FAILING_AFTER = 3;
-
-function healthRoutes(parts: {
-  readonly store: Store;
-  readonly slack: () => Slack | undefined;
-  readonly teams: () => Teams | undefined;
-  readonly clock: Clock;
-  readonly metrics: MetricsRegistry;
-  readonly directories: ReadonlyMap<string, Directory>;
-  readonly reloads: Reloads;
-  readonly troubles: Troubles;
-  readonly pump: Pump;
-  readonly webhooks: Webhooks;
-  readonly signIn: StepUp | undefined;
-  readonly activity: ActivityRoom;
-}): readonly HttpRoute[] {
-  const { store, slack, clock, metrics } = parts;
-  const json = { 'content-type': 'application/json; charset=utf-8' };
-  return [
-    { method: 'GET', path: '/healthz', handle: () => ({ status: 200, headers: json, body: '{"status":"alive"}' }) },
-    {
-      method: 'GET',
-      path: '/readyz',
-      async handle() {
-        const degraded: { what: string; why: string }[] = [];
-        const recorded = await store.healthy().catch(() => false);
-        if (!recorded) degraded.push({ what: 'database', why: 'it does not answer' });
-        const chat = slack()?.facts();
-        if (chat !== undefined && !chat.ready) degraded.push({ what: 'slack', why: chat.error ?? 'not connected yet' });
-        for (const problem of chat?.problems ?? []) degraded.push({ what: 'slack', why: problem });
-        const refused = parts.reloads.trouble();
-        if (refused !== undefined) degraded.push({ what: 'configuration', why: refused });
-        degraded.push(...parts.troubles.list());
-        for (const { name, failing, refusesUs } of parts.directories.values()) {
-          const why = failing?.();
-          if (refusesUs?.() === true)
-            degraded.push({
-              what: `directory ${name}`,
-              why: 'it refuses the credential: nothing can be added there, and nothing removed',
-            });
-          else if (why !== undefined) degraded.push({ what: `directory ${name}`, why: `${why}; additions wait` });
-        }
-        const unproven = parts.signIn?.trouble();
-        if (unproven !== undefined) degraded.push({ what: 'stepUp', why: unproven });
-        for (const why of parts.pump.problems()) degraded.push({ what: 'audit', why });
-        for (const why of parts.webhooks.problems()) degraded.push({ what: 'webhook', why });
-        for (const why of parts.activity.problems()) degraded.push({ what: 'activity', why });
-        const heard = parts.teams()?.facts();
-        if (heard !== undefined && !heard.ready)
-          degraded.push({ what: 'teams', why: heard.error ?? 'not heard of yet' });
-        const outstanding = recorded ? await store.outstandingRemovals(clock.now(), OUTSTANDING_SHOWN) : [];
-        for (const { key, membership } of outstanding.filter((one) => !parts.directories.has(one.key.directory)))
-          degraded.push({
-            what: `removal from ${membership?.groupName ?? key.groupId}`,
-            why: `nobody can do it: the directory "${key.directory}" is not in the configuration`,
-          });
-        const failing = outstanding.filter(({ membership }) => (membership?.failures ?? 0) >= FAILING_AFTER);
-        for (const { key, membership } of failing)
-          degraded.push({
-            what: `removal from ${membership?.groupName ?? key.groupId}`,
-            why: `${membership?.failures ?? 0} failures in a row: ${membership?.lastError ?? ''}`,
-          });
-        // Ready means that a command would be recorded and answered; a failing directory delays, it does not refuse.
-        const ready = recorded;
-        return {
-          status: ready ? 200 : 503,
-          headers: json,
-          body: JSON.stringify({
-            status: ready ? (degraded.length === 0 ? 'ready' : 'degraded') : 'not ready',
-            degraded,
-            removalsOutstanding: outstanding.length,
-          }),
-        };
-      },
-    },
-    {
-      method: 'GET',
-      path: '/metrics',
-      async handle() {
-        return { status: 200, headers: { 'content-type': metrics.contentType }, body: await metrics.text() };
-      },
-    },
-  ];
 }

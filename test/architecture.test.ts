@@ -45,6 +45,7 @@ function room(file: string): string {
 const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   // The composition root, the command line and the sandbox put the rooms together.
   'main.ts': [/.*/],
+  main: [/.*/],
   'cli.ts': [/.*/],
   cli: [/.*/],
   sandbox: [/.*/],

@@ -5,7 +5,7 @@ import { createSlack } from '../chat/slack/app.ts';
 import { systemClock } from '../clock.ts';
 import type { Settings } from '../config.ts';
 import { createLog } from '../log.ts';
-import { activitySources, openDirectories } from '../main.ts';
+import { activitySources, openDirectories } from '../main/opening.ts';
 import { createMetrics } from '../metrics.ts';
 import { createOidc } from '../people/oidc.ts';
 import { type Asked, askCredentials, askNamed, askSources, messageOf } from './check-named.ts';

@@ -4,7 +4,7 @@ import { createHandler } from '../access/handle.ts';
 import type { Settings } from '../config.ts';
 import { randomIds } from '../ids.ts';
 import { createLog } from '../log.ts';
-import { openDirectories } from '../main.ts';
+import { openDirectories } from '../main/opening.ts';
 import { createMetrics } from '../metrics.ts';
 import { drain, drainPreview } from '../workers/drain.ts';
 import { sayRefused } from './emergency.ts';

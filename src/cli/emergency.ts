@@ -5,7 +5,7 @@ import { createHandler } from '../access/handle.ts';
 import { answerText, refusalText } from '../access/words.ts';
 import type { Settings } from '../config.ts';
 import { randomIds } from '../ids.ts';
-import { openDirectories } from '../main.ts';
+import { openDirectories } from '../main/opening.ts';
 import { createMetrics } from '../metrics.ts';
 import { hostPeople, opened } from './host.ts';
 import { EXIT, type Out } from './out.ts';

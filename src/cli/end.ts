@@ -6,7 +6,7 @@ import { refusalText } from '../access/words.ts';
 import type { Settings } from '../config.ts';
 import { randomIds } from '../ids.ts';
 import { createLog } from '../log.ts';
-import { openDirectories } from '../main.ts';
+import { openDirectories } from '../main/opening.ts';
 import { createMetrics } from '../metrics.ts';
 import { type ExpireReport, expireDue, type Outstanding } from '../workers/expire.ts';
 import { hostPeople, opened } from './host.ts';

@@ -8,7 +8,7 @@ import { type Clock, DirectoryError, PeopleError, type Store } from '../access/p
 import { reportText } from '../access/report.ts';
 import type { Settings } from '../config.ts';
 import { randomIds } from '../ids.ts';
-import { openDirectories, trustedGroups } from '../main.ts';
+import { openDirectories, trustedGroups } from '../main/opening.ts';
 import { createMetrics } from '../metrics.ts';
 import { createPeople } from '../people/identity.ts';
 import { createIncidents } from '../people/incidents.ts';

@@ -3,7 +3,7 @@ import type { Person } from '../access/model.ts';
 import { type Directory, DirectoryError, type People, PeopleError } from '../access/ports.ts';
 import { sharedClock, systemClock } from '../clock.ts';
 import type { Settings } from '../config.ts';
-import { openRecord } from '../main.ts';
+import { openRecord } from '../main/opening.ts';
 
 /** With the time that all processes on this database mean. */
 export async function opened(settings: Settings) {

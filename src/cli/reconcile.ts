@@ -7,7 +7,7 @@ import { timeText } from '../access/words.ts';
 import type { Settings } from '../config.ts';
 import { randomIds } from '../ids.ts';
 import { createLog } from '../log.ts';
-import { driftRulesOf, openDirectories } from '../main.ts';
+import { driftRulesOf, openDirectories } from '../main/opening.ts';
 import { createMetrics } from '../metrics.ts';
 import { expireDue } from '../workers/expire.ts';
 import { fromLog } from '../workers/from-log.ts';

@@ -6,7 +6,7 @@ import { type Directory, type GrantRecord, StaleStateError, type Store } from '.
 import { decideResolve, isOwed, lookAt, notResolvable, type ResolvedMembership } from '../access/resolve.ts';
 import { refusalText } from '../access/words.ts';
 import type { Settings } from '../config.ts';
-import { openDirectories } from '../main.ts';
+import { openDirectories } from '../main/opening.ts';
 import { createMetrics } from '../metrics.ts';
 import { opened } from './host.ts';
 import { EXIT, type Out } from './out.ts';

@@ -11,7 +11,7 @@ import { type ReportView, reportText } from '../access/report.ts';
 import type { Settings } from '../config.ts';
 import { randomIds } from '../ids.ts';
 import { createLog } from '../log.ts';
-import { openDirectories } from '../main.ts';
+import { openDirectories } from '../main/opening.ts';
 import { createMetrics } from '../metrics.ts';
 import { expireDue } from '../workers/expire.ts';
 import { sayRefused } from './emergency.ts';

@@ -8,7 +8,7 @@ import { cut, timeText } from '../access/words.ts';
 import { isScope, SCOPES, type Scope } from '../api/scopes.ts';
 import type { Settings } from '../config.ts';
 import { randomIds } from '../ids.ts';
-import { openDirectories } from '../main.ts';
+import { openDirectories } from '../main/opening.ts';
 import { createMetrics } from '../metrics.ts';
 import { hostPeople, opened } from './host.ts';
 import { EXIT, type Out } from './out.ts';
