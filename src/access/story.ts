@@ -54,6 +54,10 @@ const SAID: Readonly<Record<string, (event: AuditEvent, zone: string) => string>
   'extension.requested': (event) => `asked to keep ${event.grantId ?? 'it'}${lasting(event)} longer${because(event)}`,
   'request.refused': (event) => `was refused ${of(event, 'entitlement')}: ${of(event, 'code')}${because(event)}`,
   'request.shown_again': () => 'was shown the request anew: the policy or the groups had changed since',
+  'request.asked': (event) => `asked ${counted(event, 'asked', 'person', 'people')} to answer${unasked(event)}`,
+  'request.escalated': (event) =>
+    `asked ${many(event, 'to')} too: ${of(event, 'why') === 'nobody_answered' ? 'nobody had answered' : 'there was nobody else to ask'}`,
+  'request.reminded': (event) => `reminded ${counted(event, 'asked', 'person', 'people')} (number ${of(event, 'number')})`,
   'request.approved': () => 'completed the approvals',
   'request.denied': (event) => `denied the request${because(event)}`,
   'request.cancelled': () => 'took the request back',
@@ -68,6 +72,7 @@ const SAID: Readonly<Record<string, (event: AuditEvent, zone: string) => string>
   'grant.extension_approved': (event, zone) =>
     `completed the approvals for more time, until ${time(event, 'to', zone)}: the directory moves its own end first`,
   'grant.extended': (event, zone) => `the end is moved to ${time(event, 'to', zone)}`,
+  'grant.incident_closed': (event, zone) => `saw its incident closed: the access ends ${time(event, 'to', zone)}`,
   'grant.warned': (event, zone) => `told the holder that it ends ${time(event, 'endsAt', zone)}`,
   'grant.expired': () => 'the time is over',
   'grant.revoked': (event) => `revoked the access${because(event)}`,
@@ -91,6 +96,8 @@ const SAID: Readonly<Record<string, (event: AuditEvent, zone: string) => string>
   'membership.removed': (event) => `the directory accepted the removal from ${membership(event)}`,
   'membership.removal_failed': (event) => `the removal from ${membership(event)} failed: ${of(event, 'error')}`,
   'membership.read_failed': (event) => `${membership(event)} could not be read: ${of(event, 'error')}`,
+  'membership.adopted': (event) => `made ${membership(event)} permanent${because(event)}`,
+  'membership.resolved': (event) => `closed ${membership(event)} by hand (${of(event, 'ruling')})${because(event)}`,
   'membership.native_expiry_started': (event, zone) =>
     event.detail.expiresAt === null
       ? `having the directory no longer end ${membership(event)} by itself`
@@ -105,6 +112,8 @@ const SAID: Readonly<Record<string, (event: AuditEvent, zone: string) => string>
   'break_glass.used': (event) => `used break-glass for ${of(event, 'entitlement')}${lasting(event)}${because(event)}`,
   'freeze.made': (event) => `froze ${because(event).slice(2) || of(event, 'scope')}`,
   'freeze.lifted': (event) => `lifted the freeze of ${because(event).slice(2) || of(event, 'scope')}`,
+  'review.opened': (event, zone) => `asked ${many(event, 'reviewers')} to review it, by ${time(event, 'dueAt', zone)}`,
+  'review.reminded': (event) => `said again that its review is overdue (number ${of(event, 'number')})`,
   'review.signed_off': (event) => `signed the review off${because(event)}`,
   'review.questioned': (event) => `questioned what was done${because(event)}`,
   'digest.signed_off': (event) => `signed the digest of ${of(event, 'day')}${because(event)}`,
@@ -173,6 +182,27 @@ function lacking(event: AuditEvent): string {
 function of({ detail }: AuditEvent, name: string): string {
   const value: Json | undefined = detail[name];
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '?';
+}
+
+function texts({ detail }: AuditEvent, name: string): readonly string[] {
+  const value: Json | undefined = detail[name];
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
+}
+
+function many(event: AuditEvent, name: string): string {
+  const named = texts(event, name);
+  return named.length === 0 ? 'nobody' : listed(named);
+}
+
+/** Of people an event holds ids, which tell a reader nothing. */
+function counted(event: AuditEvent, name: string, one: string, more: string): string {
+  const count = texts(event, name).length;
+  return `${count} ${count === 1 ? one : more}`;
+}
+
+function unasked(event: AuditEvent): string {
+  const failed = texts(event, 'failed');
+  return failed.length === 0 ? '' : `; ${listed(failed)} could not be asked who they are`;
 }
 
 function because({ personal }: AuditEvent): string {

@@ -67,3 +67,19 @@ test('a proof is told in words: asked, too weak, given', () => {
     'confirmed with MFA for the approval (urn:okta:loa:2fa:any; pwd, otp)',
   );
 });
+
+test('who was asked, reminded and asked besides is told in words', () => {
+  const by = { kind: 'hallpass' as const, part: 'timers' };
+  const said = (kind: string, detail: AuditEvent['detail']) =>
+    storyOf([{ at: T0, kind, actor: by, detail }], [], 'UTC')[0]?.what;
+  expect(said('request.asked', { stage: 1, asked: ['okta/1', 'okta/2'], failed: ['on-call:web'] })).toBe(
+    'asked 2 people to answer; on-call:web could not be asked who they are',
+  );
+  expect(said('request.reminded', { stage: 1, number: 2, asked: ['okta/1'] })).toBe('reminded 1 person (number 2)');
+  expect(said('request.escalated', { step: 1, to: ['group:okta/dba-leads'], why: 'nobody_answered' })).toBe(
+    'asked group:okta/dba-leads too: nobody had answered',
+  );
+  expect(said('review.opened', { reviewers: ['group:okta/security'], dueAt: T0 + MINUTE })).toBe(
+    'asked group:okta/security to review it, by Tue 10 Mar 09:01 UTC',
+  );
+});

@@ -84,7 +84,7 @@ export async function logoutCommand(io: Out, env: ClientEnvironment, url: string
     // One that is over already needs no ending; one that cannot be ended is said, and is forgotten here all the same.
     if (!(error instanceof ClientError) || error.status !== 401) {
       forgetLogin(url, env);
-      return sayError(io, error);
+      return sayError(io, error, 'The login is forgotten here; there it holds until it is over by itself.');
     }
   }
   forgetLogin(url, env);

@@ -36,12 +36,13 @@ export function requestLines(request: AccessRequest): readonly string[] {
 }
 
 /** Says why not; the exit code. */
-export function sayError(io: Out, error: unknown): number {
+/** `besides`: what holds all the same. */
+export function sayError(io: Out, error: unknown, besides?: string): number {
   if (!(error instanceof ClientError)) throw error;
   const { problem, status } = error;
   io.say(
     { ok: false, error: error.message, status, ...(problem === undefined ? {} : { code: problem.code, problem }) },
-    errorLines(error.message, problem),
+    [...errorLines(error.message, problem), ...(besides === undefined ? [] : [besides])],
   );
   return EXIT.failed;
 }
