@@ -57,7 +57,8 @@ const SAID: Readonly<Record<string, (event: AuditEvent, zone: string) => string>
   'request.asked': (event) => `asked ${counted(event, 'asked', 'person', 'people')} to answer${unasked(event)}`,
   'request.escalated': (event) =>
     `asked ${many(event, 'to')} too: ${of(event, 'why') === 'nobody_answered' ? 'nobody had answered' : 'there was nobody else to ask'}`,
-  'request.reminded': (event) => `reminded ${counted(event, 'asked', 'person', 'people')} (number ${of(event, 'number')})`,
+  'request.reminded': (event) =>
+    `reminded ${counted(event, 'asked', 'person', 'people')} (number ${of(event, 'number')})`,
   'request.approved': () => 'completed the approvals',
   'request.denied': (event) => `denied the request${because(event)}`,
   'request.cancelled': () => 'took the request back',

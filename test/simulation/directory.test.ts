@@ -49,7 +49,7 @@ const harness: DirectoryHarness = {
   removalReads: 0,
   unmanageable: ['rule-fed', 'app-mastered', 'built-in'],
   rateForms: { '429': ['with milliseconds to wait'] },
-  without: {},
+  without: { 'native expiry': 'the simulation knows none' },
   memberCounts: [0, 1, 7, 60],
   async start({ users, groups }, options = {}) {
     let faults: { fault: ContractFault; left: number }[] = [];
