@@ -57,6 +57,8 @@ function showConversation() {
       shown.delete(key);
     }
   let grew = false;
+  /** @type {HTMLElement | undefined} */
+  let answered;
   for (const entry of entries) {
     const text = JSON.stringify(entry);
     const old = shown.get(entry.key);
@@ -67,6 +69,8 @@ function showConversation() {
       grew = true;
     } else replace(old.node, node);
     shown.set(entry.key, { text, node });
+    // What only this person is told answers a click of theirs, which may have been far above.
+    if (!fresh && old === undefined && entry.key.startsWith('ephemeral:')) answered = node;
     if (!fresh && !entry.key.startsWith('note:'))
       say(`${old === undefined ? '' : 'Changed: '}${spoken(entry.text, names)}`);
     else if (!fresh && entry.kind === 'note') say(entry.text);
@@ -74,6 +78,7 @@ function showConversation() {
   document.getElementById('nothing')?.remove();
   if (entries.length === 0) messages.append(el('p', { id: 'nothing', class: 'nothing' }, nothingYet(conversation)));
   if (atEnd && (grew || fresh)) messages.scrollTop = messages.scrollHeight;
+  else answered?.scrollIntoView({ block: 'nearest' });
   markRead(conversation, user);
 }
 
