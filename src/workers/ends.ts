@@ -5,14 +5,7 @@
 import { ranOut, ringEnd } from '../access/decide-close.ts';
 import { endGrants } from '../access/decide-operation.ts';
 import type { GrantId } from '../access/model.ts';
-import {
-  type Clock,
-  type GrantRecord,
-  type JobSettlement,
-  type LeasedJob,
-  StaleStateError,
-  type Store,
-} from '../access/ports.ts';
+import type { Clock, GrantRecord, JobSettlement, LeasedJob, Store } from '../access/ports.ts';
 
 /** In one commit: nobody waits for longer than these take. */
 const TOGETHER_MAX = 64;
@@ -46,11 +39,9 @@ export function ringTogether(
         for (const { resolve } of batch) resolve();
         return;
       }
-    } catch (error) {
-      if (!(error instanceof StaleStateError)) {
-        for (const { reject } of batch) reject(error);
-        return;
-      }
+    } catch {
+      // Whatever stood in the way of all: decided alone, the one it is about says so, and keeps nobody else's access in
+      // place. What was committed after all, though its answer was lost, is found settled by then.
     }
     for (const { job, resolve, reject } of batch) alone(job).then(resolve, reject);
   }

@@ -107,3 +107,23 @@ it('a job that was put again meanwhile is not settled by the pass that held it',
     store.commit({ changes: [], jobs: [{ job: 'end:G-B', epoch: 0, version: 1, done: true }] }),
   ).rejects.toBeInstanceOf(StaleStateError);
 });
+
+it('one that cannot be decided at all fails alone: the others end on time', async () => {
+  await store.commit({ changes: [...live('A', 'u1', T0), ...live('B', 'u2', T0), member('u1'), member('u2')] });
+  const broken = (id: string) => (id === 'G-A' ? Promise.reject(new Error('a row that nobody can read')) : undefined);
+  const lane = timerLane({
+    store: {
+      ...store,
+      grantRecords: async (ids) => (await Promise.all(ids.map(broken))) && (await store.grantRecords(ids)),
+      grant: async (id) => (await broken(id)) ?? (await store.grant(id)),
+    },
+    clock: handClock(T0 + MINUTE),
+  });
+  const jobs = (await lane.lease(64)) as readonly LeasedJob[];
+  const rung = await Promise.allSettled(jobs.map((job) => lane.run(job)));
+  expect(jobs.map(({ id }, n) => [id, rung[n]?.status])).toEqual([
+    ['end:G-A', 'rejected'],
+    ['end:G-B', 'fulfilled'],
+  ]);
+  expect([await stateOf('A'), await stateOf('B')]).toEqual(['active', 'ending']);
+});
