@@ -67,11 +67,14 @@ export async function expireDue(
   );
   await recall(parts);
   let rung = await ringDue(parts);
+  let signingOut: Promise<void> | undefined;
   for (;;) {
     const outstanding = await store.outstandingRemovals(clock.now(), FORGOTTEN_MAX);
     for (const record of outstanding) owed.set(keyText(record.key), described(record));
     const overdue = await pastTheirEnd(parts);
     if (outstanding.length + overdue.length === 0 || clock.monotonic() >= until || (await enough())) {
+      // No longer than its calls' deadline; the record is closed after this.
+      await signingOut;
       const open = new Set(outstanding.map((record) => keyText(record.key)));
       return {
         rung,
@@ -80,7 +83,11 @@ export async function expireDue(
       };
     }
     const worked = await removeDue({ ...parts, directories }, outstanding);
-    await signOutDue(parts);
+    signingOut ??= signOutDue(parts)
+      .catch((error: unknown) => parts.log.error({ error }, 'sessions could not be ended; that stays owed'))
+      .finally(() => {
+        signingOut = undefined;
+      });
     rung += await ringDue(parts);
     // Held by another process, waiting for a lag to pass, or failing: look again in a moment.
     if (worked === 0) await sleep(POLL_MS);

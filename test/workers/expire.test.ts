@@ -70,3 +70,58 @@ it('removes each membership, and proves those of one group by one listing of it'
     await store.close();
   }
 });
+
+it('does not let a removal or its proof wait for sessions that are ended slowly', async () => {
+  const store = await openTestStore('sqlite::memory:');
+  const clock = handClock(T0);
+  const key = { directory: 'okta', groupId: 'g1', userId: 'u1' };
+  const proven = Promise.withResolvers<void>();
+  let member = true;
+  const directory = {
+    name: 'okta',
+    lagMs: 0,
+    callDeadlineMs: 8_000,
+    async remove() {
+      member = false;
+      return 'removed';
+    },
+    async isMember() {
+      if (!member) proven.resolve();
+      return member;
+    },
+    // Answers only once the membership was read to be gone.
+    signOut: () => proven.promise,
+  } as unknown as Directory;
+  try {
+    const grant = aGrant({ state: 'ending', endingAt: T0, endReason: 'revoked', memberships: [key] });
+    await store.commit({
+      changes: [
+        { put: 'request', row: aRequest({ state: 'approved' }) },
+        { put: 'grant', row: grant },
+        { put: 'membership', row: aMembership({ key, origin: 'ours', addOutcome: 'accepted', addAttempts: 1 }) },
+        operation(key, T0, PRIORITY.removal),
+        {
+          put: 'job',
+          row: {
+            kind: 'sign_out',
+            id: `signout:okta:${grant.id}`,
+            lane: 'okta',
+            priority: PRIORITY.addition,
+            dueAt: T0,
+            payload: { grantId: grant.id, userId: 'u1' },
+          },
+        },
+      ],
+    });
+    const ids = { short: () => 'AAAA', opaque: () => 'x', jitter: () => 0, hash: () => '' };
+    const log = { error: () => undefined, warn: () => undefined };
+    const parts = { store, directories: new Map([['okta', directory]]), clock, ids, log };
+    const report = await expireDue(parts, 60_000, async (ms) => clock.pass(ms));
+    expect(report.outstanding).toEqual([]);
+    // What was begun is over before the record is closed.
+    expect(await store.job(`signout:okta:${grant.id}`)).toBeUndefined();
+    expect((await store.grant(grant.id))?.grant.state).toBe('ended');
+  } finally {
+    await store.close();
+  }
+}, 8_000);
